@@ -1,0 +1,84 @@
+/**
+ * The only place that computes HMAC (RFC 2104). Key bytes go in, a key with its MAC comes out; nobody can ask it for
+ * the bytes again.
+ */
+
+import { createHash, createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hmac as nobleHmac } from '@noble/hashes/hmac.js';
+import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
+
+/** JWA names (RFC 7518 §3.2) of the supported HMAC algorithms. */
+export const algorithms = {
+  HS256: { hash: 'sha256', blockBytes: 64, noble: sha256 },
+  HS384: { hash: 'sha384', blockBytes: 128, noble: sha384 },
+  HS512: { hash: 'sha512', blockBytes: 128, noble: sha512 },
+} as const;
+
+export type Algorithm = keyof typeof algorithms;
+
+/** A tag in the making: feed it the message in any number of parts, then take the tag once. */
+export interface MacStream {
+  update(part: Uint8Array): unknown;
+  digest(): Buffer;
+}
+
+/** An HMAC bound to one key and one algorithm. */
+export interface Mac {
+  readonly algorithm: Algorithm;
+  start(): MacStream;
+}
+
+/** A key as everything above this file sees it: a public id and what it can compute. */
+export interface Key {
+  /** The same on every replica that has the same key bytes. */
+  readonly id: string;
+  readonly mac: Mac;
+}
+
+/** The caller may overwrite `secret` afterwards. */
+export function createMac(algorithm: Algorithm, secret: Uint8Array): Mac {
+  const key = createSecretKey(secret);
+  const hashName = algorithms[algorithm].hash;
+  return { algorithm, start: () => createHmac(hashName, key) };
+}
+
+/** The first 8 bytes of HMAC-SHA-256(key, "sidecar-signer key id"), in hex. */
+export function keyId(secret: Uint8Array): string {
+  return createHmac('sha256', secret).update('sidecar-signer key id').digest().toString('hex', 0, 8);
+}
+
+/** Compares two tags in a time that does not depend on their content. Unequal lengths are unequal tags. */
+export function equalTags(expected: Uint8Array, given: Uint8Array): boolean {
+  return expected.length === given.length && timingSafeEqual(expected, given);
+}
+
+/** Whether an independent implementation computes the same tag with these key bytes. */
+export function agreesWithOracle(mac: Mac, secret: Uint8Array): boolean {
+  const message = new TextEncoder().encode('sidecar-signer self-test');
+  const stream = mac.start();
+  stream.update(message);
+  return equalTags(nobleHmac(algorithms[mac.algorithm].noble, secret, message), stream.digest());
+}
+
+/**
+ * Marks for finding one key under two names: two secrets that share a mark are the same key to HMAC, which pads a key
+ * with zeros to a block and hashes a longer one first (RFC 2104 §2). Meaningless outside this process.
+ */
+export function keyMarks(algorithm: Algorithm, secret: Uint8Array): readonly string[] {
+  const { hash: hashName, blockBytes } = algorithms[algorithm];
+  const marks = [markOf(secret)];
+  if (secret.length > blockBytes) {
+    const hashed = hash(hashName, secret, 'buffer');
+    marks.push(markOf(hashed));
+    hashed.fill(0);
+  }
+  return marks;
+}
+
+const salt = randomBytes(32);
+
+function markOf(secret: Uint8Array): string {
+  let length = secret.length;
+  while (length > 0 && secret[length - 1] === 0) length--;
+  return createHash('sha256').update(salt).update(secret.subarray(0, length)).digest('base64');
+}
