@@ -1,0 +1,149 @@
+/**
+ * The routes of the signing listener. Each handler takes one snapshot and uses it to the end; what it is given has
+ * passed the guard.
+ */
+
+import { Hono } from 'hono';
+import { SignerError } from '../errors.ts';
+import type { Signing } from '../formats/index.ts';
+import { type KeySet, type Snapshot, verificationKeys } from '../keys/snapshot.ts';
+import type { Operation } from '../policy.ts';
+import { findKeySet, startSigning, startVerification } from '../signer.ts';
+import type { BodyReader } from './body.ts';
+import { noSuchPath } from './guard.ts';
+import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
+import { type Labelled, messageBytes, parse, parseBatch, schemas, takeReference } from './schema.ts';
+
+/** A JSON body of one request. Longer messages come as application/octet-stream, which has no limit of its own. */
+export const maxJsonBytes = 64 * 1024;
+export const maxBatchBytes = 2 ** 20;
+
+export interface AppOptions {
+  /** The snapshot in force, or undefined before there is one. */
+  readonly snapshot: () => Snapshot | undefined;
+  readonly bodies: BodyReader;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Told of an error that is a fault of the signer. */
+  readonly onFault: (error: unknown) => void;
+}
+
+export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono {
+  const app = new Hono();
+
+  const current = (): Snapshot => {
+    const ready = snapshot();
+    if (ready !== undefined) return ready;
+    const detail = 'no valid keys are loaded yet; the log and /status on the ops listener say why';
+    throw new SignerError('not_ready', detail, { 'retry-after': '1' });
+  };
+
+  const startOne = (
+    operation: Operation,
+    keySet: KeySet,
+    body: unknown,
+  ): readonly [Signing<object>, Uint8Array] => {
+    if (operation === 'sign') {
+      const request = parse(schemas.sign, body);
+      return [startSigning(keySet, request), messageBytes(request)];
+    }
+    const request = parse(schemas.verify, body);
+    return [startVerification(keySet, request, now()), messageBytes(request)];
+  };
+
+  const carryOut = (operation: Operation, keySet: KeySet, body: unknown): object => {
+    const [signing, message] = startOne(operation, keySet, body);
+    signing.update(message);
+    return signing.finish();
+  };
+
+  const streamed = async (operation: Operation, keySet: KeySet, request: Request): Promise<object> => {
+    const signing =
+      operation === 'sign'
+        ? startSigning(keySet, {})
+        : startVerification(keySet, { signature: signatureHeader(request) }, now());
+    for await (const part of bodies.parts(request)) signing.update(part);
+    return signing.finish();
+  };
+
+  /** An item of a batch fails alone; its `reference` comes back either way. */
+  const batchItem = (operation: Operation, keySet: KeySet, item: unknown): object => {
+    let label: Labelled['label'] = {};
+    try {
+      const labelled = takeReference(item);
+      label = labelled.label;
+      return { ...carryOut(operation, keySet, labelled.request), ...label };
+    } catch (error) {
+      return { error: toProblem(fault(error)), ...label };
+    }
+  };
+
+  const fault = (error: unknown): SignerError => {
+    if (!(error instanceof SignerError)) onFault(error);
+    return asSignerError(error);
+  };
+
+  for (const operation of ['sign', 'verify'] as const) {
+    app.post(`/v1/keys/:name/${operation}`, async (c) => {
+      const keySet = findKeySet(current(), c.req.param('name'), operation);
+      const request = c.req.raw;
+      if (isJson(request))
+        return answer(carryOut(operation, keySet, await bodies.json(request, maxJsonBytes)));
+      return answer(await streamed(operation, keySet, request));
+    });
+    app.post(`/v1/keys/:name/${operation}-batch`, async (c) => {
+      const keySet = findKeySet(current(), c.req.param('name'), operation);
+      if (!isJson(c.req.raw))
+        throw new SignerError('unsupported_media_type', 'a batch must be application/json');
+      const items = parseBatch(await bodies.json(c.req.raw, maxBatchBytes));
+      return answer({ results: items.map((item) => batchItem(operation, keySet, item)) });
+    });
+  }
+  app.get('/v1/keys', () =>
+    answer({ keys: [...current().keySets.values()].map((keySet) => describe(keySet, now())) }),
+  );
+  app.get('/v1/keys/:name', (c) => answer(describe(findKeySet(current(), c.req.param('name')), now())));
+
+  app.all('/v1/keys/:name/:operation{sign|verify|sign-batch|verify-batch}', () => methodNotAllowed('POST'));
+  app.all('/v1/keys/:name?', () => methodNotAllowed('GET'));
+  app.notFound(() => problemResponse(noSuchPath()));
+  app.onError((error) => problemResponse(fault(error)));
+  return app;
+}
+
+/** What anybody who may use a key set may know of it: never key material. */
+function describe(keySet: KeySet, now: number): object {
+  const { name, settings, primary, since } = keySet;
+  return {
+    name,
+    format: settings.format,
+    algorithm: settings.algorithm,
+    allow: settings.policy.allow,
+    keyIds: verificationKeys(keySet, now).map(({ id }) => id),
+    primary: primary.id,
+    since: since.toISOString(),
+  };
+}
+
+function signatureHeader(request: Request): string {
+  const signature = request.headers.get('sec-signer-signature');
+  if (signature !== null) return signature;
+  throw new SignerError(
+    'malformed_request',
+    'the header "Sec-Signer-Signature" must hold the signature to verify',
+  );
+}
+
+function isJson(request: Request): boolean {
+  return request.headers.get('content-type')?.toLowerCase().startsWith('application/json') ?? false;
+}
+
+const answerInit: ResponseInit = { headers: { ...answerHeaders, 'content-type': 'application/json' } };
+
+function answer(body: object): Response {
+  return new Response(JSON.stringify(body), answerInit);
+}
+
+function methodNotAllowed(allow: string): Response {
+  return problemResponse(new SignerError('method_not_allowed', `this path takes ${allow} only`, { allow }));
+}

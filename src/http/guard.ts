@@ -1,0 +1,82 @@
+/**
+ * Who may speak to the signer at all: judged from the request line and the headers, before any routing. It stops
+ * browsers, DNS rebinding and server-side request forgery; a program that speaks the protocol is a matter of policy.
+ */
+
+import { SignerError } from '../errors.ts';
+import { notFound } from './problem.ts';
+
+/** Throws a SignerError for a request that must not reach a handler. */
+export type Guard = (request: Request) => void;
+
+/** Sent by browsers and proxies, never by the neighbour for which the signer is there. */
+const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
+const hostPattern = /^[A-Za-z0-9.:[\]_-]+$/;
+const pathPattern = /^[A-Za-z0-9._/-]*$/;
+/** A query, a fragment, an invalid escape, NUL or non-ASCII: no client of this API writes them. */
+const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
+const contentTypes = /^(?:application\/octet-stream|application\/json(?:; ?charset=utf-8)?)$/i;
+
+/** @param hosts the exact values of `Host` that are served, in the form `name:port` */
+export function createGuard(hosts: ReadonlySet<string>): Guard {
+  return (request) => {
+    const { headers } = request;
+    const host = headers.get('host');
+    if (host === null || !hostPattern.test(host)) {
+      throw malformed('exactly one well-formed Host header is required');
+    }
+    if (!hosts.has(host)) {
+      throw forbidden(
+        'the Host header must name the address the signer listens on, with its port; allow others with --allowed-host',
+      );
+    }
+    // Without a valid Host the runtime gives a URL of another shape, in which a router finds other paths.
+    const origin = `http://${host}/`;
+    if (!request.url.startsWith(origin)) throw malformed('the request target must be a path');
+    const path = request.url.slice(origin.length - 1);
+    if (malformedPath.test(path)) throw malformed('the path takes no query, fragment or escape');
+    if (!pathPattern.test(path) || !path.startsWith('/v1/')) {
+      throw noSuchPath();
+    }
+    headers.forEach(refuseForeign);
+    if (headers.get('sec-signer') !== '1') throw forbidden('the header "Sec-Signer: 1" is required');
+    if (request.method !== 'POST') return;
+    if (!contentTypes.test(headers.get('content-type') ?? '')) {
+      throw new SignerError(
+        'unsupported_media_type',
+        'Content-Type must be application/json, or application/octet-stream for the message itself',
+      );
+    }
+  };
+}
+
+/** Every path that the signing listener does not have. */
+export function noSuchPath(): SignerError {
+  return notFound(
+    'the paths are /v1/keys, /v1/keys/{name} and /v1/keys/{name}/sign, verify, sign-batch, verify-batch',
+  );
+}
+
+function refuseForeign(value: string, name: string): void {
+  if (foreignHeaders.has(name) || name.startsWith('x-forwarded-')) {
+    throw forbidden('a request that comes through a browser or a proxy is refused; call the signer directly');
+  }
+  if (name === 'content-encoding') {
+    throw new SignerError(
+      'unsupported_media_type',
+      'a body must not be compressed; send it without Content-Encoding',
+    );
+  }
+  if (name === 'upgrade') throw malformed('the connection cannot be upgraded');
+  if (name === 'content-length' && !/^\d{1,15}$/.test(value)) {
+    throw malformed('exactly one Content-Length header is expected');
+  }
+}
+
+function forbidden(detail: string): SignerError {
+  return new SignerError('forbidden_caller', detail);
+}
+
+function malformed(detail: string): SignerError {
+  return new SignerError('malformed_request', detail);
+}
