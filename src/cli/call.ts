@@ -1,0 +1,45 @@
+/** One request of a command to a running signer. */
+
+import { formatAddress, SettingError, type TcpAddress } from '../config.ts';
+
+/** Where the signer listens: the socket if there is one, else the TCP address. */
+export interface Target {
+  readonly listen: TcpAddress | undefined;
+  readonly socket?: string;
+}
+
+/**
+ * @returns the JSON answer of a request that succeeded
+ * @throws {SettingError} when nobody answers, or the answer is an error: with its detail
+ */
+export async function call<T>(target: Target, path: string, init: RequestInit = {}): Promise<T> {
+  const response = await send(target, path, init);
+  const body = (await response.json().catch(() => undefined)) as
+    | { detail?: string; code?: string }
+    | undefined;
+  if (response.ok) return body as T;
+  throw new SettingError(
+    `${body?.detail ?? 'the answer is not that of a signer'} (${body?.code ?? response.status})`,
+  );
+}
+
+/** The message of a command: a file's content, or standard input for `-`, streamed. */
+export function readMessage(file: string): ReadableStream {
+  if (file !== '-') return Bun.file(file).stream();
+  if (process.stdin.isTTY) process.stderr.write('type the message, then Ctrl-D\n');
+  return Bun.stdin.stream();
+}
+
+/** A request that reached a signer, whatever it answered. @throws {SettingError} when none did */
+export async function send({ listen, socket }: Target, path: string, init: RequestInit): Promise<Response> {
+  const headers = { ...init.headers, 'sec-signer': '1' };
+  if (socket === undefined && listen === undefined)
+    throw new SettingError('give --listen HOST:PORT or --socket PATH');
+  const where = socket ?? (listen === undefined ? '' : formatAddress(listen));
+  const origin = socket === undefined ? `http://${where}` : 'http://localhost';
+  try {
+    return await fetch(origin + path, { ...init, headers, ...(socket !== undefined && { unix: socket }) });
+  } catch {
+    throw new SettingError(`no signer answers on ${where}; start one with "sidecar-signer serve"`);
+  }
+}

@@ -1,0 +1,24 @@
+/** `sidecar-signer healthcheck`: exit code 0 when a running signer is ready. */
+
+import { SettingError, type TcpAddress } from '../config.ts';
+import { send, type Target } from './call.ts';
+
+const timeoutMs = 2000;
+
+export async function healthcheck(options: Target & { opsListen: TcpAddress | undefined }): Promise<void> {
+  const init = { signal: AbortSignal.timeout(timeoutMs) };
+  const { opsListen } = options;
+  // Without an ops listener, a signer that is ready is one that lists its keys.
+  const response =
+    opsListen === undefined
+      ? await send(options, '/v1/keys', init)
+      : await send({ listen: reachable(opsListen) }, '/readyz', init);
+  if (!response.ok)
+    throw new SettingError('the signer is not ready: no valid keys are loaded yet, or it is stopping');
+}
+
+/** A listener on every address is asked on this machine's own. */
+function reachable({ host, port }: TcpAddress): TcpAddress {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
+  return host === '::' ? { host: '::1', port } : { host, port };
+}

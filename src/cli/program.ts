@@ -1,0 +1,178 @@
+/** The command line: its commands, flags and help. What each command does is in the file of its name. */
+
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import {
+  defaultKeysDirectory,
+  defaultListen,
+  defaultOpsListen,
+  isLoopback,
+  parseAddress,
+  parseMode,
+  SettingError,
+} from '../config.ts';
+import { logLevels } from '../log.ts';
+import { check } from './check.ts';
+import { healthcheck } from './healthcheck.ts';
+import { type ServeOptions, serve } from './serve.ts';
+import { sign } from './sign.ts';
+import { version } from './status.ts';
+import { verify } from './verify.ts';
+
+/** The whole program; a command sets the exit code: 0 for yes, 1 for no or failure, 2 for a usage error. */
+export function createProgram(): Command {
+  const program = new Command('sidecar-signer')
+    .description('signs and verifies HMAC messages for the container next to it, which never sees the key')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'print help for a command');
+  program.addCommand(createServeCommand(serve));
+  program.addCommand(
+    new Command('check')
+      .description('read the keys as serve would and print every problem')
+      .addOption(keysOption())
+      .addOption(jsonOption())
+      .action(check),
+  );
+  program.addCommand(
+    new Command('sign')
+      .description('sign a message through a running signer and print the signature')
+      .addArgument(keyArgument())
+      .addArgument(fileArgument())
+      .addOption(listenOption())
+      .addOption(socketOption())
+      .addOption(jsonOption())
+      .action(sign),
+  );
+  program.addCommand(
+    new Command('verify')
+      .description('verify a signature through a running signer; exit code 1 if it is not valid')
+      .addArgument(keyArgument())
+      .argument('<signature>', 'the signature, in the output encoding of the key')
+      .addArgument(fileArgument())
+      .addOption(listenOption())
+      .addOption(socketOption())
+      .addOption(jsonOption())
+      .action(verify),
+  );
+  program.addCommand(
+    new Command('healthcheck')
+      .description('ask a running signer whether it is ready; for exec probes and HEALTHCHECK')
+      .addOption(opsListenOption())
+      .addOption(listenOption())
+      .addOption(socketOption())
+      .action(healthcheck),
+  );
+  for (const command of [program, ...program.commands]) {
+    command
+      .exitOverride()
+      .showHelpAfterError('(--help lists what there is)')
+      .helpOption('-h, --help', 'print help');
+  }
+  return program;
+}
+
+/** The command `serve`, with its usage checks, around whatever starts the server. */
+export function createServeCommand(action: (options: ServeOptions) => Promise<void>): Command {
+  const command = new Command('serve')
+    .description('read keys from mounted secret volumes and serve signing and verification on this machine')
+    .addOption(keysOption())
+    .addOption(listenOption())
+    .addOption(socketOption())
+    .addOption(
+      env(
+        new Option('--socket-mode <mode>', 'file mode of the socket').argParser(parsed(parseMode)),
+        'SOCKET_MODE',
+      ).default(0o660, '0660'),
+    )
+    .addOption(opsListenOption())
+    .addOption(
+      env(
+        new Option(
+          '--allowed-host <name>',
+          'another value of the Host header to serve; repeatable',
+        ).argParser(collect),
+        'ALLOWED_HOST',
+      ).default([], 'loopback names with the port'),
+    )
+    .addOption(
+      env(
+        new Option('--allow-remote', 'let --listen bind an address that other machines can reach'),
+        'ALLOW_REMOTE',
+      ).default(false),
+    )
+    .addOption(
+      env(new Option('--log-level <level>', 'least level to log').choices(logLevels), 'LOG_LEVEL').default(
+        'info',
+      ),
+    );
+  return command.action(async (options: ServeOptions) => {
+    if (options.listen === undefined && options.socket === undefined) {
+      command.error('error: nothing to listen on; give --listen HOST:PORT or --socket PATH');
+    }
+    if (options.listen !== undefined && !isLoopback(options.listen) && !options.allowRemote) {
+      command.error(
+        'error: --listen is not a loopback address; anyone who reaches it could sign, so it needs --allow-remote',
+      );
+    }
+    await action(options);
+  });
+}
+
+function keysOption(): Option {
+  const option = new Option('--keys <directory>', 'mounted secret directory; repeatable').argParser(collect);
+  return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
+}
+
+function listenOption(): Option {
+  const option = new Option('--listen <host:port>', 'signing listener, or none').argParser(
+    parsed(parseAddress),
+  );
+  return env(option, 'LISTEN').default(parseAddress(defaultListen), defaultListen);
+}
+
+function opsListenOption(): Option {
+  const option = new Option('--ops-listen <host:port>', 'listener for probes and status, or none');
+  return env(option.argParser(parsed(parseAddress)), 'OPS_LISTEN').default(
+    parseAddress(defaultOpsListen),
+    defaultOpsListen,
+  );
+}
+
+function socketOption(): Option {
+  return env(new Option('--socket <path>', 'Unix socket of the signing listener'), 'SOCKET');
+}
+
+function jsonOption(): Option {
+  return new Option('--json', 'print JSON');
+}
+
+function keyArgument(): Argument {
+  return new Argument('<key>', 'name of the key set');
+}
+
+function fileArgument(): Argument {
+  return new Argument('[file]', 'the message').default('-', 'standard input');
+}
+
+/** Every flag has a variable of the same name: `--ops-listen` is `SIGNER_OPS_LISTEN`. */
+function env(option: Option, name: string): Option {
+  return option.env(`SIGNER_${name}`);
+}
+
+/** Values of a repeatable flag; the first replaces the default. Its variable holds several, separated by commas. */
+const collected = new WeakSet<readonly string[]>();
+function collect(value: string, previous: readonly string[]): readonly string[] {
+  const values = [...(collected.has(previous) ? previous : []), ...value.split(',')];
+  collected.add(values);
+  return values;
+}
+
+function parsed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof SettingError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
+  };
+}

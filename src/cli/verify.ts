@@ -1,0 +1,24 @@
+/** `sidecar-signer verify`: whether a signature is valid, as an exit code. */
+
+import type { Verification } from '../formats/index.ts';
+import { call, readMessage, type Target } from './call.ts';
+
+export async function verify(
+  key: string,
+  signature: string,
+  file: string,
+  options: Target & { json?: true },
+): Promise<void> {
+  const answer = await call<Verification>(options, `/v1/keys/${encodeURIComponent(key)}/verify`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream', 'sec-signer-signature': signature },
+    body: readMessage(file),
+  });
+  process.stdout.write(`${options.json ? JSON.stringify(answer) : describe(answer)}\n`);
+  process.exitCode = answer.valid ? 0 : 1;
+}
+
+function describe(answer: Verification): string {
+  if (!answer.valid) return `not valid: ${answer.reason}`;
+  return `valid, by ${answer.primary ? 'the primary key' : 'an earlier key'} ${answer.keyId}`;
+}

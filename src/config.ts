@@ -1,0 +1,86 @@
+/**
+ * What the flags and the environment say, as values the rest can use. The only file that reads the environment; the
+ * configuration file will be parsed here too.
+ */
+
+/** A TCP address as `--listen` and `--ops-listen` take it. */
+export interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export const defaultKeysDirectory = '/etc/signer/keys';
+export const defaultListen = '127.0.0.1:8700';
+export const defaultOpsListen = '127.0.0.1:8701';
+
+/** A setting that cannot be used; the message says what would be right. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/**
+ * `HOST:PORT`, `[IPV6]:PORT`, or `none` for undefined.
+ * @throws {SettingError}
+ */
+export function parseAddress(text: string): TcpAddress | undefined {
+  if (text === 'none') return undefined;
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || port > 65535) {
+    throw new SettingError('expected HOST:PORT, for instance 127.0.0.1:8700, or none');
+  }
+  return { host, port };
+}
+
+/** An octal file mode such as 0660. @throws {SettingError} */
+export function parseMode(text: string): number {
+  if (!/^0?[0-7]{3}$/.test(text)) throw new SettingError('expected an octal file mode, for instance 0660');
+  return Number.parseInt(text, 8);
+}
+
+/** Whether only this machine (in a pod: only the pod's own containers) can reach the host. */
+export function isLoopback({ host }: TcpAddress): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+}
+
+export function formatAddress({ host, port }: TcpAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * The values of `Host` that a listener answers to: its loopback names with the port, and the names that were allowed,
+ * with and without it. A Unix socket (no port) answers to the bare names.
+ */
+export function servedHosts(allowedHosts: readonly string[], port: number | undefined): ReadonlySet<string> {
+  const loopback = ['127.0.0.1', 'localhost', '[::1]'];
+  if (port === undefined) return new Set([...loopback, ...allowedHosts]);
+  const bare = port === 80 ? loopback : [];
+  return new Set([
+    ...[...loopback, ...allowedHosts].map((name) => `${name}:${port}`),
+    ...bare,
+    ...allowedHosts,
+  ]);
+}
+
+/** Variables that make the runtime or the loader run code of somebody else's choice inside the signer. */
+const injecting = /^(?:BUN_OPTIONS|BUN_CONFIG_.*|BUN_INSPECT.*|LD_PRELOAD)$/;
+
+/** @throws {SettingError} when the environment could put code into the process that holds the keys */
+export function refuseInjection(): void {
+  const found = Object.keys(process.env).filter((name) => injecting.test(name));
+  if (found.length === 0) return;
+  throw new SettingError(`refusing to hold keys with ${found.join(', ')} in the environment; unset it`);
+}
+
+/** An empty variable is an unset one, and a switch is on for `true` and `1` alone. @throws {SettingError} */
+export function normaliseEnvironment(): void {
+  for (const [name, value] of Object.entries(process.env)) {
+    if (name.startsWith('SIGNER_') && value === '') delete process.env[name];
+  }
+  const remote = process.env['SIGNER_ALLOW_REMOTE'];
+  if (remote === undefined || remote === 'true' || remote === '1') return;
+  if (remote !== 'false' && remote !== '0')
+    throw new SettingError('SIGNER_ALLOW_REMOTE must be true or false');
+  delete process.env['SIGNER_ALLOW_REMOTE'];
+}
