@@ -19,11 +19,11 @@ export class SettingError extends Error {
 }
 
 /**
- * `HOST:PORT`, `[IPV6]:PORT`, or `none` for undefined.
+ * `HOST:PORT`, `[IPV6]:PORT`, or `none`.
  * @throws {SettingError}
  */
-export function parseAddress(text: string): TcpAddress | undefined {
-  if (text === 'none') return undefined;
+export function parseAddress(text: string): TcpAddress | 'none' {
+  if (text === 'none') return text;
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);

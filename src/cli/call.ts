@@ -4,7 +4,7 @@ import { formatAddress, SettingError, type TcpAddress } from '../config.ts';
 
 /** Where the signer listens: the socket if there is one, else the TCP address. */
 export interface Target {
-  readonly listen: TcpAddress | undefined;
+  readonly listen: TcpAddress | 'none';
   readonly socket?: string;
 }
 
@@ -33,9 +33,9 @@ export function readMessage(file: string): ReadableStream {
 /** A request that reached a signer, whatever it answered. @throws {SettingError} when none did */
 export async function send({ listen, socket }: Target, path: string, init: RequestInit): Promise<Response> {
   const headers = { ...init.headers, 'sec-signer': '1' };
-  if (socket === undefined && listen === undefined)
+  if (socket === undefined && listen === 'none')
     throw new SettingError('give --listen HOST:PORT or --socket PATH');
-  const where = socket ?? (listen === undefined ? '' : formatAddress(listen));
+  const where = socket ?? (listen === 'none' ? listen : formatAddress(listen));
   const origin = socket === undefined ? `http://${where}` : 'http://localhost';
   try {
     return await fetch(origin + path, { ...init, headers, ...(socket !== undefined && { unix: socket }) });

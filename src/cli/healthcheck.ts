@@ -5,12 +5,12 @@ import { send, type Target } from './call.ts';
 
 const timeoutMs = 2000;
 
-export async function healthcheck(options: Target & { opsListen: TcpAddress | undefined }): Promise<void> {
+export async function healthcheck(options: Target & { opsListen: TcpAddress | 'none' }): Promise<void> {
   const init = { signal: AbortSignal.timeout(timeoutMs) };
   const { opsListen } = options;
   // Without an ops listener, a signer that is ready is one that lists its keys.
   const response =
-    opsListen === undefined
+    opsListen === 'none'
       ? await send(options, '/v1/keys', init)
       : await send({ listen: reachable(opsListen) }, '/readyz', init);
   if (!response.ok)

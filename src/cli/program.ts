@@ -105,10 +105,10 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
       ),
     );
   return command.action(async (options: ServeOptions) => {
-    if (options.listen === undefined && options.socket === undefined) {
+    if (options.listen === 'none' && options.socket === undefined) {
       command.error('error: nothing to listen on; give --listen HOST:PORT or --socket PATH');
     }
-    if (options.listen !== undefined && !isLoopback(options.listen) && !options.allowRemote) {
+    if (options.listen !== 'none' && !isLoopback(options.listen) && !options.allowRemote) {
       command.error(
         'error: --listen is not a loopback address; anyone who reaches it could sign, so it needs --allow-remote',
       );

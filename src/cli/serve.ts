@@ -18,8 +18,8 @@ import { describeStatus } from './status.ts';
 
 export interface ServeOptions {
   readonly keys: readonly string[];
-  readonly listen: TcpAddress | undefined;
-  readonly opsListen: TcpAddress | undefined;
+  readonly listen: TcpAddress | 'none';
+  readonly opsListen: TcpAddress | 'none';
   readonly socket?: string;
   readonly socketMode: number;
   readonly allowedHost: readonly string[];
@@ -57,7 +57,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   });
   const ops = createOpsApp(() => describeStatus(store.current, volumes, stopping));
 
-  const listeners = await openListeners(options, app, ops);
+  const close = () => Promise.all(volumes.map((volume) => volume.close()));
+  const listeners = await openListeners(options, app, ops).catch(async (error) => {
+    await close();
+    throw error;
+  });
   log.info('listening', describeListeners(options, listeners));
   logKeys(log, store, volumes);
   Promise.all(volumes.map((volume) => volume.ready())).then(
@@ -71,7 +75,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   stopping = true;
   log.info('stopping');
   await stopListeners(listeners, graceMs);
-  await Promise.all(volumes.map((volume) => volume.close()));
+  await close();
   store.drop();
   log.info('stopped');
 }
@@ -87,7 +91,7 @@ async function openListeners(options: ServeOptions, app: Hono, ops: Hono): Promi
   const guard = (port: number | undefined) => createGuard(servedHosts(options.allowedHost, port));
   const opened: Listeners = {};
   try {
-    if (options.listen !== undefined) {
+    if (options.listen !== 'none') {
       const address = options.listen;
       opened.signing = bind('--listen', address, () => listen({ address, guard, handle: app.fetch }));
     }
@@ -98,7 +102,7 @@ async function openListeners(options: ServeOptions, app: Hono, ops: Hono): Promi
         withMode(path, options.socketMode, () => listen({ address: { path }, guard, handle: app.fetch })),
       );
     }
-    if (options.opsListen !== undefined) {
+    if (options.opsListen !== 'none') {
       const address = options.opsListen;
       opened.ops = bind('--ops-listen', address, () => listen({ address, handle: ops.fetch }));
     }
@@ -135,9 +139,9 @@ function describeListeners({ listen, socket, opsListen }: ServeOptions, opened: 
   const at = (address: TcpAddress, listener: Listener | undefined) =>
     formatAddress({ ...address, port: listener?.port ?? address.port });
   return {
-    ...(listen && { signing: at(listen, opened.signing) }),
+    ...(listen !== 'none' && { signing: at(listen, opened.signing) }),
     ...(socket && { socket }),
-    ...(opsListen && { ops: at(opsListen, opened.ops) }),
+    ...(opsListen !== 'none' && { ops: at(opsListen, opened.ops) }),
   };
 }
 

@@ -104,9 +104,11 @@ export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono 
   );
   app.get('/v1/keys/:name', (c) => answer(describe(findKeySet(current(), c.req.param('name')), now())));
 
-  app.all('/v1/keys/:name/:operation{sign|verify|sign-batch|verify-batch}', () => methodNotAllowed('POST'));
-  app.all('/v1/keys/:name?', () => methodNotAllowed('GET'));
-  app.notFound(() => problemResponse(noSuchPath()));
+  // Not as routes for all methods: a second match on a path would cost every request Hono's middleware chain.
+  app.notFound(({ req }) => {
+    const allow = allowedMethod(req.path);
+    return problemResponse(allow === undefined ? noSuchPath() : methodNotAllowed(allow));
+  });
   app.onError((error) => problemResponse(fault(error)));
   return app;
 }
@@ -138,12 +140,21 @@ function isJson(request: Request): boolean {
   return request.headers.get('content-type')?.toLowerCase().startsWith('application/json') ?? false;
 }
 
-const answerInit: ResponseInit = { headers: { ...answerHeaders, 'content-type': 'application/json' } };
+// One Headers for all answers: a Response copies it, which costs less than building it anew.
+const answerInit: ResponseInit = {
+  headers: new Headers({ ...answerHeaders, 'content-type': 'application/json' }),
+};
 
 function answer(body: object): Response {
   return new Response(JSON.stringify(body), answerInit);
 }
 
-function methodNotAllowed(allow: string): Response {
-  return problemResponse(new SignerError('method_not_allowed', `this path takes ${allow} only`, { allow }));
+/** The method of a path that exists, for one that was asked with another. */
+function allowedMethod(path: string): 'GET' | 'POST' | undefined {
+  if (/^\/v1\/keys\/[^/]+\/(?:sign|verify)(?:-batch)?$/.test(path)) return 'POST';
+  return /^\/v1\/keys(?:\/[^/]+)?$/.test(path) ? 'GET' : undefined;
+}
+
+function methodNotAllowed(allow: string): SignerError {
+  return new SignerError('method_not_allowed', `this path takes ${allow} only`, { allow });
 }

@@ -51,6 +51,8 @@ export function listen({ address, guard: createGuard, handle }: ListenOptions): 
 
   const server = Bun.serve({
     ...endpoint(address),
+    // The runtime would share the port with another process of the same user, and split its requests.
+    reusePort: false,
     development: false,
     idleTimeout: idleTimeoutSeconds,
     // Bodies are bounded by their readers, which know what each path may take.
