@@ -3,9 +3,9 @@
  * in two ways. Decoders answer undefined for anything else.
  */
 
-/** How bytes are written as text. `base64` is padded, `base64url` is not, `hex` is written in lower case. */
-export type BytesEncoding = 'hex' | 'base64' | 'base64url';
+import type { BytesEncoding } from './wire.ts';
 
+/** `base64` is padded, `base64url` is not, `hex` is written in lower case. */
 export const bytesEncodings: readonly BytesEncoding[] = ['hex', 'base64', 'base64url'];
 
 export function encode(bytes: Buffer, encoding: BytesEncoding): string {

@@ -3,7 +3,8 @@
 
 import { CommanderError } from 'commander';
 import { createProgram } from './cli/program.ts';
-import { normaliseEnvironment, SettingError } from './config.ts';
+import { normaliseEnvironment } from './config/environment.ts';
+import { SettingError } from './config/setting-error.ts';
 
 try {
   normaliseEnvironment();

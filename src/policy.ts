@@ -1,5 +1,5 @@
 /**
- * What a key set may be used for. Pure, and asked in one place, before the act.
+ * What a key set may be used for. Pure, denies what is not listed, and asked in one place, before the act.
  */
 
 import { SignerError } from './errors.ts';
@@ -13,6 +13,20 @@ export interface Policy {
   readonly allow: readonly Operation[];
   /** Bytes of one message. */
   readonly maxMessageBytes: number;
+  /** Signatures and verifications together; undefined for no limit. */
+  readonly rateLimit?: RateLimit | undefined;
+}
+
+/** A token bucket: `burst` at once after a pause, `perSecond` in the long run. */
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** What is left of a rate limit at a moment of a monotonic clock, in milliseconds. */
+export interface Allowance {
+  readonly tokens: number;
+  readonly atMs: number;
 }
 
 /** @throws {SignerError} `operation_not_allowed` unless the operation is listed */
@@ -23,4 +37,35 @@ export function authorize(policy: Policy, operation: Operation): void {
       `this key is not allowed to ${operation}; its configuration allows only: ${policy.allow.join(', ')}`,
     );
   }
+}
+
+/** @throws {SignerError} `message_too_large` */
+export function admit({ maxMessageBytes }: Policy, messageBytes: number): void {
+  if (messageBytes > maxMessageBytes) {
+    throw new SignerError(
+      'message_too_large',
+      `a message for this key has at most ${maxMessageBytes} bytes (maxMessageBytes)`,
+    );
+  }
+}
+
+/**
+ * Takes one use from what is left of the limit.
+ * @param left undefined before the first use
+ * @throws {SignerError} `rate_limited` with the seconds to wait
+ */
+export function spend(
+  { perSecond, burst }: RateLimit,
+  left: Allowance | undefined,
+  nowMs: number,
+): Allowance {
+  const refill = left === undefined ? burst : left.tokens + ((nowMs - left.atMs) / 1000) * perSecond;
+  const tokens = Math.min(burst, refill);
+  if (tokens < 1) {
+    const waitSeconds = Math.ceil((1 - tokens) / perSecond);
+    throw new SignerError('rate_limited', `this key may be used ${perSecond} times a second; wait`, {
+      'retry-after': `${waitSeconds}`,
+    });
+  }
+  return { tokens: tokens - 1, atMs: nowMs };
 }

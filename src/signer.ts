@@ -1,22 +1,28 @@
 /**
- * Sign and verify against one snapshot: finds the key set, asks its policy, hands the keys to its format. Pure and
- * synchronous; it takes bytes, and the clock is an argument.
+ * Sign and verify against one snapshot: finds the key set, asks its policy, hands the keys to its format. Synchronous;
+ * the clocks are arguments.
  */
 
-import type { BytesEncoding } from './encoding.ts';
 import { SignerError } from './errors.ts';
-import { formats, type RawSignature, type Signing, type Verification } from './formats/index.ts';
-import { type KeySet, type Snapshot, verificationKeys } from './keys/snapshot.ts';
-import { authorize, type Operation, type Policy } from './policy.ts';
+import type { Signing, Use } from './format.ts';
+import type { KeySet, Snapshot } from './keys/snapshot.ts';
+import { type Allowance, admit, authorize, type Operation, spend } from './policy.ts';
+import type { Verification } from './wire.ts';
 
-/** What a caller may say about a signature besides the message. */
-export interface SignRequest {
-  /** Default: the key set's. */
-  readonly output?: BytesEncoding | undefined;
+export interface Signer {
+  /** Carries out one request of the key set's format. @throws {SignerError} */
+  carryOut(keySet: KeySet, operation: Operation, request: unknown): object;
+  /** Signs a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
+  startSigning(keySet: KeySet): Signing<object>;
+  /** Verifies a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
+  startVerification(keySet: KeySet, signature: string): Signing<Verification>;
 }
 
-export interface VerifyRequest extends SignRequest {
-  readonly signature: string;
+export interface Clocks {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds since some moment, never set back. */
+  readonly monotonicMs: () => number;
 }
 
 /**
@@ -33,41 +39,45 @@ export function findKeySet(snapshot: Snapshot, name: string, operation?: Operati
   return keySet;
 }
 
-/**
- * Begins a signature by the key set's primary key.
- * @throws {SignerError} `message_too_large` while the message is fed
- */
-export function startSigning({ primary, settings }: KeySet, request: SignRequest): Signing<RawSignature> {
-  const output = request.output ?? settings.output;
-  return bounded(formats[settings.format].sign(primary, { output }), settings.policy);
+/** Remembers nothing but how much of each key set's rate limit is spent. */
+export function createSigner({ now, monotonicMs }: Clocks): Signer {
+  const allowances = new Map<string, Allowance>();
+
+  const use = ({ name, keys, settings: { policy } }: KeySet): Use => {
+    const { rateLimit } = policy;
+    if (rateLimit !== undefined) {
+      allowances.set(name, spend(rateLimit, allowances.get(name), monotonicMs()));
+    }
+    return { keys, now: now(), admit: (messageBytes) => admit(policy, messageBytes) };
+  };
+
+  return {
+    carryOut: (keySet, operation, request) => keySet.settings.format[operation](use(keySet), request),
+    startSigning: (keySet) => {
+      const { format } = keySet.settings;
+      if (format.startSigning === undefined) throw jsonOnly(format.name);
+      const begun = use(keySet);
+      return bounded(format.startSigning(begun), begun);
+    },
+    startVerification: (keySet, signature) => {
+      const { format } = keySet.settings;
+      if (format.startVerification === undefined) throw jsonOnly(format.name);
+      const begun = use(keySet);
+      return bounded(format.startVerification(begun, signature), begun);
+    },
+  };
 }
 
-/**
- * Begins a verification by every key of the set that verifies at `now` (milliseconds since the epoch).
- * @throws {SignerError} `message_too_large` while the message is fed
- */
-export function startVerification(
-  keySet: KeySet,
-  request: VerifyRequest,
-  now: number,
-): Signing<Verification> {
-  const { settings } = keySet;
-  const { signature, output = settings.output } = request;
-  const keys = verificationKeys(keySet, now);
-  return bounded(formats[settings.format].verify(keys, { signature, output }), settings.policy);
+function jsonOnly(format: string): SignerError {
+  return new SignerError('unsupported_media_type', `the format ${format} takes application/json here`);
 }
 
-function bounded<A>(signing: Signing<A>, { maxMessageBytes }: Policy): Signing<A> {
+function bounded<A>(signing: Signing<A>, { admit }: Use): Signing<A> {
   let length = 0;
   return {
     update: (part) => {
       length += part.length;
-      if (length > maxMessageBytes) {
-        throw new SignerError(
-          'message_too_large',
-          `a message for this key has at most ${maxMessageBytes} bytes`,
-        );
-      }
+      admit(length);
       signing.update(part);
     },
     finish: () => signing.finish(),

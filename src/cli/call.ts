@@ -1,6 +1,7 @@
 /** One request of a command to a running signer. */
 
-import { formatAddress, SettingError, type TcpAddress } from '../config.ts';
+import { formatAddress, type TcpAddress } from '../config/address.ts';
+import { SettingError } from '../config/setting-error.ts';
 
 /** Where the signer listens: the socket if there is one, else the TCP address. */
 export interface Target {

@@ -1,47 +1,122 @@
 /** `sidecar-signer check`: what `serve` would load, and every problem, without serving. */
 
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
+import { takeVariable } from '../config/environment.ts';
+import { everyFile } from '../config/file.ts';
+import { SettingError } from '../config/setting-error.ts';
 import type { KeySet } from '../keys/snapshot.ts';
+import { createKeyStore, type KeyStore } from '../keys/store.ts';
 import { type Volume, VolumeError } from '../secret-volume/index.ts';
-import { openKeys } from './keys.ts';
+import { type KeyOptions, openKeys, readConfiguration } from './keys.ts';
+import { parseSecretManifest } from './secret-manifest.ts';
+
+export interface CheckOptions extends KeyOptions {
+  /** A Secret manifest to check in place of the key directories; `-` for standard input. */
+  readonly secret?: string;
+  readonly json?: true;
+}
 
 interface Report {
   readonly valid: boolean;
-  readonly keys: readonly { name: string; format: string; algorithm: string; keyId: string }[];
+  readonly keys: readonly CheckedKeySet[];
   readonly problems: readonly string[];
   readonly notes: readonly string[];
 }
 
-export async function check({ keys, json }: { keys: readonly string[]; json?: true }): Promise<void> {
-  const report = await inspect(keys);
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : describe(report));
+interface CheckedKeySet {
+  readonly name: string;
+  readonly format: string;
+  readonly algorithm: string;
+  readonly allow: readonly string[];
+  /** The primary first. */
+  readonly keyIds: readonly string[];
+}
+
+export async function check(options: CheckOptions): Promise<void> {
+  const report = await (options.secret === undefined ? inspectMounted(options) : inspectManifest(options));
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
   process.exitCode = report.valid ? 0 : 1;
 }
 
-async function inspect(directories: readonly string[]): Promise<Report> {
-  const { store, volumes } = openKeys(directories, { watch: false });
-  const problems = (await Promise.all(volumes.map(firstOutcome))).flat();
+async function inspectMounted(options: KeyOptions): Promise<Report> {
+  const notes: string[] = [];
+  const { store, volumes } = openKeys(options, { watch: false, onWarning: (warning) => notes.push(warning) });
+  await Promise.all(volumes.map(firstOutcome));
+  const problems = volumes.flatMap(({ health }) => health.problem?.problems ?? []);
   await Promise.all(volumes.map((volume) => volume.close()));
-  const keys = [...(store.current?.keySets.values() ?? [])].map(describeKeySet);
+  notes.push(...options.keys.flatMap(permissionNotes));
+  return report(
+    store,
+    problems.map(({ message }) => message),
+    notes,
+  );
+}
+
+/** The manifest's content in the place of a mounted directory. */
+async function inspectManifest({ secret = '-', config }: CheckOptions): Promise<Report> {
+  const notes: string[] = [];
+  const store = createKeyStore({ directories: [secret], variable: takeVariable });
+  try {
+    const configured = config === undefined ? undefined : readConfiguration(readText(config), config);
+    notes.push(...(configured?.warnings ?? []));
+    await store.configure(configured?.configuration ?? everyFile);
+    await store.load(secret, { files: parseSecretManifest(readText(secret)) });
+    return report(store, [], notes);
+  } catch (error) {
+    if (error instanceof VolumeError) {
+      return report(
+        store,
+        error.problems.map(({ message }) => message),
+        notes,
+      );
+    }
+    if (error instanceof SettingError) return report(store, [`${secret}: ${error.message}`], notes);
+    throw error;
+  }
+}
+
+function report(store: KeyStore, problems: readonly string[], notes: readonly string[]): Report {
+  const keySets = [...(store.current?.keySets.values() ?? [])];
+  const weak = keySets.filter(({ loaded }) => loaded.some((key) => key.weak));
   store.drop();
-  return { valid: problems.length === 0, keys, problems, notes: directories.flatMap(permissionNotes) };
+  return {
+    valid: problems.length === 0,
+    keys: keySets.map(describeKeySet),
+    problems: [...new Set(problems)],
+    notes: [
+      ...weak.map(({ name }) => `"${name}" holds a weak key, let in by allowWeakKey; replace it`),
+      ...notes,
+    ],
+  };
 }
 
-/** The problems of a volume's first reading. */
-async function firstOutcome(volume: Volume<void>): Promise<readonly string[]> {
-  const problem = new Promise<VolumeError>((resolve) => {
-    volume.onProblem(resolve);
+/** Resolves when a volume has been read once, whatever came of it. */
+async function firstOutcome(volume: Volume<void>): Promise<void> {
+  const problem = new Promise<void>((resolve) => {
+    volume.onProblem(() => resolve());
   });
-  const outcome = await Promise.race([volume.ready(), problem]);
-  return outcome instanceof VolumeError
-    ? outcome.problems.map(({ message }) => `${volume.directory}: ${message}`)
-    : [];
+  await Promise.race([volume.ready(), problem]);
 }
 
-function describeKeySet({ name, settings: { format, algorithm }, primary }: KeySet): Report['keys'][number] {
-  return { name, format, algorithm, keyId: primary.id };
+/** @throws {SettingError} */
+function readText(file: string): string {
+  try {
+    return readFileSync(file === '-' ? 0 : file, 'utf8');
+  } catch {
+    throw new SettingError(`${file} cannot be read; check the path and its permissions`);
+  }
+}
+
+function describeKeySet({ name, settings: { format, policy }, keys }: KeySet): CheckedKeySet {
+  return {
+    name,
+    format: format.name,
+    algorithm: keys[0].mac.algorithm,
+    allow: policy.allow,
+    keyIds: keys.map(({ id }) => id),
+  };
 }
 
 /** Modes never refuse a key (0644 is Kubernetes' default), but a person may want to know. */
@@ -64,15 +139,16 @@ function permissionNotes(directory: string): string[] {
 }
 
 function describe({ valid, keys, problems, notes }: Report): string {
+  const width = Math.max(...keys.map(({ name }) => name.length));
   const lines = [
-    ...keys.map(
-      ({ name, format, algorithm, keyId }) =>
-        `${styleText('green', '✓')} ${name}  ${format} ${algorithm}  key id ${keyId}`,
-    ),
+    ...keys.map(({ name, format, algorithm, allow, keyIds: [primary, ...others] }) => {
+      const more = others.length === 0 ? '' : `, and ${others.length} more`;
+      return `${styleText('green', '✓')} ${name.padEnd(width)}  ${format}  ${algorithm}  ${allow.join(', ')}  key id ${primary}${more}`;
+    }),
     ...problems.map((problem) => `${styleText('red', '✗')} ${problem}`),
     ...notes.map((note) => `${styleText('yellow', '!')} ${note}`),
     valid
-      ? `${keys.length} ${keys.length === 1 ? 'key' : 'keys'}, ready to serve`
+      ? `${keys.length} ${keys.length === 1 ? 'key set' : 'key sets'}, ready to serve`
       : 'serve would not load these keys',
   ];
   return `${lines.join('\n')}\n`;

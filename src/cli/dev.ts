@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
 import pretty from 'pino-pretty';
-import { normaliseEnvironment, SettingError } from '../config.ts';
+import { normaliseEnvironment } from '../config/environment.ts';
+import { SettingError } from '../config/setting-error.ts';
 import { createServeCommand } from './program.ts';
 import { serve } from './serve.ts';
 

@@ -1,6 +1,7 @@
 /** `sidecar-signer healthcheck`: exit code 0 when a running signer is ready. */
 
-import { SettingError, type TcpAddress } from '../config.ts';
+import type { TcpAddress } from '../config/address.ts';
+import { SettingError } from '../config/setting-error.ts';
 import { send, type Target } from './call.ts';
 
 const timeoutMs = 2000;

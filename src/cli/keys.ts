@@ -1,23 +1,54 @@
-/** Mounted key directories to a live key store: the part that `serve` and `check` have in common. */
+/** Mounted key directories and a configuration to a live key store: the part that `serve` and `check` share. */
 
-import { defaultSettings } from '../keys/settings.ts';
+import { isUtf8 } from 'node:buffer';
+import { basename, dirname, resolve } from 'node:path';
+import { takeVariable } from '../config/environment.ts';
+import { ConfigurationError, type ConfigurationFile, everyFile, parseConfiguration } from '../config/file.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
-import { openVolume, type Volume, type VolumeOptions } from '../secret-volume/index.ts';
+import {
+  openVolume,
+  type Reading,
+  type Volume,
+  VolumeError,
+  type VolumeOptions,
+} from '../secret-volume/index.ts';
 
 export interface LiveKeys {
   readonly store: KeyStore;
+  /** One for each key directory, and one for the directory of the configuration file. */
   readonly volumes: readonly Volume<void>[];
 }
 
-export function openKeys(
-  directories: readonly string[],
-  options: Pick<VolumeOptions<void>, 'watch'> = {},
-): LiveKeys {
-  const store = createKeyStore(directories, () => defaultSettings);
-  const volumes = directories.map((directory) =>
-    openVolume(directory, { ...options, parse: (reading) => store.load(directory, reading) }),
-  );
-  // A directory refused because of another one (the same key in both) is looked at again when the other changes.
+export interface KeyOptions {
+  readonly keys: readonly string[];
+  readonly config?: string;
+}
+
+export interface OpenOptions extends Pick<VolumeOptions<void>, 'watch'> {
+  /** Told what of a configuration is left out. */
+  readonly onWarning?: (warning: string) => void;
+}
+
+export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: OpenOptions = {}): LiveKeys {
+  const store = createKeyStore({
+    directories: keys,
+    variable: takeVariable,
+    ...(config === undefined && { configuration: everyFile }),
+  });
+  const open = (directory: string, parse: (reading: Reading) => Promise<void>) =>
+    openVolume(directory, { ...(watch !== undefined && { watch }), parse });
+  const volumes = keys.map((directory) => open(directory, (reading) => store.load(directory, reading)));
+  if (config !== undefined) {
+    const file = resolve(config);
+    volumes.push(
+      open(dirname(file), (reading) => {
+        const { configuration, warnings } = readConfiguration(text(reading, basename(file)), config);
+        for (const warning of warnings) onWarning?.(warning);
+        return store.configure(configuration);
+      }),
+    );
+  }
+  // What was refused because of another one (the same key in both) is looked at again when the other changes.
   for (const volume of volumes) {
     volume.onChange(() => {
       for (const other of volumes)
@@ -25,4 +56,28 @@ export function openKeys(
     });
   }
   return { store, volumes };
+}
+
+/** @throws {VolumeError} */
+function text({ files }: Reading, name: string): string {
+  const bytes = files.get(name);
+  if (bytes === undefined) {
+    throw new VolumeError([{ code: 'missing', name, message: `there is no file "${name}" (yet)` }]);
+  }
+  if (!isUtf8(bytes)) {
+    throw new VolumeError([{ code: 'refused', name, message: `"${name}" is not UTF-8 text` }]);
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+/** @param name the file's name, for messages. @throws {VolumeError} */
+export function readConfiguration(text: string, name: string): ConfigurationFile {
+  try {
+    return parseConfiguration(text);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new VolumeError(
+      error.problems.map((problem) => ({ code: 'refused', name, message: `${name}: ${problem}` })),
+    );
+  }
 }

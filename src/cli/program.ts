@@ -1,15 +1,8 @@
 /** The command line: its commands, flags and help. What each command does is in the file of its name. */
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import {
-  defaultKeysDirectory,
-  defaultListen,
-  defaultOpsListen,
-  isLoopback,
-  parseAddress,
-  parseMode,
-  SettingError,
-} from '../config.ts';
+import { isLoopback, parseAddress, parseMode } from '../config/address.ts';
+import { SettingError } from '../config/setting-error.ts';
 import { logLevels } from '../log.ts';
 import { check } from './check.ts';
 import { healthcheck } from './healthcheck.ts';
@@ -17,6 +10,10 @@ import { type ServeOptions, serve } from './serve.ts';
 import { sign } from './sign.ts';
 import { version } from './status.ts';
 import { verify } from './verify.ts';
+
+const defaultKeysDirectory = '/etc/signer/keys';
+const defaultListen = '127.0.0.1:8700';
+const defaultOpsListen = '127.0.0.1:8701';
 
 /** The whole program; a command sets the exit code: 0 for yes, 1 for no or failure, 2 for a usage error. */
 export function createProgram(): Command {
@@ -29,6 +26,11 @@ export function createProgram(): Command {
     new Command('check')
       .description('read the keys as serve would and print every problem')
       .addOption(keysOption())
+      .addOption(configOption())
+      .option(
+        '--secret <manifest>',
+        'a Kubernetes Secret in YAML to check in place of mounted keys; - for stdin',
+      )
       .addOption(jsonOption())
       .action(check),
   );
@@ -75,6 +77,7 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
   const command = new Command('serve')
     .description('read keys from mounted secret volumes and serve signing and verification on this machine')
     .addOption(keysOption())
+    .addOption(configOption())
     .addOption(listenOption())
     .addOption(socketOption())
     .addOption(
@@ -120,6 +123,13 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
 function keysOption(): Option {
   const option = new Option('--keys <directory>', 'mounted secret directory; repeatable').argParser(collect);
   return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
+}
+
+function configOption(): Option {
+  return env(
+    new Option('--config <file>', 'which key sets there are, as YAML; default: every file'),
+    'CONFIG',
+  );
 }
 
 function listenOption(): Option {

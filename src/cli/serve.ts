@@ -2,15 +2,19 @@
 
 import type { Hono } from 'hono';
 import type { DestinationStream } from 'pino';
-import { formatAddress, refuseInjection, SettingError, servedHosts, type TcpAddress } from '../config.ts';
+import { formatAddress, servedHosts, type TcpAddress } from '../config/address.ts';
+import { refuseInjection } from '../config/environment.ts';
+import { SettingError } from '../config/setting-error.ts';
 import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, listen } from '../http/listen.ts';
 import { createOpsApp } from '../http/ops.ts';
+import type { KeySet } from '../keys/snapshot.ts';
 import type { KeyStore } from '../keys/store.ts';
 import { createLog, describeFault, type Log, type LogFields, type LogLevel } from '../log.ts';
 import { systemCode, type Volume } from '../secret-volume/index.ts';
+import { createSigner } from '../signer.ts';
 import { hardenProcess } from './harden.ts';
 import { openKeys } from './keys.ts';
 import { claimSocket, withMode } from './socket.ts';
@@ -18,6 +22,7 @@ import { describeStatus } from './status.ts';
 
 export interface ServeOptions {
   readonly keys: readonly string[];
+  readonly config?: string;
   readonly listen: TcpAddress | 'none';
   readonly opsListen: TcpAddress | 'none';
   readonly socket?: string;
@@ -47,12 +52,12 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   dieOnFaults(log);
   if (!hardenProcess()) log.warn('core dumps could not be turned off on this system');
 
-  const { store, volumes } = openKeys(options.keys);
+  const { store, volumes } = openKeys(options, { onWarning: (warning) => log.warn(warning) });
   let stopping = false;
   const app = createApp({
     snapshot: () => store.current,
     bodies: createBodyReader(),
-    now: Date.now,
+    signer: createSigner({ now: Date.now, monotonicMs: performance.now.bind(performance) }),
     onFault: (error) => log.error('a request failed by a fault of the signer', describeFault(error)),
   });
   const ops = createOpsApp(() => describeStatus(store.current, volumes, stopping));
@@ -157,7 +162,20 @@ function logKeys(log: Log, store: KeyStore, volumes: readonly Volume<void>[]): v
     onChange(({ added, removed, modified }) => {
       const generation = store.current?.generation ?? 0;
       log.info('keys loaded', { directory, generation, added, removed, modified });
+      logCaveats(log, [...(store.current?.keySets.values() ?? [])]);
     });
+  }
+}
+
+/** What a person should know of keys that are nevertheless in use. */
+function logCaveats(log: Log, keySets: readonly KeySet[]): void {
+  for (const { name, settings, loaded } of keySets) {
+    if (loaded.some(({ weak }) => weak)) {
+      log.warn('a weak key is in use, let in by allowWeakKey; replace it', { key: name });
+    }
+    if ('env' in settings.source) {
+      log.warn('a key from the environment is not reloaded; restart the signer to change it', { key: name });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /** `sidecar-signer sign`: a signature by a running signer. */
 
-import type { RawSignature } from '../formats/index.ts';
+import type { RawSignature } from '../wire.ts';
 import { call, readMessage, type Target } from './call.ts';
 
 export async function sign(key: string, file: string, options: Target & { json?: true }): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { SettingError } from '../config.ts';
+import { SettingError } from '../config/setting-error.ts';
 import { systemCode } from '../secret-volume/index.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** `sidecar-signer verify`: whether a signature is valid, as an exit code. */
 
-import type { Verification } from '../formats/index.ts';
+import type { Verification } from '../wire.ts';
 import { call, readMessage, type Target } from './call.ts';
 
 export async function verify(

@@ -3,53 +3,68 @@
  * this format must not share its key with anything else.
  */
 
-import { type BytesEncoding, decode, encode } from '../encoding.ts';
-import { type Algorithm, equalTags } from '../mac.ts';
-import type { Format } from './format.ts';
+import * as z from 'zod/mini';
+import { bytesEncodings, decode, encode } from '../encoding.ts';
+import { type Signing, type Use, verification } from '../format.ts';
+import { algorithmNames, indexOfTag } from '../mac.ts';
+import { parse } from '../schema.ts';
+import type { BytesEncoding, RawSignature, RawSignRequest, RawVerifyRequest, Verification } from '../wire.ts';
+import { defineFormat } from './definition.ts';
+import { messageBytes, messageEncoding } from './message.ts';
 
-export interface RawSettings {
-  /** How the tag is written as text. */
-  readonly output: BytesEncoding;
+const output = z.optional(z.enum(bytesEncodings));
+const fields = { message: z.string(), encoding: messageEncoding, output };
+const signRequest: z.ZodMiniType<RawSignRequest> = z.strictObject(fields);
+const verifyRequest: z.ZodMiniType<RawVerifyRequest> = z.strictObject({ ...fields, signature: z.string() });
+
+export const raw = defineFormat('raw', { output }, ({ output: usual = 'hex' }) => ({
+  name: 'raw',
+  options: { output: usual },
+  algorithms: algorithmNames,
+  minKeyBytes: () => 0,
+  sign: (use, request) => {
+    const { message, encoding, output = usual } = parse(signRequest, request);
+    return whole(use, startSigning(use, output), messageBytes('message', message, encoding));
+  },
+  verify: (use, request) => {
+    const { message, encoding, signature, output = usual } = parse(verifyRequest, request);
+    return whole(use, startVerification(use, signature, output), messageBytes('message', message, encoding));
+  },
+  startSigning: (use) => startSigning(use, usual),
+  startVerification: (use, signature) => startVerification(use, signature, usual),
+}));
+
+function whole<A>(use: Use, signing: Signing<A>, message: Uint8Array): A {
+  use.admit(message.length);
+  signing.update(message);
+  return signing.finish();
 }
 
-export interface RawSignature {
-  readonly signature: string;
-  readonly keyId: string;
-  readonly algorithm: Algorithm;
+function startSigning({ keys: [{ id, mac }] }: Use, output: BytesEncoding): Signing<RawSignature> {
+  const stream = mac.start();
+  return {
+    update: (part) => {
+      stream.update(part);
+    },
+    finish: () => ({ signature: encode(stream.digest(), output), keyId: id, algorithm: mac.algorithm }),
+  };
 }
 
-const malformed = { valid: false, reason: 'malformed' } as const;
-
-export const raw: Format<RawSettings, RawSignature, RawSettings & { readonly signature: string }> = {
-  sign: ({ id, mac }, { output }) => {
-    const stream = mac.start();
-    return {
-      update: (part) => {
-        stream.update(part);
-      },
-      finish: () => ({ signature: encode(stream.digest(), output), keyId: id, algorithm: mac.algorithm }),
-    };
-  },
-
-  verify: (keys, { signature, output }) => {
-    const streams = keys.map(({ mac }) => mac.start());
-    return {
-      update: (part) => {
-        for (const stream of streams) stream.update(part);
-      },
-      finish: () => {
-        // Every tag is computed and compared, whichever matches, so that the time does not tell which it was.
-        const tags = streams.map((stream) => stream.digest());
-        const given = decode(signature, output);
-        if (given === undefined || tags.some((tag) => tag.length !== given.length)) return malformed;
-        // One text for each tag: what does not encode back to itself (upper case hex) is refused.
-        if (encode(Buffer.from(given), output) !== signature) return malformed;
-        const matches = tags.map((tag) => equalTags(tag, given));
-        const index = matches.indexOf(true);
-        const key = keys[index];
-        if (key !== undefined) return { valid: true, keyId: key.id, primary: index === 0 };
-        return { valid: false, reason: 'mismatch' };
-      },
-    };
-  },
-};
+function startVerification({ keys }: Use, signature: string, output: BytesEncoding): Signing<Verification> {
+  const streams = keys.map(({ mac }) => mac.start());
+  return {
+    update: (part) => {
+      for (const stream of streams) stream.update(part);
+    },
+    finish: () => {
+      const tags = streams.map((stream) => stream.digest());
+      const given = decode(signature, output);
+      if (given === undefined || tags.every((tag) => tag.length !== given.length)) {
+        return { valid: false, reason: 'malformed' };
+      }
+      // One text for each tag: what does not encode back to itself (upper case hex) is refused.
+      if (encode(Buffer.from(given), output) !== signature) return { valid: false, reason: 'malformed' };
+      return verification(keys, indexOfTag(tags, given));
+    },
+  };
+}

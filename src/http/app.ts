@@ -5,14 +5,13 @@
 
 import { Hono } from 'hono';
 import { SignerError } from '../errors.ts';
-import type { Signing } from '../formats/index.ts';
-import { type KeySet, type Snapshot, verificationKeys } from '../keys/snapshot.ts';
+import type { KeySet, Snapshot } from '../keys/snapshot.ts';
 import type { Operation } from '../policy.ts';
-import { findKeySet, startSigning, startVerification } from '../signer.ts';
+import { findKeySet, type Signer } from '../signer.ts';
+import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import { noSuchPath } from './guard.ts';
 import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
-import { type Labelled, messageBytes, parse, parseBatch, schemas, takeReference } from './schema.ts';
 
 /** A JSON body of one request. Longer messages come as application/octet-stream, which has no limit of its own. */
 export const maxJsonBytes = 64 * 1024;
@@ -22,13 +21,12 @@ export interface AppOptions {
   /** The snapshot in force, or undefined before there is one. */
   readonly snapshot: () => Snapshot | undefined;
   readonly bodies: BodyReader;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly signer: Signer;
   /** Told of an error that is a fault of the signer. */
   readonly onFault: (error: unknown) => void;
 }
 
-export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono {
+export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Hono {
   const app = new Hono();
 
   const current = (): Snapshot => {
@@ -38,30 +36,11 @@ export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono 
     throw new SignerError('not_ready', detail, { 'retry-after': '1' });
   };
 
-  const startOne = (
-    operation: Operation,
-    keySet: KeySet,
-    body: unknown,
-  ): readonly [Signing<object>, Uint8Array] => {
-    if (operation === 'sign') {
-      const request = parse(schemas.sign, body);
-      return [startSigning(keySet, request), messageBytes(request)];
-    }
-    const request = parse(schemas.verify, body);
-    return [startVerification(keySet, request, now()), messageBytes(request)];
-  };
-
-  const carryOut = (operation: Operation, keySet: KeySet, body: unknown): object => {
-    const [signing, message] = startOne(operation, keySet, body);
-    signing.update(message);
-    return signing.finish();
-  };
-
   const streamed = async (operation: Operation, keySet: KeySet, request: Request): Promise<object> => {
     const signing =
       operation === 'sign'
-        ? startSigning(keySet, {})
-        : startVerification(keySet, { signature: signatureHeader(request) }, now());
+        ? signer.startSigning(keySet)
+        : signer.startVerification(keySet, signatureHeader(request));
     for await (const part of bodies.parts(request)) signing.update(part);
     return signing.finish();
   };
@@ -72,7 +51,7 @@ export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono 
     try {
       const labelled = takeReference(item);
       label = labelled.label;
-      return { ...carryOut(operation, keySet, labelled.request), ...label };
+      return { ...signer.carryOut(keySet, operation, labelled.request), ...label };
     } catch (error) {
       return { error: toProblem(fault(error)), ...label };
     }
@@ -87,8 +66,9 @@ export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono 
     app.post(`/v1/keys/:name/${operation}`, async (c) => {
       const keySet = findKeySet(current(), c.req.param('name'), operation);
       const request = c.req.raw;
-      if (isJson(request))
-        return answer(carryOut(operation, keySet, await bodies.json(request, maxJsonBytes)));
+      if (isJson(request)) {
+        return answer(signer.carryOut(keySet, operation, await bodies.json(request, maxJsonBytes)));
+      }
       return answer(await streamed(operation, keySet, request));
     });
     app.post(`/v1/keys/:name/${operation}-batch`, async (c) => {
@@ -99,10 +79,8 @@ export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono 
       return answer({ results: items.map((item) => batchItem(operation, keySet, item)) });
     });
   }
-  app.get('/v1/keys', () =>
-    answer({ keys: [...current().keySets.values()].map((keySet) => describe(keySet, now())) }),
-  );
-  app.get('/v1/keys/:name', (c) => answer(describe(findKeySet(current(), c.req.param('name')), now())));
+  app.get('/v1/keys', () => answer({ keys: [...current().keySets.values()].map(describe) }));
+  app.get('/v1/keys/:name', (c) => answer(describe(findKeySet(current(), c.req.param('name')))));
 
   // Not as routes for all methods: a second match on a path would cost every request Hono's middleware chain.
   app.notFound(({ req }) => {
@@ -114,16 +92,22 @@ export function createApp({ snapshot, bodies, now, onFault }: AppOptions): Hono 
 }
 
 /** What anybody who may use a key set may know of it: never key material. */
-function describe(keySet: KeySet, now: number): object {
-  const { name, settings, primary, since } = keySet;
+function describe({ name, settings, keys, since }: KeySet): object {
+  const { format, policy } = settings;
+  const [primary] = keys;
   return {
     name,
-    format: settings.format,
-    algorithm: settings.algorithm,
-    allow: settings.policy.allow,
-    keyIds: verificationKeys(keySet, now).map(({ id }) => id),
+    format: format.name,
+    algorithm: primary.mac.algorithm,
+    allow: policy.allow,
+    keyIds: keys.map(({ id }) => id),
     primary: primary.id,
     since: since.toISOString(),
+    policy: {
+      ...format.options,
+      ...(Number.isFinite(policy.maxMessageBytes) && { maxMessageBytes: policy.maxMessageBytes }),
+      ...(policy.rateLimit && { rateLimit: policy.rateLimit }),
+    },
   };
 }
 

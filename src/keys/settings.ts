@@ -1,25 +1,34 @@
-/** How the key set of a file is to be read and used. The configuration file will give these; these are the defaults. */
+/** How a key set is read and used: what a configuration says of it. */
 
-import type { BytesEncoding } from '../encoding.ts';
+import type { Format } from '../format.ts';
 import type { Algorithm } from '../mac.ts';
-import { operations, type Policy } from '../policy.ts';
+import type { Policy } from '../policy.ts';
+
+/** How the key is written in its file. */
+export type KeyEncoding = (typeof keyEncodings)[number];
+
+export const keyEncodings = ['bytes', 'text', 'hex', 'base64', 'base64url', 'whsec', 'jwks'] as const;
+
+/** Where the secret comes from: a file of a secret volume, or a variable of the environment. */
+export type KeySource = { readonly file: string } | { readonly env: string };
 
 export interface KeySettings {
-  readonly algorithm: Algorithm;
-  readonly format: 'raw';
-  readonly output: BytesEncoding;
+  readonly source: KeySource;
+  readonly encoding: KeyEncoding;
+  readonly format: Format;
+  /** Default: what the keys of a JWK set say, else the format's first. */
+  readonly algorithm?: Algorithm | undefined;
   readonly policy: Policy;
-  /** For how many seconds a replaced key still verifies. */
+  /** For how many seconds a replaced key still verifies. A JWK set says itself which keys verify. */
   readonly retainPreviousSeconds: number;
   /** Lets a key in that is too short or one repeated byte. */
   readonly allowWeakKey: boolean;
 }
 
-export const defaultSettings: KeySettings = {
-  algorithm: 'HS256',
-  format: 'raw',
-  output: 'hex',
-  policy: { allow: operations, maxMessageBytes: Number.POSITIVE_INFINITY },
-  retainPreviousSeconds: 3600,
-  allowWeakKey: false,
-};
+/** Which key sets there are, by name. Without a configuration file, each of the given files is one. */
+export type Configuration = (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
+
+/** A JWK set is known by its name where nothing is declared. */
+export function defaultEncoding(file: string): KeyEncoding {
+  return file.endsWith('.jwks.json') ? 'jwks' : 'bytes';
+}

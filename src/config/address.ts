@@ -1,21 +1,11 @@
-/**
- * What the flags and the environment say, as values the rest can use. The only file that reads the environment; the
- * configuration file will be parsed here too.
- */
+/** Addresses, file modes and host names as the flags write them. */
+
+import { SettingError } from './setting-error.ts';
 
 /** A TCP address as `--listen` and `--ops-listen` take it. */
 export interface TcpAddress {
   readonly host: string;
   readonly port: number;
-}
-
-export const defaultKeysDirectory = '/etc/signer/keys';
-export const defaultListen = '127.0.0.1:8700';
-export const defaultOpsListen = '127.0.0.1:8701';
-
-/** A setting that cannot be used; the message says what would be right. */
-export class SettingError extends Error {
-  override readonly name = 'SettingError';
 }
 
 /**
@@ -61,26 +51,4 @@ export function servedHosts(allowedHosts: readonly string[], port: number | unde
     ...bare,
     ...allowedHosts,
   ]);
-}
-
-/** Variables that make the runtime or the loader run code of somebody else's choice inside the signer. */
-const injecting = /^(?:BUN_OPTIONS|BUN_CONFIG_.*|BUN_INSPECT.*|LD_PRELOAD)$/;
-
-/** @throws {SettingError} when the environment could put code into the process that holds the keys */
-export function refuseInjection(): void {
-  const found = Object.keys(process.env).filter((name) => injecting.test(name));
-  if (found.length === 0) return;
-  throw new SettingError(`refusing to hold keys with ${found.join(', ')} in the environment; unset it`);
-}
-
-/** An empty variable is an unset one, and a switch is on for `true` and `1` alone. @throws {SettingError} */
-export function normaliseEnvironment(): void {
-  for (const [name, value] of Object.entries(process.env)) {
-    if (name.startsWith('SIGNER_') && value === '') delete process.env[name];
-  }
-  const remote = process.env['SIGNER_ALLOW_REMOTE'];
-  if (remote === undefined || remote === 'true' || remote === '1') return;
-  if (remote !== 'false' && remote !== '0')
-    throw new SettingError('SIGNER_ALLOW_REMOTE must be true or false');
-  delete process.env['SIGNER_ALLOW_REMOTE'];
 }

@@ -1,0 +1,35 @@
+/** A message as a JSON request writes it, to bytes: a message is bytes, whatever its text looks like. */
+
+import * as z from 'zod/mini';
+import { decode } from '../encoding.ts';
+import { SignerError } from '../errors.ts';
+
+export const messageEncoding = z.optional(z.enum(['utf8', 'base64', 'hex']));
+
+/**
+ * @param field the request's field that holds the text
+ * @throws {SignerError} `malformed_request` for text that is not well formed, or not in the encoding
+ */
+export function messageBytes(
+  field: string,
+  text: string,
+  encoding: z.infer<typeof messageEncoding> = 'utf8',
+): Uint8Array {
+  if (encoding === 'utf8') {
+    if (!text.isWellFormed() || text.includes('\0')) {
+      throw new SignerError(
+        'malformed_request',
+        `field "${field}": as text it must be well-formed Unicode without NUL; send other bytes as base64 or hex`,
+      );
+    }
+    return Buffer.from(text);
+  }
+  const bytes = decode(text, encoding);
+  if (bytes === undefined) {
+    throw new SignerError(
+      'malformed_request',
+      `field "${field}": not ${encoding}, which "encoding" says it is`,
+    );
+  }
+  return bytes;
+}

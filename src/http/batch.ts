@@ -1,0 +1,37 @@
+/** The shape of a batch: many requests in one, each with the caller's own name for it. */
+
+import * as z from 'zod/mini';
+import { SignerError } from '../errors.ts';
+import { parse } from '../schema.ts';
+
+export const maxBatchItems = 1000;
+export const maxReferenceLength = 256;
+
+const batchSchema = z.strictObject({
+  items: z.array(z.unknown()).check(z.minLength(1), z.maxLength(maxBatchItems)),
+});
+
+/** The items of a batch, each still to be parsed on its own. @throws {SignerError} `malformed_request` */
+export function parseBatch(body: unknown): readonly unknown[] {
+  return parse(batchSchema, body).items;
+}
+
+/** An item of a batch: the request, and the caller's own name for it, which comes back with the answer. */
+export interface Labelled {
+  readonly request: unknown;
+  readonly label: { readonly reference?: string };
+}
+
+/** @throws {SignerError} `malformed_request` */
+export function takeReference(item: unknown): Labelled {
+  if (typeof item !== 'object' || item === null || !('reference' in item))
+    return { request: item, label: {} };
+  const { reference, ...request } = item;
+  if (typeof reference !== 'string' || reference.length > maxReferenceLength) {
+    throw new SignerError(
+      'malformed_request',
+      `field "reference": must be a string of at most ${maxReferenceLength} characters`,
+    );
+  }
+  return { request, label: { reference } };
+}

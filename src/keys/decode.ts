@@ -1,0 +1,127 @@
+/**
+ * Key files in their declared encodings to key bytes, strictly and without making a string of them, which could not be
+ * overwritten afterwards. Each decoder answers the bytes, or what is wrong and what to do about it.
+ */
+
+import { isUtf8 } from 'node:buffer';
+import type { KeyEncoding } from './settings.ts';
+
+/** Key bytes, or a problem that completes the sentence "the file …". */
+export type Decoded = { readonly bytes: Uint8Array } | { readonly problem: string };
+
+const hexDigits = table('0123456789abcdef', '0123456789ABCDEF');
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const base64Digits = table(`${letters}+/`);
+const base64urlDigits = table(`${letters}-_`);
+const whsecPrefix = Buffer.from('whsec_');
+
+/** @returns bytes that may share memory with `content` */
+export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Decoded {
+  switch (encoding) {
+    case 'bytes':
+      return decodeBytes(content);
+    case 'text':
+      return decodeText(content);
+    case 'hex':
+      return decodeHex(withoutNewline(content));
+    case 'base64':
+      return decodeBase64(withoutNewline(content));
+    case 'base64url':
+      return decodeBase64url(withoutNewline(content));
+    case 'whsec':
+      return decodeWhsec(withoutNewline(content));
+  }
+}
+
+/** RFC 4648 §5 without padding, as RFC 7515 §2 writes it. */
+export function decodeBase64url(text: Uint8Array): Decoded {
+  const bytes = decodeDigits(text, base64urlDigits, 6);
+  return bytes === undefined
+    ? { problem: 'is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set' }
+    : { bytes };
+}
+
+function decodeBytes(content: Uint8Array): Decoded {
+  if (content.at(-1) === 0x0a && isPrintable(content)) {
+    return {
+      problem:
+        'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text"',
+    };
+  }
+  return { bytes: content };
+}
+
+function decodeText(content: Uint8Array): Decoded {
+  const begins = (...bytes: number[]) => bytes.every((byte, index) => content[index] === byte);
+  if (begins(0xef, 0xbb, 0xbf) || begins(0xff, 0xfe) || begins(0xfe, 0xff)) {
+    return { problem: 'begins with a byte order mark; save it as UTF-8 without one' };
+  }
+  if (!isUtf8(content)) return { problem: 'is not UTF-8 text; declare the encoding that it has' };
+  return { bytes: withoutNewline(content) };
+}
+
+function decodeHex(text: Uint8Array): Decoded {
+  const bytes = text.length % 2 === 0 ? decodeDigits(text, hexDigits, 4) : undefined;
+  return bytes === undefined
+    ? { problem: 'is not hex: an even number of the digits 0-9 a-f, with nothing around them' }
+    : { bytes };
+}
+
+function decodeBase64(text: Uint8Array): Decoded {
+  const padding = text.at(-2) === 0x3d ? 2 : text.at(-1) === 0x3d ? 1 : 0;
+  const digits = text.subarray(0, text.length - padding);
+  const bytes = text.length % 4 === 0 ? decodeDigits(digits, base64Digits, 6) : undefined;
+  return bytes === undefined
+    ? { problem: 'is not base64: A-Z a-z 0-9 + / in one line, padded with =, and no unused bits set' }
+    : { bytes };
+}
+
+/** Standard Webhooks v1.0.0, "Signature scheme": the key is what stands behind the prefix, decoded. */
+function decodeWhsec(text: Uint8Array): Decoded {
+  if (!whsecPrefix.every((byte, index) => text[index] === byte)) {
+    return { problem: 'does not begin with "whsec_"; copy the whole secret, and nothing in front of it' };
+  }
+  const decoded = decodeBase64(text.subarray(whsecPrefix.length));
+  return 'bytes' in decoded ? decoded : { problem: `behind "whsec_" ${decoded.problem}` };
+}
+
+function withoutNewline(content: Uint8Array): Uint8Array {
+  if (content.at(-1) !== 0x0a) return content;
+  return content.subarray(0, content.at(-2) === 0x0d ? -2 : -1);
+}
+
+/** A text file, most likely made by `echo` or an editor. */
+function isPrintable(content: Uint8Array): boolean {
+  const isControl = (byte: number) =>
+    (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) || byte === 0x7f;
+  return !content.some(isControl) && isUtf8(content);
+}
+
+/** The value of each ASCII character as a digit; 255 for what is none. */
+function table(...alphabets: readonly string[]): Uint8Array {
+  const values = new Uint8Array(256).fill(255);
+  for (const alphabet of alphabets) {
+    for (const [value, digit] of [...alphabet].entries()) values[digit.charCodeAt(0)] = value;
+  }
+  return values;
+}
+
+/** Digits of a power of two to bytes; undefined for a foreign character, a lone digit, or unused bits that are set. */
+function decodeDigits(digits: Uint8Array, values: Uint8Array, bitsPerDigit: number): Uint8Array | undefined {
+  const bytes = Buffer.allocUnsafeSlow(Math.floor((digits.length * bitsPerDigit) / 8));
+  let bits = 0;
+  let held = 0;
+  let length = 0;
+  for (const digit of digits) {
+    const value = values[digit] ?? 255;
+    if (value === 255) return undefined;
+    held = (held << bitsPerDigit) | value;
+    bits += bitsPerDigit;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[length++] = held >> bits;
+      held &= (1 << bits) - 1;
+    }
+  }
+  return bits < bitsPerDigit && held === 0 ? bytes : undefined;
+}

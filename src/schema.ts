@@ -1,0 +1,75 @@
+/** Strict parsing of shapes: an unknown field is an error, and no message repeats a value. */
+
+import * as z from 'zod/mini';
+import { SignerError } from './errors.ts';
+
+// The binary forbids code from strings, with which zod would compile its schemas.
+z.config({ jitless: true });
+
+/** One thing that is wrong with a shape. `path` is empty where it is the whole. */
+export interface ShapeProblem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** A field that does not exist, and those that do. */
+  readonly unknown?: { readonly field: string; readonly fields: readonly string[] };
+}
+
+/** The fields of a request. @throws {SignerError} `malformed_request` naming the first field that is wrong */
+export function parse<S extends z.ZodMiniType>(schema: S, body: unknown): z.infer<S> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const [problem] = shapeProblems(schema, result.error);
+  throw new SignerError('malformed_request', problem === undefined ? 'not valid' : describe(problem));
+}
+
+/** Every problem that zod found, in our words. */
+export function shapeProblems(schema: z.ZodMiniType, { issues }: z.core.$ZodError): readonly ShapeProblem[] {
+  return issues.flatMap((issue) => {
+    const { path } = issue;
+    if (issue.code !== 'unrecognized_keys') return { path, message: explain(issue) };
+    const fields = fieldsAt(schema, path);
+    const message = `unknown field; the fields here are: ${fields.join(', ')}`;
+    return issue.keys.map((field) => ({ path, message, unknown: { field, fields } }));
+  });
+}
+
+/** Paths are made of our own field names and of indexes: strict objects admit no others. */
+function describe({ path, message }: ShapeProblem): string {
+  return `${path.length === 0 ? 'the body' : `field "${path.join('.')}"`}: ${message}`;
+}
+
+function explain(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${withArticle(issue.expected)}`;
+    case 'invalid_value':
+      return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.join(', ')}`;
+    case 'too_small':
+      return `must ${bound('at least', issue.origin, issue.minimum)}`;
+    case 'too_big':
+      return `must ${bound('at most', issue.origin, issue.maximum)}`;
+    default:
+      return issue.message === '' ? 'is not valid' : issue.message;
+  }
+}
+
+function bound(limit: string, origin: string, amount: number | bigint): string {
+  if (origin === 'string') return `have ${limit} ${amount} characters`;
+  return origin === 'array' ? `have ${limit} ${amount} elements` : `be ${limit} ${amount}`;
+}
+
+function withArticle(type: string): string {
+  if (type === 'int') return 'a whole number';
+  return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
+}
+
+/** The field names of the object that stands at a path of the schema. */
+function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+  const [first, ...rest] = path;
+  if (schema instanceof z.ZodMiniOptional) return fieldsAt(schema.def.innerType, path);
+  if (schema instanceof z.ZodMiniArray) return first === undefined ? [] : fieldsAt(schema.def.element, rest);
+  if (!(schema instanceof z.ZodMiniObject)) return [];
+  if (first === undefined) return Object.keys(schema.def.shape);
+  const field = schema.def.shape[String(first)];
+  return field === undefined ? [] : fieldsAt(field, rest);
+}

@@ -1,0 +1,48 @@
+/**
+ * What goes over the wire, as types: the requests and answers of each format and of the API around them. Shared by the
+ * signer, whose schemas must fit them, and the client; types only.
+ */
+
+/** How bytes are written as text. */
+export type BytesEncoding = 'hex' | 'base64' | 'base64url';
+
+/** How the text of a message stands for its bytes. Default: `utf8`. */
+export type MessageEncoding = 'utf8' | 'base64' | 'hex';
+
+export interface RawSignRequest {
+  readonly message: string;
+  readonly encoding?: MessageEncoding | undefined;
+  /** Default: the key set's. */
+  readonly output?: BytesEncoding | undefined;
+}
+
+export interface RawSignature {
+  readonly signature: string;
+  readonly keyId: string;
+  readonly algorithm: string;
+}
+
+export interface RawVerifyRequest extends RawSignRequest {
+  readonly signature: string;
+}
+
+/** What became of a signature. `primary` tells whether the key that signs today is the one that matched. */
+export type Verification =
+  | { readonly valid: true; readonly keyId: string; readonly primary: boolean }
+  | { readonly valid: false; readonly reason: VerificationFailure };
+
+/**
+ * Why a signature is not valid.
+ * - `missing`: there is none
+ * - `malformed`: not a signature as this format writes one
+ * - `mismatch`: by none of the keys over this message
+ * - `expired`, `not_yet_valid`: by the signer's clock and the key set's tolerance
+ * - `not_allowed`: well signed, but not what the key set's policy accepts
+ */
+export type VerificationFailure =
+  | 'missing'
+  | 'malformed'
+  | 'mismatch'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'not_allowed';
