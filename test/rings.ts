@@ -1,0 +1,131 @@
+/**
+ * Runs the rings of tests, from pure functions to a pod, each through vitest. A ring that this machine cannot run is
+ * left out by name and reason; with CI=true that is a failure. `npm test -- unit e2e` runs the named ones.
+ */
+
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { styleText } from 'node:util';
+
+interface Ring {
+  /** The name of its vitest project. */
+  readonly name: string;
+  readonly covers: string;
+  /** The runtime that vitest itself runs on. */
+  readonly runtime?: 'bun';
+  readonly needsBinary?: true;
+  /** Why this machine cannot run it; undefined when it can. */
+  readonly obstacle?: () => string | undefined;
+}
+
+const rings: readonly Ring[] = [
+  { name: 'unit', covers: 'pure modules, vectors, architecture' },
+  { name: 'volume', covers: 'every way a mounted secret changes, on Node' },
+  { name: 'volume', covers: 'the same, on Bun', runtime: 'bun' },
+  { name: 'hostile', covers: 'hostile requests and key directories', needsBinary: true },
+  { name: 'e2e', covers: 'the compiled binary as its users run it', needsBinary: true },
+];
+
+interface Outcome {
+  readonly ring: Ring;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly seconds: number;
+  /** Why it did not run. */
+  readonly leftOut?: string;
+}
+
+const inCi = process.env['CI'] === 'true';
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !rings.some((ring) => ring.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `no ring ${unknown.join(', ')}; the rings are ${[...new Set(rings.map(({ name }) => name))].join(', ')}`,
+  );
+  process.exit(2);
+}
+const chosen = rings.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+if (chosen.some(({ needsBinary }) => needsBinary) && !run('npm', ['run', '--silent', 'build:binary'])) {
+  console.error('the binary could not be built');
+  process.exit(1);
+}
+
+const outcomes = chosen.map(runRing);
+report(outcomes);
+const total = (count: (outcome: Outcome) => number) => outcomes.reduce((sum, each) => sum + count(each), 0);
+const [passed, failed, skipped] = [total((o) => o.passed), total((o) => o.failed), total((o) => o.skipped)];
+console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
+const incomplete = skipped > 0 || outcomes.some(({ leftOut }) => leftOut !== undefined);
+if (inCi && incomplete) console.error('in CI nothing may be left out or skipped');
+process.exitCode = failed > 0 || passed === 0 || (inCi && incomplete) ? 1 : 0;
+
+function runRing(ring: Ring): Outcome {
+  const leftOut = ring.obstacle?.();
+  const none = { ring, passed: 0, failed: 0, skipped: 0, seconds: 0 };
+  if (leftOut !== undefined) return { ...none, leftOut };
+  console.log(styleText('bold', `\n${label(ring)}: ${ring.covers}`));
+  const directory = mkdtempSync(join(tmpdir(), 'rings-'));
+  const resultFile = join(directory, 'result.json');
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', ring.name];
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`];
+  const started = performance.now();
+  const ended = run(ring.runtime ?? 'node', [...(ring.runtime ? ['--bun'] : []), ...vitest, ...reporters]);
+  const seconds = (performance.now() - started) / 1000;
+  try {
+    const result = JSON.parse(readFileSync(resultFile, 'utf8')) as VitestResult;
+    const failed = result.numFailedTests + result.testResults.filter(brokenFile).length;
+    return {
+      ring,
+      passed: result.numPassedTests,
+      // A run can fail by an error outside of every test.
+      failed: ended ? failed : Math.max(failed, 1),
+      skipped: result.numPendingTests + result.numTodoTests,
+      seconds,
+    };
+  } catch {
+    return { ...none, failed: 1, seconds };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+interface VitestResult {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly testResults: readonly {
+    readonly status: string;
+    readonly assertionResults: readonly unknown[];
+  }[];
+}
+
+/** A file that failed before its first test. */
+function brokenFile({ status, assertionResults }: VitestResult['testResults'][number]): boolean {
+  return status === 'failed' && assertionResults.length === 0;
+}
+
+function report(all: readonly Outcome[]): void {
+  console.log(styleText('bold', '\nRings'));
+  console.table(
+    Object.fromEntries(
+      all.map(({ ring, passed, failed, skipped, seconds, leftOut }) => [
+        label(ring),
+        leftOut === undefined
+          ? { passed, failed, skipped, seconds: Math.round(seconds) }
+          : { 'left out': leftOut },
+      ]),
+    ),
+  );
+}
+
+function label({ name, runtime }: Ring): string {
+  return runtime === undefined ? name : `${name} (${runtime})`;
+}
+
+function run(command: string, args: readonly string[]): boolean {
+  return spawnSync(command, args, { stdio: 'inherit' }).status === 0;
+}
