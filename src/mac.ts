@@ -20,6 +20,11 @@ export const algorithms = {
 
 export type Algorithm = keyof typeof algorithms;
 
+/** The length of a tag, which is that of a key of full strength (RFC 2104 §3). */
+export function tagBytes(algorithm: Algorithm): number {
+  return algorithms[algorithm].noble.outputLen;
+}
+
 export const algorithmNames = Object.keys(algorithms) as readonly Algorithm[];
 
 /** A tag in the making: feed it the message in any number of parts, then take the tag once. */

@@ -9,7 +9,7 @@ import { SettingError } from '../config/setting-error.ts';
 import type { KeySet } from '../keys/snapshot.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
 import { type Volume, VolumeError } from '../secret-volume/index.ts';
-import { type KeyOptions, openKeys, readConfiguration } from './keys.ts';
+import { type KeyOptions, openKeys, readConfiguration } from './open-keys.ts';
 import { parseSecretManifest } from './secret-manifest.ts';
 
 export interface CheckOptions extends KeyOptions {

@@ -6,6 +6,7 @@ import { SettingError } from '../config/setting-error.ts';
 import { logLevels } from '../log.ts';
 import { check } from './check.ts';
 import { healthcheck } from './healthcheck.ts';
+import { createKeysCommand } from './keys/program.ts';
 import { type ServeOptions, serve } from './serve.ts';
 import { sign } from './sign.ts';
 import { version } from './status.ts';
@@ -63,7 +64,9 @@ export function createProgram(): Command {
       .addOption(socketOption())
       .action(healthcheck),
   );
-  for (const command of [program, ...program.commands]) {
+  program.addCommand(createKeysCommand());
+  const commands = [program, ...program.commands];
+  for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command
       .exitOverride()
       .showHelpAfterError('(--help lists what there is)')

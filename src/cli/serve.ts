@@ -16,7 +16,7 @@ import { createLog, describeFault, type Log, type LogFields, type LogLevel } fro
 import { systemCode, type Volume } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
 import { hardenProcess } from './harden.ts';
-import { openKeys } from './keys.ts';
+import { openKeys } from './open-keys.ts';
 import { claimSocket, withMode } from './socket.ts';
 import { describeStatus } from './status.ts';
 

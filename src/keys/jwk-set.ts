@@ -32,20 +32,28 @@ const jwkSet = z.strictObject({
   primary: z.string(),
 });
 
+/** A set as it is written. */
+export type JwkSet = z.infer<typeof jwkSet>;
+
+/** @returns the set as it is written, or everything that is wrong with its shape */
+export function readJwkSet(content: Uint8Array): JwkSet | { readonly problems: readonly string[] } {
+  const parsed = jwkSet.safeParse(parseJson(content));
+  if (parsed.success) return parsed.data;
+  const problems = shapeProblems(jwkSet, parsed.error);
+  return { problems: problems.map(({ path, message }) => `${where(path)}${message}`) };
+}
+
 /** @returns the enabled keys, the primary first, or everything that is wrong with the set */
 export function parseJwkSet(
   content: Uint8Array,
 ): { readonly keys: readonly Jwk[] } | { readonly problems: readonly string[] } {
-  const parsed = jwkSet.safeParse(parseJson(content));
-  if (!parsed.success) {
-    const problems = shapeProblems(jwkSet, parsed.error);
-    return { problems: problems.map(({ path, message }) => `${where(path)}${message}`) };
-  }
+  const set = readJwkSet(content);
+  if ('problems' in set) return set;
   const problems: string[] = [];
   const keys: Jwk[] = [];
-  const { primary } = parsed.data;
+  const { primary } = set;
   const ids = new Set<string>();
-  for (const [index, { kid, k, alg, disabled = false }] of parsed.data.keys.entries()) {
+  for (const [index, { kid, k, alg, disabled = false }] of set.keys.entries()) {
     if (ids.has(kid)) problems.push(`${where(['keys', index, 'kid'])}is the id of an earlier key too`);
     ids.add(kid);
     const decoded = decodeBase64url(Buffer.from(k));

@@ -1,0 +1,88 @@
+/** The command `keys` and its sub-commands on the command line. */
+
+import { Argument, Command, Option } from 'commander';
+import { keyEncodings } from '../../keys/settings.ts';
+import { algorithmNames } from '../../mac.ts';
+import { keysNew } from './new.ts';
+import { keysAdd, keysPromote, keysRemove } from './rotate.ts';
+import { keysShow } from './show.ts';
+
+export function createKeysCommand(): Command {
+  const keys = new Command('keys').description('make keys, and rotate them in files and Secret manifests');
+  keys.addCommand(
+    new Command('new')
+      .description('make a random key; *.jwks.json makes a JWK set of one')
+      .argument('<file>', 'the key file to make, which names the key set; - prints the key')
+      .addOption(encodingOption())
+      .addOption(algorithmOption())
+      .addOption(kidOption())
+      .addOption(
+        new Option('-o, --output <what>', 'the file, or a Secret manifest on standard output')
+          .choices(['file', 'secret'])
+          .default('file'),
+      )
+      .option('--secret-name <name>', 'metadata.name of the manifest', 'signer-keys')
+      .option('--replace', 'put the new key in the place of an old one')
+      .action(keysNew),
+  );
+  keys.addCommand(
+    new Command('add')
+      .description('add a key to a JWK set; it verifies, and signs once it is promoted')
+      .addArgument(targetArgument())
+      .addOption(entryOption())
+      .addOption(algorithmOption())
+      .addOption(kidOption())
+      .action(keysAdd),
+  );
+  keys.addCommand(
+    new Command('promote')
+      .description('make a key of a JWK set its primary, the one that signs')
+      .addArgument(targetArgument())
+      .argument('<kid>', 'the id of the key')
+      .addOption(entryOption())
+      .action(keysPromote),
+  );
+  keys.addCommand(
+    new Command('remove')
+      .description('remove a key from a JWK set; what it signed is not valid any more')
+      .addArgument(targetArgument())
+      .argument('<kid>', 'the id of the key')
+      .addOption(entryOption())
+      .action(keysRemove),
+  );
+  keys.addCommand(
+    new Command('show')
+      .description('list the keys of a file by id, without the keys')
+      .addArgument(targetArgument())
+      .addOption(entryOption())
+      .addOption(encodingOption())
+      .option('--json', 'print JSON')
+      .action(keysShow),
+  );
+  return keys;
+}
+
+function targetArgument(): Argument {
+  return new Argument('<file>', 'a key file, a Secret manifest (*.yaml), or - for a manifest through a pipe');
+}
+
+function entryOption(): Option {
+  return new Option('--entry <name>', 'which entry of the Secret manifest');
+}
+
+function encodingOption(): Option {
+  return new Option(
+    '--encoding <encoding>',
+    'how the key is written; default: bytes, or jwks by its name',
+  ).choices(keyEncodings);
+}
+
+function algorithmOption(): Option {
+  return new Option('--algorithm <algorithm>', 'what the key is for, which sets its length')
+    .choices(algorithmNames)
+    .default('HS256');
+}
+
+function kidOption(): Option {
+  return new Option('--kid <kid>', 'the id of the new key in its JWK set; default: derived from the key');
+}

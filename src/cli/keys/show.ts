@@ -1,0 +1,62 @@
+/** `sidecar-signer keys show`: what is in a key file or a JWK set, without the keys. */
+
+import { styleText } from 'node:util';
+import { SettingError } from '../../config/setting-error.ts';
+import { decodeKey } from '../../keys/decode.ts';
+import { parseJwkSet, readJwkSet } from '../../keys/jwk-set.ts';
+import { defaultEncoding, type KeyEncoding } from '../../keys/settings.ts';
+import { keyId } from '../../mac.ts';
+import { openTarget } from './target.ts';
+
+interface ShownKey {
+  readonly keyId: string;
+  /** Null where the file does not say. */
+  readonly algorithm: string | null;
+  readonly bits: number;
+  readonly state: 'primary' | 'verifies' | 'disabled';
+}
+
+export interface ShowOptions {
+  readonly entry?: string;
+  readonly encoding?: KeyEncoding;
+  readonly json?: true;
+}
+
+/** @throws {SettingError} */
+export function keysShow(file: string, { entry, encoding, json }: ShowOptions): void {
+  const target = openTarget(file, entry);
+  const shown = show(target.read(), encoding ?? defaultEncoding(target.name));
+  if ('problems' in shown) throw new SettingError(`${target.name}: ${shown.problems.join('; ')}`);
+  const { keys } = shown;
+  process.stdout.write(json ? `${JSON.stringify({ keys })}\n` : `${keys.map(describe).join('\n')}\n`);
+}
+
+type Shown = { readonly keys: readonly ShownKey[] } | { readonly problems: readonly string[] };
+
+function show(content: Uint8Array, encoding: KeyEncoding): Shown {
+  if (encoding === 'jwks') return showJwkSet(content);
+  const decoded = decodeKey(content, encoding);
+  if ('problem' in decoded) return { problems: [decoded.problem] };
+  const { bytes } = decoded;
+  return { keys: [{ keyId: keyId(bytes), algorithm: null, bits: bytes.length * 8, state: 'primary' }] };
+}
+
+function showJwkSet(content: Uint8Array): Shown {
+  const usable = parseJwkSet(content);
+  if ('problems' in usable) return usable;
+  const set = readJwkSet(content);
+  if ('problems' in set) return set;
+  const keys = set.keys.map(({ kid, k, alg, disabled }) => ({
+    keyId: kid,
+    algorithm: alg ?? null,
+    bits: Buffer.from(k, 'base64url').length * 8,
+    state:
+      kid === set.primary ? ('primary' as const) : disabled ? ('disabled' as const) : ('verifies' as const),
+  }));
+  return { keys };
+}
+
+function describe({ keyId, algorithm, bits, state }: ShownKey): string {
+  const shown = state === 'primary' ? styleText('green', state) : state;
+  return [keyId, ...(algorithm === null ? [] : [algorithm]), `${bits} bits`, shown].join('  ');
+}
