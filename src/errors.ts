@@ -3,8 +3,10 @@
  * Details say what to do; they never repeat input and never hold a secret.
  */
 
+import type { ErrorCode } from './wire.ts';
+
 /** Every error code, with the HTTP status and title it is answered with. */
-export const errorCodes = {
+export const errorCodes: Readonly<Record<ErrorCode, { readonly status: number; readonly title: string }>> = {
   malformed_request: { status: 400, title: 'The request is not well formed' },
   forbidden_caller: { status: 403, title: 'The caller is not one the signer serves' },
   operation_not_allowed: { status: 403, title: 'The policy of the key does not allow this operation' },
@@ -19,9 +21,7 @@ export const errorCodes = {
   overloaded: { status: 503, title: 'The signer is busy' },
   not_ready: { status: 503, title: 'The signer has no keys yet' },
   internal: { status: 500, title: 'The signer failed' },
-} as const satisfies Record<string, { status: number; title: string }>;
-
-export type ErrorCode = keyof typeof errorCodes;
+};
 
 /** A request that is answered with an error of the closed list. A wrong signature is an answer, not an error. */
 export class SignerError extends Error {

@@ -46,3 +46,54 @@ export type VerificationFailure =
   | 'expired'
   | 'not_yet_valid'
   | 'not_allowed';
+
+/** One of the formats, by its name in the configuration: what goes in and what comes out. */
+export interface Formats {
+  readonly raw: {
+    readonly sign: RawSignRequest;
+    readonly signature: RawSignature;
+    readonly verify: RawVerifyRequest;
+    readonly verification: Verification;
+  };
+}
+
+/** What anybody who may use a key set may know of it. */
+export interface KeySetDescription {
+  readonly name: string;
+  readonly format: keyof Formats;
+  readonly algorithm: string;
+  readonly allow: readonly ('sign' | 'verify')[];
+  /** All that verify, the primary first. */
+  readonly keyIds: readonly string[];
+  readonly primary: string;
+  /** When the primary became the primary, as RFC 3339. */
+  readonly since: string;
+  /** The format's options and the limits in force. */
+  readonly policy: Readonly<Record<string, unknown>>;
+}
+
+/** The members of an RFC 9457 problem document (§3.1), with `code` from the closed list. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+}
+
+/** The closed list of what can go wrong with a request. */
+export type ErrorCode =
+  | 'malformed_request'
+  | 'forbidden_caller'
+  | 'operation_not_allowed'
+  | 'unknown_key'
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'timeout'
+  | 'message_too_large'
+  | 'unsupported_media_type'
+  | 'unprocessable'
+  | 'rate_limited'
+  | 'overloaded'
+  | 'not_ready'
+  | 'internal';

@@ -1,15 +1,7 @@
 /** Errors as RFC 9457 problem documents. Nothing of an unexpected error reaches the caller. */
 
 import { errorCodes, SignerError } from '../errors.ts';
-
-/** RFC 9457 §3.1 members, with `code` from the closed list. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly status: number;
-  readonly detail: string;
-  readonly code: string;
-}
+import type { Problem } from '../wire.ts';
 
 /** Headers of every answer: signatures are for the caller alone, and never a document. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;

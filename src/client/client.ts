@@ -1,0 +1,175 @@
+/** The client: typed calls to a signer, bounded in time, tried again only where the signer asks for it. */
+
+import type { Formats, KeySetDescription, Problem, Verification } from '../wire.ts';
+import { errorOf, SignerError } from './error.ts';
+import { overSocket, overTcp } from './fetch.ts';
+import type { Received, Sent, Transport } from './transport.ts';
+
+export interface ClientOptions {
+  /** Where the signer listens. Default `http://127.0.0.1:8700`. */
+  readonly url?: string;
+  /** The path of its Unix socket, in place of `url` (Node and Bun). */
+  readonly socketPath?: string;
+  /** Milliseconds for a call with all its tries. Default 5000. */
+  readonly timeoutMs?: number;
+  /** How often a call is tried again when the signer answers 503 with `Retry-After`. Default 2. */
+  readonly retries?: number;
+}
+
+export interface CallOptions {
+  /** Ends the call early, with the signal's own reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** An item's answer, or why there is none; `reference` as it was sent. */
+export type BatchResult<Answer> = (Answer | { readonly error: Problem }) & { readonly reference?: string };
+
+/** A message as it is, of any length. */
+export type Message = Uint8Array | ReadableStream<Uint8Array>;
+
+type WithReference<Request> = Request & { readonly reference?: string };
+
+/** One key set, with the types of its format. Every call rejects with a {@link SignerError}. */
+export interface KeySet<F extends keyof Formats> {
+  sign(request: Formats[F]['sign'], options?: CallOptions): Promise<Formats[F]['signature']>;
+  verify(request: Formats[F]['verify'], options?: CallOptions): Promise<Formats[F]['verification']>;
+  /** At most 1,000 items; the results are in their order. */
+  signBatch(
+    items: readonly WithReference<Formats[F]['sign']>[],
+    options?: CallOptions,
+  ): Promise<readonly BatchResult<Formats[F]['signature']>[]>;
+  verifyBatch(
+    items: readonly WithReference<Formats[F]['verify']>[],
+    options?: CallOptions,
+  ): Promise<readonly BatchResult<Formats[F]['verification']>[]>;
+  /** Signs a message that is sent as it is (raw and webhook formats). A stream is sent once, and never again. */
+  signMessage(message: Message, options?: CallOptions): Promise<Formats[F]['signature']>;
+  /** Verifies such a message (raw). */
+  verifyMessage(message: Message, signature: string, options?: CallOptions): Promise<Verification>;
+  describe(options?: CallOptions): Promise<KeySetDescription>;
+}
+
+const json = { 'content-type': 'application/json' };
+const octets = { 'content-type': 'application/octet-stream' };
+
+/**
+ * @example
+ * const signer = new SignerClient();
+ * const { signature } = await signer.keySet('orders', 'raw').sign({ message: 'hello' });
+ */
+export class SignerClient {
+  readonly #transport: Transport;
+  readonly #timeoutMs: number;
+  readonly #retries: number;
+
+  constructor({
+    url = 'http://127.0.0.1:8700',
+    socketPath,
+    timeoutMs = 5000,
+    retries = 2,
+  }: ClientOptions = {}) {
+    this.#transport = socketPath === undefined ? overTcp(originOf(url)) : overSocket(socketPath);
+    this.#timeoutMs = timeoutMs;
+    this.#retries = retries;
+  }
+
+  /** The key set of this name, which the signer's configuration gives this format. Sends nothing yet. */
+  keySet<F extends keyof Formats>(name: string, _format: F): KeySet<F> {
+    const base = `/v1/keys/${encodeURIComponent(name)}`;
+    const post = <A>(operation: string, body: object, options?: CallOptions) =>
+      this.#call<A>(
+        { path: `${base}/${operation}`, method: 'POST', headers: json, body: JSON.stringify(body) },
+        options,
+      );
+    const send = <A>(operation: string, body: Message, headers: object, options?: CallOptions) =>
+      this.#call<A>(
+        { path: `${base}/${operation}`, method: 'POST', headers: { ...octets, ...headers }, body },
+        options,
+      );
+    const results = async <A>(batch: Promise<{ results: readonly BatchResult<A>[] }>) =>
+      (await batch).results;
+    return {
+      sign: (request, options) => post('sign', request, options),
+      verify: (request, options) => post('verify', request, options),
+      signBatch: (items, options) => results(post('sign-batch', { items }, options)),
+      verifyBatch: (items, options) => results(post('verify-batch', { items }, options)),
+      signMessage: (message, options) => send('sign', message, {}, options),
+      verifyMessage: (message, signature, options) =>
+        send('verify', message, { 'sec-signer-signature': signature }, options),
+      describe: (options) => this.#call({ path: base, method: 'GET', headers: {} }, options),
+    };
+  }
+
+  /** Every key set that is loaded. */
+  async keySets(options?: CallOptions): Promise<readonly KeySetDescription[]> {
+    const { keys } = await this.#call<{ keys: readonly KeySetDescription[] }>(
+      { path: '/v1/keys', method: 'GET', headers: {} },
+      options,
+    );
+    return keys;
+  }
+
+  async #call<A>(request: Omit<Sent, 'signal'>, { signal }: CallOptions = {}): Promise<A> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const ends = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+    const sent = { ...request, headers: { 'sec-signer': '1', ...request.headers }, signal: ends };
+    const deadline = Date.now() + this.#timeoutMs;
+    // A stream is used up by its first try.
+    const tries = request.body instanceof ReadableStream ? 0 : this.#retries;
+    for (let left = tries; ; left--) {
+      const received = await this.#send(sent, timeout, signal);
+      const body = parseJson(received.text);
+      if (received.status === 200 && body !== undefined) return body as A;
+      const error = errorOf(received.status, received.retryAfter, body);
+      const waitMs = (error.retryAfterSeconds ?? Number.NaN) * 1000;
+      const again = received.status === 503 && left > 0 && Date.now() + waitMs < deadline;
+      if (!again) throw error;
+      await pause(waitMs, ends);
+    }
+  }
+
+  async #send(sent: Sent, timeout: AbortSignal, signal: AbortSignal | undefined): Promise<Received> {
+    try {
+      return await this.#transport(sent);
+    } catch (cause) {
+      if (signal?.aborted) throw signal.reason;
+      if (timeout.aborted) {
+        const message = `the signer gave no answer within ${this.#timeoutMs} ms`;
+        throw new SignerError('no_answer_in_time', message, { cause });
+      }
+      const message = 'the signer cannot be reached; check that it runs, and the url or the socketPath';
+      throw new SignerError('unreachable', message, { cause });
+    }
+  }
+}
+
+/** @throws {TypeError} when it is not the address of a server */
+function originOf(url: string): string {
+  const { protocol, pathname, search, origin } = new URL(url);
+  if (protocol !== 'http:' || pathname !== '/' || search !== '') {
+    throw new TypeError('"url" option must be like http://127.0.0.1:8700');
+  }
+  return origin;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Rejects with the signal's reason when it ends the wait. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      if (signal.aborted) reject(signal.reason);
+      else resolve();
+    }
+  });
+}

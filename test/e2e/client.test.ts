@@ -1,0 +1,139 @@
+/** The TypeScript client against the compiled binary, on the runtime that runs the tests and, by a script, on the other. */
+
+import { execFileSync } from 'node:child_process';
+import { createHmac, randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SignerClient, SignerError } from '../../src/client/index.ts';
+import { writeVolume } from '../support/atomic-writer.ts';
+import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
+
+const key = randomBytes(32);
+const tagOf = (message: string | Uint8Array) => createHmac('sha256', key).update(message).digest('hex');
+
+describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
+  const directory = temporaryDirectory();
+  const socketPath = join(directory.path, 'signer.sock');
+  let signer: Signer;
+  let client: SignerClient;
+
+  beforeAll(async () => {
+    writeVolume(join(directory.path, 'keys'), { orders: key });
+    signer = await startSigner(['--keys', join(directory.path, 'keys'), '--socket', socketPath]);
+    await signer.ready();
+    client = new SignerClient(transport === 'tcp' ? { url: signer.url } : { socketPath });
+  });
+  afterAll(async () => {
+    await signer.stop();
+    directory[Symbol.dispose]();
+  });
+
+  it('signs, and verifies what it signed', async () => {
+    const orders = client.keySet('orders', 'raw');
+    const { signature, keyId, algorithm } = await orders.sign({ message: 'hello' });
+    expect({ signature, algorithm }).toEqual({ signature: tagOf('hello'), algorithm: 'HS256' });
+    expect(await orders.verify({ message: 'hello', signature })).toEqual({
+      valid: true,
+      keyId,
+      primary: true,
+    });
+    expect(await orders.verify({ message: 'hello!', signature })).toEqual({
+      valid: false,
+      reason: 'mismatch',
+    });
+  });
+
+  it('sends a message as it is, from bytes or from a stream', async () => {
+    const orders = client.keySet('orders', 'raw');
+    const message = randomBytes(100_000);
+    const { signature } = await orders.signMessage(message);
+    expect(signature).toBe(tagOf(message));
+    const streamed = await orders.signMessage(new Blob([message]).stream());
+    expect(streamed.signature).toBe(signature);
+    expect(await orders.verifyMessage(message, signature)).toMatchObject({ valid: true });
+  });
+
+  it('sends batches, whose results are in order and fail alone', async () => {
+    const results = await client.keySet('orders', 'raw').signBatch([
+      { message: 'a', reference: '1' },
+      { message: 'zz', encoding: 'hex', reference: '2' },
+    ]);
+    expect(results[0]).toMatchObject({ signature: tagOf('a'), reference: '1' });
+    expect(results[1]).toMatchObject({ error: { code: 'malformed_request' }, reference: '2' });
+  });
+
+  it('describes the key sets', async () => {
+    const [description] = await client.keySets();
+    expect(description).toMatchObject({ name: 'orders', format: 'raw', allow: ['sign', 'verify'] });
+    expect(await client.keySet('orders', 'raw').describe()).toEqual(description);
+  });
+
+  it('rejects with the code and the detail of the problem', async () => {
+    const error = await client.keySet('nope', 'raw').sign({ message: 'x' }).catch(String);
+    expect(error).toContain('GET /v1/keys lists those that are');
+    await expect(client.keySet('nope', 'raw').sign({ message: 'x' })).rejects.toMatchObject({
+      name: 'SignerError',
+      code: 'unknown_key',
+      status: 404,
+    });
+  });
+});
+
+describe('when there is no answer', () => {
+  it('tries again while the signer has no keys yet, as long as the time allows', async () => {
+    using directory = temporaryDirectory();
+    const signer = await startSigner(['--keys', join(directory.path, 'keys')]);
+    const url = signer.url;
+    await expect(new SignerClient({ url, retries: 0 }).keySets()).rejects.toMatchObject({
+      code: 'not_ready',
+      retryAfterSeconds: 1,
+    });
+    const patient = new SignerClient({ url, timeoutMs: 10_000, retries: 8 }).keySets();
+    writeVolume(join(directory.path, 'keys'), { orders: key });
+    expect(await patient).toHaveLength(1);
+    await signer.stop();
+  });
+
+  it('says that nobody is there', async () => {
+    const nobody = new SignerClient({ url: 'http://127.0.0.1:1' });
+    await expect(nobody.keySets()).rejects.toMatchObject({ code: 'unreachable', status: undefined });
+    const noSocket = new SignerClient({ socketPath: '/nonexistent/signer.sock' });
+    await expect(noSocket.keySets()).rejects.toBeInstanceOf(SignerError);
+  });
+
+  it('gives up when its time is over, or when the caller ends it', async () => {
+    // Accepts connections and never says a word.
+    const silent = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const address = silent.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const client = new SignerClient({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 });
+    await expect(client.keySets()).rejects.toMatchObject({ code: 'no_answer_in_time' });
+    const reason = new Error('enough');
+    await expect(client.keySets({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    silent.close();
+  });
+
+  it('refuses an address that is not one of a signer', () => {
+    expect(() => new SignerClient({ url: 'https://example.com/x' })).toThrow('"url" option');
+  });
+});
+
+it('works on Bun, over TCP and over a socket', async () => {
+  using directory = temporaryDirectory();
+  const socketPath = join(directory.path, 'signer.sock');
+  writeVolume(join(directory.path, 'keys'), { orders: key });
+  const signer = await startSigner(['--keys', join(directory.path, 'keys'), '--socket', socketPath]);
+  await signer.ready();
+  const script = `
+    import { SignerClient } from ${JSON.stringify(join(import.meta.dirname, '../../src/client/index.ts'))};
+    for (const options of ${JSON.stringify([{ url: signer.url }, { socketPath }])}) {
+      const orders = new SignerClient(options).keySet('orders', 'raw');
+      console.log((await orders.sign({ message: 'hello' })).signature);
+      console.log((await orders.signMessage(new Blob(['hello']).stream())).signature);
+    }`;
+  const output = execFileSync('bun', ['-e', script], { encoding: 'utf8' });
+  expect(output.trim().split('\n')).toEqual(Array(4).fill(tagOf('hello')));
+  await signer.stop();
+});
