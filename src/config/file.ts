@@ -56,6 +56,8 @@ const keySetFields = {
   allowWeakKey: z.optional(z.boolean()),
 };
 const keySetShape = z.strictObject(keySetFields);
+/** The fields that every key set has, and `output`, the one of the format `raw` that stands beside them. */
+export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);
 type KeySetFields = z.infer<typeof keySetShape>;
 
 /** The format's own fields beside those that every key set has. */

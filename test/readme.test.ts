@@ -1,0 +1,75 @@
+/** The README says what the code does: its tables are compared with the code, its links with its headings. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { keySetFieldNames, parseConfiguration } from '../src/config/file.ts';
+import { errorCodes } from '../src/errors.ts';
+import { formats } from '../src/formats/index.ts';
+import { createApp } from '../src/http/app.ts';
+import { createBodyReader } from '../src/http/body.ts';
+import { keyEncodings } from '../src/keys/settings.ts';
+import { createSigner } from '../src/signer.ts';
+import { codeBlocks, headings, table, tokens } from './support/readme.ts';
+
+const root = join(import.meta.dirname, '..');
+const firstColumn = (heading: string, column: string) => table(heading, column).rows.map(([cell]) => cell);
+
+describe('the tables of the README', () => {
+  it('list every error code with its status and title', () => {
+    const listed = table('HTTP API', 'code').rows;
+    const actual = Object.entries(errorCodes).map(([code, { status, title }]) => [code, `${status}`, title]);
+    expect(listed).toEqual(actual);
+  });
+
+  it('list every route of the signing listener', () => {
+    const app = createApp({
+      snapshot: () => undefined,
+      bodies: createBodyReader(),
+      signer: createSigner({ now: () => 0, monotonicMs: () => 0 }),
+      onFault: () => undefined,
+    });
+    const routes = app.routes.map(({ method, path }) => `${method} ${path.replace(':name', '{name}')}`);
+    expect([...firstColumn('HTTP API', 'method and path')].sort()).toEqual([...new Set(routes)].sort());
+  });
+
+  it('list every encoding of a key', () => {
+    expect(firstColumn('Keys', 'encoding')).toEqual([...keyEncodings]);
+  });
+
+  it('list every field of a key set', () => {
+    expect([...firstColumn('Configuration', 'field')].sort()).toEqual([...keySetFieldNames].sort());
+  });
+
+  it('list scripts that exist', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const listed = firstColumn('Developing', 'command').map((command) => command?.split(' ').at(-1) ?? '');
+    expect(listed.filter((script) => !Object.hasOwn(scripts, script))).toEqual([]);
+  });
+});
+
+describe('the README', () => {
+  it('has a section for every format', () => {
+    expect([...formats.keys()].filter((name) => !headings.includes(name))).toEqual([]);
+  });
+
+  it('shows a configuration that is valid', () => {
+    const examples = codeBlocks.filter(({ language, code }) => language === 'yaml' && /^keys:/m.test(code));
+    expect(examples.length).toBeGreaterThan(0);
+    for (const { code } of examples) {
+      expect(parseConfiguration(code).warnings).toEqual([]);
+    }
+  });
+
+  it('links to headings that it has', () => {
+    const anchors = headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    const links = [...JSON.stringify(tokens).matchAll(/\]\(#([\w-]+)\)/g)].map(([, anchor]) => anchor);
+    expect(links.length).toBeGreaterThan(0);
+    expect(links.filter((anchor) => anchor !== undefined && !anchors.includes(anchor))).toEqual([]);
+  });
+});
