@@ -3,6 +3,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 
 /** Which files another generation added, removed or modified: names only, never content. */
 export interface Change {
@@ -15,11 +16,19 @@ export interface Change {
 /** File name to a digest of its content. */
 export type Digests = ReadonlyMap<string, string>;
 
+/** The event loop goes on in between: a host program answers requests while a large volume is reloaded. */
+const yieldEachMs = 2;
+
 /** @param salt random bytes of this process, so that a digest tells nothing outside it */
-export function digest(files: ReadonlyMap<string, Uint8Array>, salt: Uint8Array): Digests {
+export async function digest(files: ReadonlyMap<string, Uint8Array>, salt: Uint8Array): Promise<Digests> {
   const digests = new Map<string, string>();
+  let started = performance.now();
   for (const [name, bytes] of files) {
     digests.set(name, createHash('sha256').update(salt).update(bytes).digest('base64'));
+    if (performance.now() - started > yieldEachMs) {
+      await setImmediate();
+      started = performance.now();
+    }
   }
   return digests;
 }

@@ -4,9 +4,9 @@
  */
 
 import type { BigIntStats, Dirent } from 'node:fs';
-import { opendir, readlink, stat } from 'node:fs/promises';
+import { lstat, opendir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemCode, volumeError } from './problem.ts';
+import { about, systemCode, VolumeError, volumeError } from './problem.ts';
 
 /** `atomic` has the kubelet's `..data` link, whose target is swapped as a whole; `plain` is any other directory. */
 export type Layout = 'atomic' | 'plain';
@@ -15,10 +15,18 @@ export type Layout = 'atomic' | 'plain';
 export interface VolumeLimits {
   /** Bytes of one file. Default 1 MiB, the most a Kubernetes Secret can hold. */
   readonly maxFileBytes: number;
-  /** Number of files. Default 1,024. */
+  /** Number of files and sub-directories. Default 1,024. */
   readonly maxFiles: number;
   /** Bytes of all files together. Default 16 MiB. */
   readonly maxTotalBytes: number;
+}
+
+/** The directory to read, and how much of it. */
+export interface Target {
+  readonly directory: string;
+  readonly limits: VolumeLimits;
+  /** The only names to look at; undefined for all. */
+  readonly names: ReadonlySet<string> | undefined;
 }
 
 /** A volume at one moment: where its files are, and a key that changes when they do. */
@@ -41,39 +49,93 @@ export interface Entry {
 /** Sub-directories below this depth are refused; `items` paths in practice have one or two elements. */
 export const maxDepth = 4;
 
+const maxAttempts = 3;
+
 /** @throws {VolumeError} `missing`, `not_a_directory`, `bad_layout`, `too_many_files`, `too_deep` */
-export async function identify(directory: string, limits: VolumeLimits): Promise<Identity> {
-  const rootStat = await statDirectory(directory);
-  const root = `${rootStat.dev}:${rootStat.ino}`;
-  const target = await dataTarget(directory);
-  if (target === undefined) {
-    return { layout: 'plain', base: directory, root, key: `${root}|${await plainKey(directory, limits)}` };
+export async function identify(target: Target): Promise<Identity> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await identifyOnce(target);
+    } catch (error) {
+      if (attempt === maxAttempts || !isTransient(error)) throw error;
+    }
   }
-  const base = join(directory, target);
-  const s = await stat(base, { bigint: true });
-  return { layout: 'atomic', base, root, key: `${root}|${target}|${s.dev}:${s.ino}:${s.ctimeNs}` };
 }
 
-/** Every file below `base`, in no order. Enters sub-directories, never linked ones; skips the kubelet's `..` names. */
-export async function* walk(base: string, limits: VolumeLimits): AsyncGenerator<Entry> {
+/** ENOENT and its like: something was replaced between two looks at it. Another attempt sees what it is now. */
+export function isTransient(error: unknown): boolean {
+  const code = systemCode(error);
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE';
+}
+
+async function identifyOnce(target: Target): Promise<Identity> {
+  const { directory } = target;
+  const rootStat = await statDirectory(directory);
+  const root = `${rootStat.dev}:${rootStat.ino}`;
+  const data = await dataTarget(directory);
+  if (data === undefined) {
+    return { layout: 'plain', base: directory, root, key: `${root}|${await plainKey(target)}` };
+  }
+  const base = join(directory, data);
+  const s = await lstat(base, { bigint: true }).catch(unlessGone);
+  if (s?.isDirectory() === false) throw badLayout();
+  return { layout: 'atomic', base, root, key: `${root}|${data}|${s?.dev}:${s?.ino}:${s?.ctimeNs}` };
+}
+
+/** The files below `base`, in no order. Enters sub-directories, never linked ones; skips the kubelet's `..` names. */
+export async function list(base: string, { limits, names }: Target): Promise<readonly Entry[]> {
+  const entries: Entry[] = [];
   let count = 0;
   const pending = [{ path: base, prefix: '', depth: 1 }];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    for await (const dirent of await opendir(directory.path)) {
+    for await (const dirent of await opendir(directory.path, { bufferSize: 256 })) {
       if (directory.depth === 1 && dirent.name.startsWith('..')) continue;
+      const name = directory.prefix + dirent.name;
+      if (names !== undefined && !names.has(name) && !leadsTo(name, dirent, names)) continue;
       if (++count > limits.maxFiles) {
         throw volumeError('too_many_files', `more than ${limits.maxFiles} files in the directory`);
       }
-      const entry = { path: join(directory.path, dirent.name), name: directory.prefix + dirent.name, dirent };
+      const path = join(directory.path, dirent.name);
+      if (dirent.name === '..data') {
+        const what = 'belongs to a secret volume within this one; open that directory on its own';
+        throw new VolumeError([about(name, 'bad_layout', what)]);
+      }
       if (!dirent.isDirectory()) {
-        yield entry;
+        entries.push({ name, path, dirent });
       } else if (directory.depth >= maxDepth) {
-        throw volumeError('too_deep', `"${entry.name}" is nested more than ${maxDepth} directories deep`);
+        const what = `is nested more than ${maxDepth} directories deep`;
+        throw new VolumeError([about(name, 'too_deep', what)]);
       } else {
-        pending.push({ path: entry.path, prefix: `${entry.name}/`, depth: directory.depth + 1 });
+        pending.push({ path, prefix: `${name}/`, depth: directory.depth + 1 });
       }
     }
   }
+  return entries;
+}
+
+/** A directory in which a named file may be; whatever else lies beside the files is nobody's business. */
+function leadsTo(name: string, dirent: Dirent, names: ReadonlySet<string>): boolean {
+  return dirent.isDirectory() && [...names].some((each) => each.startsWith(`${name}/`));
+}
+
+/** One at a time, 1,024 files would cost as many waits for a thread; all at once, as many open descriptors. */
+const atATime = 16;
+
+/** Visits every entry, some at a time, and returns when no visit is under way any more. @throws the first error */
+export async function visit(
+  entries: readonly Entry[],
+  act: (entry: Entry) => Promise<unknown>,
+): Promise<void> {
+  const queue = entries.values();
+  const errors: unknown[] = [];
+  const worker = async () => {
+    for (const entry of queue) {
+      if (errors.length > 0) return;
+      await act(entry).catch((error) => errors.push(error));
+    }
+  };
+  await Promise.all(Array.from({ length: atATime }, worker));
+  if (errors.length > 0) throw errors[0];
 }
 
 async function statDirectory(directory: string): Promise<BigIntStats> {
@@ -104,21 +166,28 @@ async function dataTarget(directory: string): Promise<string | undefined> {
     throw error;
   }
   // The kubelet links to a sibling "..<timestamp>"; anything else could lead out of the mount.
-  if (!target.startsWith('..') || target === '..' || target.includes('/') || target === '..data') {
-    throw volumeError('bad_layout', '"..data" does not point at a timestamp directory inside the volume');
-  }
+  if (!target.startsWith('..') || target === '..' || target.includes('/')) throw badLayout();
   return target;
 }
 
-async function plainKey(directory: string, limits: VolumeLimits): Promise<string> {
+/** The target may be removed between two looks at it; the reading then finds that `..data` has moved on. */
+function unlessGone(error: unknown): undefined {
+  if (systemCode(error) !== 'ENOENT') throw error;
+}
+
+function badLayout(): VolumeError {
+  return volumeError('bad_layout', '"..data" does not point at a timestamp directory inside the volume');
+}
+
+async function plainKey(target: Target): Promise<string> {
   const lines: string[] = [];
-  for await (const entry of walk(directory, limits)) {
+  await visit(await list(target.directory, target), async ({ name, path }) => {
     try {
-      const s = await stat(entry.path, { bigint: true });
-      lines.push(`${entry.name}/${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`);
+      const s = await stat(path, { bigint: true });
+      lines.push(`${name}/${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`);
     } catch (error) {
-      lines.push(`${entry.name}/${systemCode(error)}`);
+      lines.push(`${name}/${systemCode(error)}`);
     }
-  }
+  });
   return lines.sort().join('|');
 }

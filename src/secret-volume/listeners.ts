@@ -1,5 +1,7 @@
 /** Callbacks of one kind of event. A listener that fails is reported as a process warning and stops nobody else. */
 
+import { kindOf } from './problem.ts';
+
 export interface Listeners<E> {
   /** Returns what removes the listener again. */
   add(listener: (event: E) => unknown): () => void;
@@ -9,13 +11,6 @@ export interface Listeners<E> {
 
 export function createListeners<E>(): Listeners<E> {
   const listeners = new Set<(event: E) => unknown>();
-  const call = async (listener: (event: E) => unknown, event: E) => {
-    try {
-      await listener(event);
-    } catch (error) {
-      process.emitWarning(error instanceof Error ? error : String(error));
-    }
-  };
   return {
     add: (listener) => {
       listeners.add(listener);
@@ -26,4 +21,19 @@ export function createListeners<E>(): Listeners<E> {
     },
     clear: () => listeners.clear(),
   };
+}
+
+/** Calls one listener, and waits for it if it is asynchronous; its failure is its own. */
+export async function call<E>(listener: (event: E) => unknown, event: E): Promise<void> {
+  try {
+    await listener(event);
+  } catch (error) {
+    // Its kind and place; its message could repeat the secret that the listener was working with.
+    const frames = (error instanceof Error && error.stack?.match(/^\s+at .*$/gm)) || [];
+    const place = frames.length > 0 ? { detail: frames.join('\n') } : {};
+    process.emitWarning(`a listener of a secret volume failed: ${kindOf(error)}`, {
+      code: 'SECRET_VOLUME_LISTENER',
+      ...place,
+    });
+  }
 }

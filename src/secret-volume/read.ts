@@ -1,46 +1,48 @@
 /**
- * Takes one reading: every file of one generation, complete, or nothing. The pinned target of `..data` is read and
- * then checked to be still in force (a seqlock), since the kubelet removes an old generation file by file.
+ * Takes the files of one generation, complete, or nothing. The pinned target of `..data` is read and then checked to
+ * be still in force (a seqlock), since the kubelet removes an old generation file by file.
  */
 
 import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Entry, type Identity, identify, type Layout, type VolumeLimits, walk } from './identity.ts';
-import { systemCode, VolumeError, type VolumeProblem, volumeError } from './problem.ts';
+import { type Entry, type Identity, identify, isTransient, list, type Target, visit } from './identity.ts';
+import { about, kindOf, systemCode, VolumeError, type VolumeProblem, volumeError } from './problem.ts';
 
-/** The files of one generation: name (with slashes for sub-directories) to exact bytes. */
-export interface Files {
-  readonly files: ReadonlyMap<string, Uint8Array>;
-  readonly layout: Layout;
-  readonly identity: Identity;
-}
+/** File name (with slashes for sub-directories) to exact bytes. */
+export type Files = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
 const maxAttempts = 20;
 const promptAttempts = 3;
 
 /**
  * Reads the volume, again for as long as it changes underneath (at most 20 times).
+ * @param found its identity a moment ago
  * @throws {VolumeError} with every problem found
  */
-export async function readFiles(directory: string, limits: VolumeLimits): Promise<Files> {
+export async function readFiles(
+  target: Target,
+  found: Identity,
+): Promise<{ readonly files: Files; readonly identity: Identity }> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     if (attempt > promptAttempts) await delay(2 * attempt);
     try {
-      const files = await readOnce(directory, limits);
-      if (files !== undefined) return files;
+      const before = attempt === 1 ? found : await identify(target);
+      const files = await readOnce(target, before);
+      if (files !== undefined) return { files, identity: before };
     } catch (error) {
-      if (!isTransient(error)) throw asVolumeError(error, directory);
+      if (!isTransient(error)) throw error;
     }
   }
-  throw volumeError('unsettled', `${directory} kept changing while it was read; trying again`);
+  const what = 'kept changing while it was read, or its "..data" leads nowhere; trying again';
+  throw volumeError('unsettled', `${target.directory} ${what}`);
 }
 
 /** A system error as a problem of this volume; a VolumeError as it is. */
 export function asVolumeError(error: unknown, directory: string): VolumeError {
   if (error instanceof VolumeError) return error;
-  const code = systemCode(error) ?? 'unknown error';
+  const code = systemCode(error) ?? kindOf(error);
   if (code === 'EACCES' || code === 'EPERM') {
     return volumeError('unreadable', `${directory} cannot be read by ${identityOfProcess()}`);
   }
@@ -48,52 +50,57 @@ export function asVolumeError(error: unknown, directory: string): VolumeError {
 }
 
 /** Overwrites the bytes of a reading that nobody will use any more. */
-export function wipe(files: ReadonlyMap<string, Uint8Array>): void {
+export function wipe(files: Files): void {
   for (const bytes of files.values()) bytes.fill(0);
 }
 
 /** One attempt; undefined when the volume changed meanwhile. */
-async function readOnce(directory: string, limits: VolumeLimits): Promise<Files | undefined> {
-  const before = await identify(directory, limits);
-  const files = new Map<string, Uint8Array>();
+async function readOnce(target: Target, before: Identity): Promise<Files | undefined> {
+  const { limits } = target;
+  const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const problems: VolumeProblem[] = [];
   let totalBytes = 0;
   let kept = false;
   try {
-    for await (const entry of walk(before.base, limits)) {
+    const entries = await list(before.base, target);
+    await visit(entries, async (entry) => {
+      if (totalBytes > limits.maxTotalBytes) return;
       const outcome = await readEntry(entry, before, limits.maxFileBytes);
       if ('code' in outcome) {
         problems.push(outcome);
-        continue;
+      } else {
+        totalBytes += outcome.length;
+        files.set(entry.name, outcome);
       }
-      files.set(entry.name, outcome);
-      totalBytes += outcome.length;
-      if (totalBytes > limits.maxTotalBytes) {
-        throw volumeError('too_large', `the files are over ${limits.maxTotalBytes} bytes in all`);
-      }
-    }
-    const after = await identify(directory, limits);
+    });
+    const after = await identify(target);
     if (after.key !== before.key) return undefined;
+    if (totalBytes > limits.maxTotalBytes) {
+      throw volumeError('too_large', `the files are over ${limits.maxTotalBytes} bytes in all`);
+    }
     if (problems.length > 0) throw new VolumeError(problems.sort(byName));
-    if (files.size === 0) throw volumeError('empty', `${directory} holds no file; put a key into the secret`);
     kept = true;
-    return { files, layout: before.layout, identity: before };
+    return files;
   } finally {
     if (!kept) wipe(files);
   }
 }
 
-async function readEntry(entry: Entry, pin: Identity, maxBytes: number): Promise<Uint8Array | VolumeProblem> {
+async function readEntry(
+  entry: Entry,
+  pin: Identity,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | VolumeProblem> {
   let path = entry.path;
   if (entry.dirent.isSymbolicLink()) {
     // Inside a pinned generation the kubelet makes no links; in a plain directory a link may stay inside it.
     const inside = pin.layout === 'plain' ? await linkInside(entry.path, pin.base) : undefined;
     if (inside === undefined) {
-      return problem(entry, 'not_a_file', 'is a link that leads out of the directory or nowhere');
+      return about(entry.name, 'not_a_file', 'is a link that leads out of the directory or nowhere');
     }
     path = inside;
   } else if (!entry.dirent.isFile()) {
-    return problem(entry, 'not_a_file', 'is not a regular file');
+    return about(entry.name, 'not_a_file', 'is not a regular file');
   }
   let handle: FileHandle;
   try {
@@ -102,9 +109,12 @@ async function readEntry(entry: Entry, pin: Identity, maxBytes: number): Promise
   } catch (error) {
     const code = systemCode(error);
     if (code === 'EACCES' || code === 'EPERM') {
-      return problem(entry, 'unreadable', `cannot be read by ${identityOfProcess()}${await ownership(path)}`);
+      const who = identityOfProcess();
+      return about(entry.name, 'unreadable', `cannot be read by ${who}${await ownership(path)}`);
     }
-    if (code === 'ELOOP') return problem(entry, 'not_a_file', 'was replaced by a link');
+    if (code === 'ELOOP') return about(entry.name, 'not_a_file', 'was replaced by a link');
+    // Counts only if the volume turns out not to have changed meanwhile.
+    if (isTransient(error)) return about(entry.name, 'io_error', `is listed but cannot be opened: ${code}`);
     throw error;
   }
   try {
@@ -117,15 +127,15 @@ async function readEntry(entry: Entry, pin: Identity, maxBytes: number): Promise
 /** Reads to the end, and never more than one byte over the limit, whatever the file's size claims to be. */
 async function readBounded(
   handle: FileHandle,
-  entry: Entry,
+  { name }: Entry,
   maxBytes: number,
-): Promise<Uint8Array | VolumeProblem> {
+): Promise<Uint8Array<ArrayBuffer> | VolumeProblem> {
   const stats = await handle.stat();
-  if (!stats.isFile()) return problem(entry, 'not_a_file', 'is not a regular file');
-  const tooLarge = problem(entry, 'too_large', `is over ${maxBytes} bytes`);
+  if (!stats.isFile()) return about(name, 'not_a_file', 'is not a regular file');
+  const tooLarge = about(name, 'too_large', `is over ${maxBytes} bytes`);
   if (stats.size > maxBytes) return tooLarge;
-  // One byte more than expected shows growth; allocUnsafeSlow keeps secret bytes out of the shared pool.
-  let buffer = Buffer.allocUnsafeSlow(stats.size + 1);
+  // One byte more than expected shows growth. A buffer of its own keeps secret bytes out of any shared pool.
+  let buffer = new Uint8Array(stats.size + 1);
   let length = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
@@ -136,8 +146,8 @@ async function readBounded(
       return tooLarge;
     }
     if (length === buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(maxBytes + 1, buffer.length * 2));
-      buffer.copy(larger);
+      const larger = new Uint8Array(Math.min(maxBytes + 1, buffer.length * 2));
+      larger.set(buffer);
       buffer.fill(0);
       buffer = larger;
     }
@@ -153,23 +163,14 @@ async function linkInside(path: string, base: string): Promise<string | undefine
   }
 }
 
-function problem(entry: Entry, code: VolumeProblem['code'], what: string): VolumeProblem {
-  return { code, name: entry.name, message: `"${entry.name}" ${what}` };
-}
-
 function byName(a: VolumeProblem, b: VolumeProblem): number {
   return (a.name ?? '') < (b.name ?? '') ? -1 : 1;
 }
 
-/** ENOENT and its like happen while a generation is being swapped out; the next attempt sees the new one. */
-function isTransient(error: unknown): boolean {
-  const code = systemCode(error);
-  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE';
-}
-
 function identityOfProcess(): string {
-  const gids = process.getgroups?.().join(',');
-  return `uid ${process.getuid?.()} with gids ${gids}`;
+  // Whether getgroups includes the effective group differs between the runtimes.
+  const gids = new Set([process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])]);
+  return `uid ${process.geteuid?.()} with gids ${[...gids].sort((a, b) => a - b).join(',')}`;
 }
 
 async function ownership(path: string): Promise<string> {

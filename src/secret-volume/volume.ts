@@ -1,45 +1,50 @@
 /**
- * A live secret volume: reads whole generations, publishes the ones its parser accepts, keeps the last good one.
- * One loop serves every trigger (start, hint, poll), so readings are taken one at a time and in order.
+ * A live secret volume, as programs hold it. Wires the parts: hints and the poll wake the loader, the loader publishes,
+ * and whoever subscribed is told.
  */
 
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Change, compare, type Digests, digest } from './change.ts';
-import { type Identity, identify, type Layout, type VolumeLimits } from './identity.ts';
-import { createListeners } from './listeners.ts';
-import { VolumeError } from './problem.ts';
-import { asVolumeError, readFiles, wipe } from './read.ts';
+import { type Change, compare, type Digests } from './change.ts';
+import type { VolumeLimits } from './identity.ts';
+import { call, createListeners } from './listeners.ts';
+import { createLoader, type LoadHealth } from './load.ts';
+import { inspectMount } from './mount.ts';
+import type { VolumeError, VolumeWarning } from './problem.ts';
+import type { Reading } from './reading.ts';
 import { fileEvents, type HintSource, keepWatching, type Watcher } from './watch.ts';
 
-/** One consistent set of files out of a secret volume. */
-export interface Reading {
-  /** File name (slashes for sub-directories) to its exact bytes. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
-  readonly layout: Layout;
-  /** Counts up from 1 with each published change of content. */
-  readonly generation: number;
-  readonly readAt: Date;
-}
-
-/** How a volume is doing. */
-export interface VolumeHealth {
+/** How a volume is doing; a snapshot. */
+export interface VolumeHealth extends LoadHealth {
   /** Why the newest content on disk is not the one in use; undefined when it is. */
   readonly problem: VolumeError | undefined;
+  /** Of the value in use; 0 before there is one. */
   readonly generation: number;
-  readonly layout: Layout | undefined;
   /** When the volume was last found readable and valid. */
   readonly lastSuccess: Date | undefined;
+  /** When the volume was last looked at. */
+  readonly lastAttempt: Date | undefined;
+  /** How many readings were complete and yet refused: by `required`, by `parse`, or for being empty. */
+  readonly rejected: number;
   readonly watcher: 'up' | 'down' | 'off';
-  /** How many changes the poll found that no event had announced. */
+  /** How often the watcher was started anew: after an error, or because it had gone deaf. */
+  readonly watcherRestarts: number;
+  /** How many changes the poll found that the watcher, though up, had not announced. */
   readonly rescuedByPoll: number;
 }
 
-export interface VolumeOptions<T> {
+export interface VolumeOptions<T = Reading> {
   /**
-   * Turns a reading into what the program uses. A throw rejects the reading, and the last good value stays. When a
-   * parser is given, the reading's bytes are overwritten as soon as it settles: copy what must be kept.
+   * Files that must be there and not be empty. If `required` or `optional` is given, other files are neither read nor
+   * noticed. Default: every file is read, and there must be one.
+   */
+  readonly required?: readonly string[];
+  /** Files that may be missing. */
+  readonly optional?: readonly string[];
+  /**
+   * Checks a reading and turns it into what the program uses. A throw rejects the reading, and the last good value
+   * stays; throw a `VolumeError` to say why, since of any other error only the name is kept. Unless the reading itself
+   * is returned, its bytes are overwritten once `parse` has settled.
    * Default: the reading itself.
    */
   readonly parse?: (reading: Reading) => T | Promise<T>;
@@ -50,226 +55,200 @@ export interface VolumeOptions<T> {
   readonly watch?: HintSource | false;
 }
 
-/** A live view of a mounted secret directory. Keeps the process alive until closed. */
-export interface Volume<T> {
+/**
+ * A live view of a mounted secret directory. Keeps the process alive until closed.
+ *
+ * Iterating over it gives the content at hand as `added`, then each change of content until the volume is closed. A
+ * slow consumer gets several changes as one; `current` is never older than the change just given.
+ */
+export interface Volume<T> extends AsyncIterable<Change> {
   readonly directory: string;
   /** The last good value; undefined until there is a first. */
   readonly current: T | undefined;
   readonly health: VolumeHealth;
-  /** Resolves with the first good value. Rejects when the volume is closed or the signal aborts before that. */
+  /** Resolves with `current` as soon as there is one. Rejects when the volume is closed or the signal aborts before. */
   ready(signal?: AbortSignal): Promise<T>;
   /** Calls back after each change of content. Returns what ends the subscription. */
   onChange(listener: (change: Change) => unknown): () => void;
   /** Calls back once for each new problem, the present one included. Returns what ends the subscription. */
   onProblem(listener: (problem: VolumeError) => unknown): () => void;
+  /** Calls back once for each warning, earlier ones included. Returns what ends the subscription. */
+  onWarning(listener: (warning: VolumeWarning) => unknown): () => void;
   /** Reads the directory now, a rejected reading included, instead of at the next poll. */
   refresh(): void;
-  /** Stops watching. Idempotent; no callback follows. */
+  /** Stops watching and ends iterations. Idempotent; no callback follows. `current` stays. */
   close(): Promise<void>;
 }
 
 const defaultLimits: VolumeLimits = { maxFileBytes: 2 ** 20, maxFiles: 1024, maxTotalBytes: 2 ** 24 };
+const defaultPollMs = 4000;
 const watcherDownPollMs = 1000;
-const settleMs = 150;
-const settleAtMostMs = 2000;
 /** Coarse timestamps (NFS) can hide a change in a plain directory, so each 12th poll reads it anyway. */
 const fullReadEachPolls = 12;
+/** An event may still be on its way when the poll finds its change. */
+const eventGraceMs = 250;
+const maxWarnings = 1000;
 
 /**
  * Opens a mounted secret directory, which need not exist yet.
+ * @throws {RangeError} for an interval or a limit that is not a positive number
  * @example
- * const volume = openVolume('/etc/db', { parse: ({ files }) => String(files.get('password')) });
- * const password = await volume.ready();
+ * const db = openVolume('/etc/db', {
+ *   required: ['username', 'password'],
+ *   parse: (secret) => secret.credentials(),
+ * });
+ * const { username, password } = await db.ready();
+ * for await (const change of db) pool.reconnect(db.current);
  */
-export function openVolume(directory: string): Volume<Reading>;
-export function openVolume<T>(directory: string, options: VolumeOptions<T>): Volume<T>;
+export function openVolume(directory: string, options?: VolumeOptions): Volume<Reading>;
+export function openVolume<T>(
+  directory: string,
+  options: VolumeOptions<T> & Required<Pick<VolumeOptions<T>, 'parse'>>,
+): Volume<T>;
 export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Volume<T | Reading> {
   const directory = resolve(path);
+  const { required = [], optional = [], watch: source = fileEvents } = options;
+  const pollMs = positive('pollIntervalMs', options.pollIntervalMs ?? defaultPollMs);
   const limits = { ...defaultLimits, ...options.limits };
-  const pollIntervalMs = options.pollIntervalMs ?? 4000;
-  const source = options.watch ?? fileEvents;
-  // The digests tell whether content changed. Their salt makes them useless outside this process.
-  const salt = randomBytes(32);
+  for (const [name, limit] of Object.entries(limits)) positive(name, limit);
+  const names = (options.required ?? options.optional) ? new Set([...required, ...optional]) : undefined;
+  const parse = options.parse ?? ((reading: Reading) => reading);
+
   const changes = createListeners<Change>();
   const problems = createListeners<VolumeError>();
-  const firstValue = Promise.withResolvers<T | Reading>();
-  firstValue.promise.catch(() => undefined);
-
-  let published: { readonly value: T | Reading; readonly layout: Layout } | undefined;
-  let digests: Digests = new Map();
-  let generation = 0;
-  let seenKey: string | undefined;
-  let root: string | undefined;
-  let rejectedKey: string | undefined;
-  let problem: VolumeError | undefined;
-  let lastSuccess: Date | undefined;
-  let rescuedByPoll = 0;
+  const warnings = createListeners<VolumeWarning>();
+  const told = new Map<string, VolumeWarning>();
+  const first = Promise.withResolvers<void>();
+  first.promise.catch(() => undefined);
+  const closing = new AbortController();
+  let wake = Promise.withResolvers<void>();
   let watcher: Watcher | undefined;
-  let pollTimer: ReturnType<typeof setTimeout> | undefined;
-  let pollCount = 0;
   let hints = 0;
-  let running = false;
-  let dirty = false;
-  let readAnyway = false;
-  let closed = false;
+  let rescuedByPoll = 0;
 
-  const degrade = (error: VolumeError) => {
-    const known = problem?.message === error.message;
-    problem = error;
-    if (!known && !closed) problems.emit(error);
+  const warn = (warning: VolumeWarning) => {
+    if (closing.signal.aborted || told.has(warning.message) || told.size === maxWarnings) return;
+    told.set(warning.message, warning);
+    warnings.emit(warning);
   };
-  const succeed = ({ key }: Identity) => {
-    seenKey = key;
-    rejectedKey = undefined;
-    problem = undefined;
-    lastSuccess = new Date();
-  };
-
-  /** Waits until a plain directory has been left alone for a moment: its writers are not atomic. */
-  const settle = async () => {
-    const deadline = performance.now() + settleAtMostMs;
-    let last = await identify(directory, limits);
-    while (last.layout === 'plain' && performance.now() < deadline && !closed) {
-      await delay(settleMs);
-      const now = await identify(directory, limits);
-      if (now.key === last.key) return;
-      last = now;
-    }
+  const watch = (hintSource: HintSource) =>
+    keepWatching(directory, hintSource, () => {
+      hints++;
+      void loader.load();
+    });
+  const wakeIterations = () => {
+    wake.resolve();
+    wake = Promise.withResolvers();
   };
 
-  const load = async (unconditionally: boolean) => {
-    const identity = await identify(directory, limits);
-    if (root !== undefined && root !== identity.root) watcher?.rebuild();
-    root = identity.root;
-    const known = identity.key === seenKey || identity.key === rejectedKey;
-    if (known && !unconditionally) {
-      if (identity.key === seenKey) succeed(identity);
-      return;
-    }
-    if (identity.layout === 'plain' && published !== undefined) await settle();
-    const files = await readFiles(directory, limits);
-    const next = digest(files.files, salt);
-    const change = compare(digests, next);
-    if (published !== undefined && change === undefined) {
-      wipe(files.files);
-      succeed(files.identity);
-      return;
-    }
-    if (files.identity.key === rejectedKey && !unconditionally) return wipe(files.files);
-    try {
-      const reading: Reading = {
-        files: files.files,
-        layout: files.layout,
-        generation: generation + 1,
-        readAt: new Date(),
-      };
-      const value = options.parse === undefined ? reading : await options.parse(reading);
-      if (closed) return;
-      published = { value, layout: files.layout };
-      digests = next;
-      generation++;
-      succeed(files.identity);
-      firstValue.resolve(value);
-      if (change !== undefined) changes.emit({ generation, ...change });
-    } catch (error) {
-      rejectedKey = files.identity.key;
-      degrade(asRefusal(error));
-    } finally {
-      if (options.parse !== undefined) wipe(files.files);
-    }
+  const loader = createLoader<T | Reading>({ directory, limits, names }, required, parse, {
+    change: (change) => {
+      first.resolve();
+      changes.emit(change);
+      wakeIterations();
+    },
+    problem: problems.emit,
+    warning: warn,
+    found: async ({ layout }) => {
+      if (watcher !== undefined) watcher.rebuild();
+      else if (source !== false && !closing.signal.aborted) watcher = watch(source);
+      for (const warning of await inspectMount(directory, layout)) warn(warning);
+    },
+  });
+  const generation = () => loader.published?.generation ?? 0;
+  const watcherState = (): VolumeHealth['watcher'] => {
+    if (source === false) return 'off';
+    return watcher?.up ? 'up' : 'down';
   };
 
-  const trigger = async () => {
-    dirty = true;
-    if (running) return;
-    running = true;
-    while (dirty && !closed) {
-      dirty = false;
-      const unconditionally = readAnyway;
-      readAnyway = false;
-      await load(unconditionally).catch((error) => degrade(asVolumeError(error, directory)));
-    }
-    running = false;
-  };
-
-  const poll = async () => {
-    const before = { generation, hints };
-    if (++pollCount % fullReadEachPolls === 0 && published?.layout === 'plain') readAnyway = true;
-    await trigger();
-    if (closed) return;
-    const rescued = generation > before.generation && before.generation > 0 && hints === before.hints;
-    if (rescued && watcher?.up) {
+  const pause = (ms: number) => delay(ms, undefined, { signal: closing.signal });
+  const keepPolling = async () => {
+    for (let count = 1; ; count++) {
+      const usualMs = watcherState() === 'down' ? Math.min(watcherDownPollMs, pollMs) : pollMs;
+      await pause(usualMs * (0.9 + Math.random() * 0.2));
+      const before = { generation: generation(), hints };
+      const full = loader.health.layout === 'plain' && count % fullReadEachPolls === 0;
+      await loader.load(full ? 'read' : 'look');
+      const found = before.generation > 0 && generation() > before.generation;
+      const unannounced = () => watcher?.up === true && hints === before.hints;
+      if (!found || !unannounced()) continue;
+      await pause(eventGraceMs);
+      if (!unannounced()) continue;
       // The event for this change never came: the watch is deaf.
       rescuedByPoll++;
-      watcher.rebuild();
+      watcher?.rebuild();
     }
-    schedulePoll();
-  };
-  const schedulePoll = () => {
-    const base = watcher?.up === false ? Math.min(watcherDownPollMs, pollIntervalMs) : pollIntervalMs;
-    pollTimer = setTimeout(poll, base * (0.9 + Math.random() * 0.2));
   };
 
-  const watcherState = (): VolumeHealth['watcher'] => {
-    if (watcher === undefined) return 'off';
-    return watcher.up ? 'up' : 'down';
-  };
+  void loader.load();
+  keepPolling().catch((error) => {
+    if (!closing.signal.aborted) throw error;
+  });
 
-  void trigger();
-  if (source !== false) {
-    watcher = keepWatching(directory, source, () => {
-      hints++;
-      void trigger();
-    });
-  }
-  schedulePoll();
-
-  return {
+  const volume: Volume<T | Reading> = {
     directory,
     get current() {
-      return published?.value;
+      return loader.published?.value;
     },
     get health() {
-      return {
-        problem,
-        generation,
-        layout: published?.layout,
-        lastSuccess,
+      return Object.freeze({
+        ...loader.health,
+        generation: generation(),
         watcher: watcherState(),
+        watcherRestarts: watcher?.restarts ?? 0,
         rescuedByPoll,
-      };
+      });
     },
-    ready: (signal) => (signal === undefined ? firstValue.promise : orAborted(firstValue.promise, signal)),
+    ready: async (signal) => {
+      for (;;) {
+        if (loader.published !== undefined) return loader.published.value;
+        await orAborted(first.promise, signal);
+      }
+    },
     onChange: (listener) => changes.add(listener),
     onProblem: (listener) => {
-      if (problem !== undefined) listener(problem);
+      const { problem } = loader.health;
+      if (problem !== undefined) void call(listener, problem);
       return problems.add(listener);
     },
-    refresh: () => {
-      readAnyway = true;
-      void trigger();
+    onWarning: (listener) => {
+      for (const warning of told.values()) void call(listener, warning);
+      return warnings.add(listener);
     },
-    close: () => {
-      if (!closed) {
-        closed = true;
-        clearTimeout(pollTimer);
-        changes.clear();
-        problems.clear();
-        firstValue.reject(new Error(`the volume ${directory} was closed before it was ready`));
+    async *[Symbol.asyncIterator]() {
+      let seen: Digests = new Map();
+      while (!closing.signal.aborted) {
+        const now = loader.published;
+        const change = now === undefined ? undefined : compare(seen, now.digests);
+        if (now === undefined || change === undefined) {
+          await wake.promise;
+        } else {
+          seen = now.digests;
+          yield Object.freeze({ generation: now.generation, ...change });
+        }
       }
-      return watcher?.close() ?? Promise.resolve();
+    },
+    refresh: () => void loader.load('retry'),
+    close: async () => {
+      closing.abort();
+      loader.close();
+      for (const listeners of [changes, problems, warnings]) listeners.clear();
+      first.reject(new Error(`the volume ${directory} was closed before it was ready`));
+      wakeIterations();
+      await watcher?.close();
     },
   };
+  // An inspection or JSON of a volume must not show the secret in use.
+  return Object.freeze(Object.defineProperty(volume, 'current', { enumerable: false }));
 }
 
-/** A parser's own problems as they are; of any other error only its message, which the parser answers for. */
-function asRefusal(error: unknown): VolumeError {
-  if (error instanceof VolumeError) return error;
-  const message = error instanceof Error ? error.message : 'the reading was refused';
-  return new VolumeError([{ code: 'refused', message }]);
+function positive(name: string, value: number): number {
+  if (value > 0 && value < 2 ** 31) return value;
+  throw new RangeError(`"${name}" must be a positive number below 2^31`);
 }
 
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+function orAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     if (signal.aborted) return abort();

@@ -49,6 +49,8 @@ export const fileEvents: HintSource = (directory, events) => {
 /** A hint source that is rebuilt whenever it fails. */
 export interface Watcher {
   readonly up: boolean;
+  /** How many sources were started after the first. */
+  readonly restarts: number;
   /** Drops the present source and starts another: after the directory was replaced, or the source was found deaf. */
   rebuild(): void;
   close(): Promise<void>;
@@ -59,57 +61,61 @@ const lastBackoffMs = 60_000;
 
 /** Watches `directory` as soon as it exists and whenever it comes back; `onHint` also fires when the watch gets up. */
 export function keepWatching(directory: string, source: HintSource, onHint: () => void): Watcher {
-  let current: { close(): Promise<void> } | undefined;
+  let current: ReturnType<HintSource> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let closing: Promise<void> = Promise.resolve();
   let backoffMs = firstBackoffMs;
-  let generation = 0;
-  let up = false;
+  /** Which start is in force; what an earlier one still reports is ignored. */
+  let attempt = 0;
+  let upSince: number | undefined;
+  let started = 0;
   let closed = false;
 
+  const end = (old: ReturnType<HintSource>) => {
+    closing = closing.then(() => old.close()).catch(() => undefined);
+  };
   const drop = () => {
-    generation++;
-    up = false;
+    attempt++;
+    upSince = undefined;
     clearTimeout(timer);
-    timer = undefined;
-    const old = current;
+    if (current !== undefined) end(current);
     current = undefined;
-    if (old !== undefined) closing = closing.then(() => old.close()).catch(() => undefined);
   };
   const retry = () => {
+    // A source that fails as soon as it is up would otherwise be started five times a second for ever.
+    if (upSince !== undefined && performance.now() - upSince > lastBackoffMs) backoffMs = firstBackoffMs;
     drop();
-    if (closed) return;
     timer = setTimeout(start, backoffMs * (0.8 + Math.random() * 0.4));
     backoffMs = Math.min(backoffMs * 2, lastBackoffMs);
   };
   const start = () => {
-    const mine = ++generation;
-    const ifCurrent = (act: () => void) => () => {
-      if (mine === generation && !closed) act();
+    const mine = ++attempt;
+    const inForce = () => mine === attempt && !closed;
+    const ifInForce = (act: () => void) => () => {
+      if (inForce()) act();
     };
-    stat(directory).then(
-      ifCurrent(() => {
-        try {
-          current = source(directory, {
-            hint: ifCurrent(onHint),
-            down: ifCurrent(retry),
-            up: ifCurrent(() => {
-              up = true;
-              backoffMs = firstBackoffMs;
-              onHint();
-            }),
-          });
-        } catch {
-          retry();
-        }
-      }),
-      ifCurrent(retry),
-    );
+    const open = () => {
+      started++;
+      const opened = source(directory, {
+        hint: ifInForce(onHint),
+        down: ifInForce(retry),
+        up: ifInForce(() => {
+          upSince = performance.now();
+          onHint();
+        }),
+      });
+      if (inForce()) current = opened;
+      else end(opened);
+    };
+    stat(directory).then(ifInForce(open)).catch(ifInForce(retry));
   };
   start();
   return {
     get up() {
-      return up;
+      return upSince !== undefined;
+    },
+    get restarts() {
+      return Math.max(started - 1, 0);
     },
     rebuild: () => {
       backoffMs = firstBackoffMs;
