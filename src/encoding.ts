@@ -35,6 +35,11 @@ export function decode(text: string, encoding: BytesEncoding): Uint8Array | unde
   }
 }
 
+/** Decodes what `encode` writes and nothing else: hex in lower case alone. */
+export function decodeExactly(text: string, encoding: BytesEncoding): Uint8Array | undefined {
+  return encoding === 'hex' && /[A-F]/.test(text) ? undefined : decode(text, encoding);
+}
+
 /** The platform's decoder skips white space; its absence shows in the length. */
 function unlessSpaced(text: string, bytes: Uint8Array): Uint8Array | undefined {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;

@@ -12,13 +12,17 @@ export interface Format {
   /** The options in force, as `GET /v1/keys` shows them. */
   readonly options: object;
   /** Which algorithms its keys may have; the first is the default. */
-  readonly algorithms: readonly Algorithm[];
+  readonly algorithms: readonly [Algorithm, ...Algorithm[]];
   /** The shortest key it takes. */
   readonly minKeyBytes: (algorithm: Algorithm) => number;
-  /** @throws {SignerError} `malformed_request`, `unprocessable`, `message_too_large` */
+  /** ASCII that stands before the secret in the bytes of its keys. */
+  readonly keyPrefix?: string;
+  /** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `unprocessable`, `message_too_large` */
   sign(use: Use, request: unknown): object;
   /** A wrong signature is an answer. @throws {SignerError} `malformed_request`, `message_too_large` */
   verify(use: Use, request: unknown): Verification;
+  /** Set where the numbers of a sign request are signed as JSON, so that they must arrive as they were written. */
+  readonly exactNumbers?: true;
   /** Signs a message that is the request body itself. Absent where a request is more than a message. */
   readonly startSigning?: (use: Use) => Signing<object>;
   /** Verifies such a message by the signature in a header. */
@@ -31,6 +35,8 @@ export interface Use {
   readonly keys: readonly [Key, ...Key[]];
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** Unpredictable bytes. */
+  random(size: number): Buffer;
   /** Is told the message's size before any of it is signed. @throws {SignerError} `message_too_large` */
   admit(messageBytes: number): void;
 }
@@ -39,6 +45,13 @@ export interface Use {
 export interface Signing<Answer> {
   update(part: Uint8Array): void;
   finish(): Answer;
+}
+
+/** A message that is there at once, through the door of those that come in parts. */
+export function whole<A>(use: Use, signing: Signing<A>, message: Uint8Array): A {
+  use.admit(message.length);
+  signing.update(message);
+  return signing.finish();
 }
 
 /** The answer of a verification by these keys: `index` is that of the key that matched, or -1. */

@@ -25,7 +25,7 @@ export function tagBytes(algorithm: Algorithm): number {
   return algorithms[algorithm].noble.outputLen;
 }
 
-export const algorithmNames = Object.keys(algorithms) as readonly Algorithm[];
+export const algorithmNames = Object.keys(algorithms) as unknown as readonly [Algorithm, ...Algorithm[]];
 
 /** A tag in the making: feed it the message in any number of parts, then take the tag once. */
 export interface MacStream {
@@ -37,6 +37,8 @@ export interface MacStream {
 export interface Mac {
   readonly algorithm: Algorithm;
   start(): MacStream;
+  /** An HMAC of the same algorithm whose key is the tag of this message. */
+  derive(message: Uint8Array): Mac;
 }
 
 /** A key as everything above this file sees it: a public id and what it can compute. */
@@ -53,12 +55,33 @@ export function createMac(algorithm: Algorithm, secret: Uint8Array): Mac {
   const hashed = secret.length > blockBytes ? hash(hashName, secret, 'buffer') : undefined;
   const key = createSecretKey(hashed ?? secret);
   hashed?.fill(0);
-  return { algorithm, start: () => createHmac(hashName, key) };
+  return {
+    algorithm,
+    start: () => createHmac(hashName, key),
+    derive: (message) => {
+      const tag = createHmac(hashName, key).update(message).digest();
+      const derived = createMac(algorithm, tag);
+      tag.fill(0);
+      return derived;
+    },
+  };
 }
 
 /** The first 8 bytes of HMAC-SHA-256(key, "sidecar-signer key id"), in hex. */
 export function keyId(secret: Uint8Array): string {
   return createHmac('sha256', secret).update('sidecar-signer key id').digest().toString('hex', 0, 8);
+}
+
+/** An id that tells nothing of the key, for one that could be guessed: the same as long as this process lives. */
+export function processKeyId(secret: Uint8Array): string {
+  return createHmac('sha256', salt).update(keyId(secret)).digest().toString('hex', 0, 8);
+}
+
+/** The tag of a message that is there at once. */
+export function tagOf(mac: Mac, ...parts: readonly Uint8Array[]): Buffer {
+  const stream = mac.start();
+  for (const part of parts) stream.update(part);
+  return stream.digest();
 }
 
 /** Compares two tags in a time that does not depend on their content. Unequal lengths are unequal tags. */
@@ -80,24 +103,26 @@ export function agreesWithOracle(mac: Mac, secret: Uint8Array): boolean {
 }
 
 /**
- * Marks for finding one key under two names: two secrets that share a mark are the same key to HMAC, which pads a key
- * with zeros to a block and hashes a longer one first (RFC 2104 §2). Meaningless outside this process.
+ * Marks for finding one key under two names: two secrets share one if they are the same bytes, or the same key to HMAC,
+ * which pads a key with zeros to a block and hashes a longer one first (RFC 2104 §2). Meaningless outside this process.
  */
 export function keyMarks(algorithm: Algorithm, secret: Uint8Array): readonly string[] {
   const { hash: hashName, blockBytes } = algorithms[algorithm];
-  const marks = [markOf(secret)];
-  if (secret.length > blockBytes) {
-    const hashed = hash(hashName, secret, 'buffer');
-    marks.push(markOf(hashed));
-    hashed.fill(0);
-  }
+  if (secret.length <= blockBytes) return [markOf(secret), markOf(withoutPadding(secret))];
+  const hashed = hash(hashName, secret, 'buffer');
+  const marks = [markOf(secret), markOf(withoutPadding(hashed))];
+  hashed.fill(0);
   return marks;
 }
 
 const salt = randomBytes(32);
 
-function markOf(secret: Uint8Array): string {
-  let length = secret.length;
-  while (length > 0 && secret[length - 1] === 0) length--;
-  return createHash('sha256').update(salt).update(secret.subarray(0, length)).digest('base64');
+function markOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(salt).update(bytes).digest('base64');
+}
+
+function withoutPadding(key: Uint8Array): Uint8Array {
+  let length = key.length;
+  while (length > 0 && key[length - 1] === 0) length--;
+  return key.subarray(0, length);
 }

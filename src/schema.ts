@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 import { SignerError } from './errors.ts';
 
 // The binary forbids code from strings, with which zod would compile its schemas.
-z.config({ jitless: true });
+z.config({ jitless: true, customError: () => 'is not valid' });
 
 /** One thing that is wrong with a shape. `path` is empty where it is the whole. */
 export interface ShapeProblem {
@@ -45,17 +45,18 @@ function explain(issue: z.core.$ZodIssue): string {
     case 'invalid_value':
       return `must be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.join(', ')}`;
     case 'too_small':
-      return `must ${bound('at least', issue.origin, issue.minimum)}`;
+      return `must ${bound(issue.inclusive === false ? 'more than' : 'at least', issue.origin, issue.minimum)}`;
     case 'too_big':
-      return `must ${bound('at most', issue.origin, issue.maximum)}`;
+      return `must ${bound(issue.inclusive === false ? 'less than' : 'at most', issue.origin, issue.maximum)}`;
     default:
-      return issue.message === '' ? 'is not valid' : issue.message;
+      return issue.message;
   }
 }
 
 function bound(limit: string, origin: string, amount: number | bigint): string {
-  if (origin === 'string') return `have ${limit} ${amount} characters`;
-  return origin === 'array' ? `have ${limit} ${amount} elements` : `be ${limit} ${amount}`;
+  const plural = Number(amount) === 1 ? '' : 's';
+  if (origin === 'string') return `have ${limit} ${amount} character${plural}`;
+  return origin === 'array' ? `have ${limit} ${amount} element${plural}` : `be ${limit} ${amount}`;
 }
 
 function withArticle(type: string): string {

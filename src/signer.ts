@@ -1,8 +1,9 @@
 /**
  * Sign and verify against one snapshot: finds the key set, asks its policy, hands the keys to its format. Synchronous;
- * the clocks are arguments.
+ * time and chance are arguments.
  */
 
+import type { Clocks } from './clocks.ts';
 import { SignerError } from './errors.ts';
 import type { Signing, Use } from './format.ts';
 import type { KeySet, Snapshot } from './keys/snapshot.ts';
@@ -18,11 +19,10 @@ export interface Signer {
   startVerification(keySet: KeySet, signature: string): Signing<Verification>;
 }
 
-export interface Clocks {
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** Milliseconds since some moment, never set back. */
-  readonly monotonicMs: () => number;
+/** What a signer cannot know by itself: time and chance. */
+export interface Surroundings extends Clocks {
+  /** Unpredictable bytes. */
+  readonly random: (size: number) => Buffer;
 }
 
 /**
@@ -40,7 +40,7 @@ export function findKeySet(snapshot: Snapshot, name: string, operation?: Operati
 }
 
 /** Remembers nothing but how much of each key set's rate limit is spent. */
-export function createSigner({ now, monotonicMs }: Clocks): Signer {
+export function createSigner({ now, monotonicMs, random }: Surroundings): Signer {
   const allowances = new Map<string, Allowance>();
 
   const use = ({ name, keys, settings: { policy } }: KeySet): Use => {
@@ -48,7 +48,7 @@ export function createSigner({ now, monotonicMs }: Clocks): Signer {
     if (rateLimit !== undefined) {
       allowances.set(name, spend(rateLimit, allowances.get(name), monotonicMs()));
     }
-    return { keys, now: now(), admit: (messageBytes) => admit(policy, messageBytes) };
+    return { keys, now: now(), random, admit: (messageBytes) => admit(policy, messageBytes) };
   };
 
   return {

@@ -6,6 +6,11 @@ import { SignerError } from '../errors.ts';
 
 export const messageEncoding = z.optional(z.enum(['utf8', 'base64', 'hex']));
 
+/** Whether a string stands for the same bytes everywhere: lone surrogates become U+FFFD, and NUL ends it for some. */
+export function isText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
+}
+
 /**
  * @param field the request's field that holds the text
  * @throws {SignerError} `malformed_request` for text that is not well formed, or not in the encoding
@@ -16,7 +21,7 @@ export function messageBytes(
   encoding: z.infer<typeof messageEncoding> = 'utf8',
 ): Uint8Array {
   if (encoding === 'utf8') {
-    if (!text.isWellFormed() || text.includes('\0')) {
+    if (!isText(text)) {
       throw new SignerError(
         'malformed_request',
         `field "${field}": as text it must be well-formed Unicode without NUL; send other bytes as base64 or hex`,

@@ -1,0 +1,171 @@
+/** Signs a request for AWS, by headers or as a presigned URL. The caller says what to ask for; the rest is the signer's. */
+
+import type { Use } from '../../format.ts';
+import { tagOf } from '../../mac.ts';
+import type { AwsSignature, AwsSignRequest } from '../../wire.ts';
+import { type HttpMessage, malformed, parseHttpRequest } from '../http-request.ts';
+import {
+  encodeOnce,
+  hashRequest,
+  isS3,
+  namesOf,
+  ownParameters,
+  type Parameters,
+  parseParameters,
+  payloadHeader,
+  type SignedHeaders,
+  sendsNoPayload,
+  sha256,
+  signHeaders,
+  unsignedPayload,
+} from './canonical-request.ts';
+import { forbidden, notAllowed, type Policy } from './policy.ts';
+import { awsTime, credentialScope, type Scope, type SigningKeys, stringToSign } from './signing-key.ts';
+
+/** Headers that change on the way or are of one connection, as the SDKs of AWS leave them out. */
+const unsignable =
+  /^(?:cache-control|connection|date|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/;
+
+/** What both ways of writing a signature have in common. */
+interface Signing {
+  readonly message: HttpMessage;
+  readonly service: string;
+  readonly parameters: Parameters;
+  readonly payloadHash: string;
+  readonly time: string;
+  readonly credential: string;
+  readonly keyId: string;
+  signature(headers: SignedHeaders, parameters: Parameters): string;
+}
+
+/** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `message_too_large` */
+export function sign(
+  policy: Policy,
+  signingKeys: SigningKeys,
+  use: Use,
+  request: AwsSignRequest,
+): AwsSignature {
+  const message = parseHttpRequest(request);
+  const service = choose('service', 'services', policy, request.service);
+  const region = choose('region', 'regions', policy, request.region);
+  const limit = forbidden(policy, message, service);
+  if (limit !== undefined) throw notAllowed(limit);
+  const parameters = parseParameters(message);
+  refuseOwn(message, parameters);
+  const payloadHash = hashPayload(policy, use, service, request, message);
+  const time = awsTime(use.now);
+  const scope: Scope = { date: time.slice(0, 8), region, service };
+  const [{ id, mac }] = use.keys;
+  const signing: Signing = {
+    message,
+    service,
+    parameters,
+    payloadHash,
+    time,
+    credential: `${policy.accessKeyId}/${credentialScope(scope)}`,
+    keyId: id,
+    signature: (headers, covered) => {
+      const requestHash = hashRequest(message, service, covered, headers, payloadHash);
+      return tagOf(signingKeys(mac, scope, scope.date), stringToSign(time, scope, requestHash)).toString(
+        'hex',
+      );
+    },
+  };
+  if (request.presign === undefined) return signByHeaders(signing);
+  const { expiresSeconds } = request.presign;
+  if (expiresSeconds > policy.maxExpiresSeconds) throw notAllowed('maxExpiresSeconds');
+  return presign(signing, expiresSeconds);
+}
+
+function signByHeaders(signing: Signing): AwsSignature {
+  const { message, service, parameters, payloadHash, time, credential, keyId } = signing;
+  const asked = message.fields.get(payloadHeader);
+  if (asked !== undefined && (asked.length > 1 || asked[0] !== payloadHash)) {
+    throw malformed(
+      'headers',
+      `must have no ${payloadHeader} but that of the payload; leave it to the signer`,
+    );
+  }
+  const isTold = asked !== undefined || isS3(service) || payloadHash === unsignedPayload;
+  const own = { 'X-Amz-Date': time, ...(isTold && { 'X-Amz-Content-Sha256': payloadHash }) };
+  const added = Object.entries(own).map(([name, value]) => [name.toLowerCase(), [value]] as const);
+  const headers = headersOf({ ...message, fields: new Map([...message.fields, ...added]) });
+  const signature = signing.signature(headers, parameters);
+  const Authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${namesOf(headers)}, Signature=${signature}`;
+  return { headers: { Authorization, ...own }, keyId };
+}
+
+function presign(signing: Signing, expiresSeconds: number): AwsSignature {
+  const { message, parameters, time, credential, keyId } = signing;
+  const headers = headersOf(message);
+  const own: Parameters = [
+    ['X-Amz-Algorithm', 'AWS4-HMAC-SHA256'],
+    ['X-Amz-Credential', encodeOnce(credential, '')],
+    ['X-Amz-Date', time],
+    ['X-Amz-Expires', `${expiresSeconds}`],
+    ['X-Amz-SignedHeaders', encodeOnce(namesOf(headers), '')],
+  ];
+  const signature = signing.signature(headers, [...parameters, ...own]);
+  const written = [...own, ['X-Amz-Signature', signature]].map((pair) => pair.join('='));
+  const query = [...(message.query ? [message.query] : []), ...written].join('&');
+  return { url: `${message.scheme}://${message.authority}${message.path}?${query}`, keyId };
+}
+
+/** A request that is signed already would have two signatures, or one over the other. */
+function refuseOwn({ fields }: HttpMessage, parameters: Parameters): void {
+  if (fields.has('authorization') || fields.has('x-amz-date')) {
+    throw malformed('headers', 'must not have authorization or x-amz-date, which the signer writes');
+  }
+  if (parameters.some(([name]) => ownParameters.test(name))) {
+    throw malformed('url', 'must not have the X-Amz- parameters of a presigned URL, which the signer writes');
+  }
+}
+
+/** What the request names, or the only one there is. */
+function choose(
+  field: 'service' | 'region',
+  list: 'services' | 'regions',
+  policy: Policy,
+  named: string | undefined,
+): string {
+  const [first = '', ...others] = policy[list];
+  if (named === undefined && others.length > 0)
+    throw malformed(field, `is required: the key has several ${list}`);
+  if (named !== undefined && !policy[list].includes(named)) throw notAllowed(list);
+  return named ?? first;
+}
+
+/**
+ * What the canonical request says of the payload. An S3 URL never covers one, so where the method sends one, that is
+ * a matter of policy.
+ */
+function hashPayload(
+  policy: Policy,
+  { admit }: Use,
+  service: string,
+  { bodySha256, unsignedPayload: unsigned = false, presign }: AwsSignRequest,
+  { method, body }: HttpMessage,
+): string {
+  const given = [body !== undefined, bodySha256 !== undefined, unsigned].filter(Boolean).length;
+  if (given > 1) throw malformed('body', 'give one of "body", "bodySha256" and "unsignedPayload"');
+  // A payload that is not shown may have any size.
+  admit(bodySha256 !== undefined || unsigned ? Number.POSITIVE_INFINITY : (body?.length ?? 0));
+  if (unsigned && !policy.allowUnsignedPayload) throw notAllowed('allowUnsignedPayload');
+  if (unsigned) return unsignedPayload;
+  if (presign === undefined || !isS3(service)) return bodySha256 ?? sha256(body ?? '');
+  if (given === 0 && sendsNoPayload(method)) return unsignedPayload;
+  throw malformed('unsignedPayload', 'must be true: an S3 URL covers no payload');
+}
+
+/** All that the caller names, but those that change on the way: AWS wants every X-Amz- header signed. */
+function headersOf(message: HttpMessage): SignedHeaders {
+  const { fields, authority } = message;
+  const host = fields.get('host');
+  if (host !== undefined && (host.length > 1 || host[0]?.toLowerCase() !== authority)) {
+    throw malformed('headers', 'must have no host that differs from the one in "url"; leave it out');
+  }
+  const names = new Set(['host', ...fields.keys()].filter((name) => !unsignable.test(name)));
+  const headers = signHeaders(message, [...names]);
+  if (headers === undefined) throw malformed('headers', 'must have values in one line of ASCII');
+  return headers;
+}

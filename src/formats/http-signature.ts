@@ -1,0 +1,31 @@
+/**
+ * The format `http-signature`: HTTP Message Signatures (RFC 9421) with `hmac-sha256`, over requests. What is covered is
+ * policy; the signer writes the digest of the body, and all that a signature says of itself.
+ */
+
+import * as z from 'zod/mini';
+import { parse } from '../schema.ts';
+import type { HttpRequest } from '../wire.ts';
+import { defineFormat } from './definition.ts';
+import { httpRequestFields, parseHttpRequest } from './http-request.ts';
+import { createPolicy, options, usualComponents } from './http-signature/policy.ts';
+import { sign } from './http-signature/sign.ts';
+import { verify } from './http-signature/verify.ts';
+
+const httpRequest: z.ZodMiniType<HttpRequest> = z.strictObject(httpRequestFields);
+
+export const httpSignature = defineFormat(
+  'http-signature',
+  { 'http-signature': z.optional(options) },
+  ({ 'http-signature': configured = {} }) => {
+    const policy = createPolicy(configured);
+    return {
+      name: 'http-signature',
+      options: { ...policy, components: configured.components ?? usualComponents },
+      algorithms: ['HS256'],
+      minKeyBytes: () => 0,
+      sign: (use, request) => sign(policy, use, parseHttpRequest(parse(httpRequest, request))),
+      verify: (use, request) => verify(policy, use, parseHttpRequest(parse(httpRequest, request))),
+    };
+  },
+);

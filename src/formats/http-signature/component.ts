@@ -1,0 +1,127 @@
+/**
+ * The components of a request that a signature can cover (RFC 9421 §2), and the base that is signed. Requests only: no
+ * `@status`, and of the component parameters only `name`.
+ */
+
+import { type Item, parseItem, serializeItem } from 'structured-headers';
+import { fieldValues, type HttpMessage } from '../http-request.ts';
+
+/** A covered component. */
+export interface Component {
+  readonly name: string;
+  /** RFC 9421 §2.2.8: which query parameter, decoded. */
+  readonly parameter?: string;
+  /** As it stands in the base, quoted and with its parameters. */
+  readonly identifier: string;
+}
+
+const derived: ReadonlyMap<string, (message: HttpMessage) => string> = new Map([
+  ['@method', ({ method }) => method],
+  ['@target-uri', (message) => `${message.scheme}://${message.authority}${requestTarget(message)}`],
+  ['@authority', ({ authority }) => authority],
+  ['@scheme', ({ scheme }) => scheme],
+  ['@request-target', requestTarget],
+  ['@path', ({ path }) => path],
+  ['@query', ({ query }) => `?${query ?? ''}`],
+]);
+
+/** They change with each signature that is added, so none can cover them whole. */
+const ofSignatures: ReadonlySet<string> = new Set(['signature', 'signature-input']);
+
+/** What is covered along with another component. */
+const included: ReadonlyMap<string, readonly string[]> = new Map([
+  ['@target-uri', ['@scheme', '@authority', '@path', '@query']],
+  ['@request-target', ['@path', '@query']],
+]);
+
+/** Components as configurations write them: `@method`, `content-type`, `@query-param;name="id"`. */
+export function parseComponents(texts: readonly string[]): readonly Component[] | undefined {
+  try {
+    const items = texts.map((text) => {
+      const [, name, parameters] = /^([^;]*)(.*)$/.exec(text) ?? [];
+      return parseItem(`"${name}"${parameters}`);
+    });
+    return toComponents(items);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined for a list with one that is not supported, or that stands twice (RFC 9421 §2). */
+export function toComponents(items: readonly Item[]): readonly Component[] | undefined {
+  const components = items.map(toComponent);
+  if (!components.every((component) => component !== undefined)) return undefined;
+  const identifiers = new Set(components.map(({ identifier }) => identifier));
+  return identifiers.size === components.length ? components : undefined;
+}
+
+/** Undefined for one that is not supported, or that no request has. */
+function toComponent([name, parameters]: Item): Component | undefined {
+  if (typeof name !== 'string') return undefined;
+  const identifier = serializeItem([name, parameters]);
+  if (name === '@query-param') {
+    const parameter = parameters.size === 1 ? decodeFormText(parameters.get('name')) : undefined;
+    return parameter === undefined ? undefined : { name, parameter, identifier };
+  }
+  if (parameters.size > 0 || ofSignatures.has(name)) return undefined;
+  return derived.has(name) || /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) ? { name, identifier } : undefined;
+}
+
+export function covers(covered: readonly Component[], wanted: Component): boolean {
+  return covered.some(
+    ({ identifier, name }) => identifier === wanted.identifier || included.get(name)?.includes(wanted.name),
+  );
+}
+
+/**
+ * The string that is signed (RFC 9421 §2.5), or the first component that this request does not have.
+ * @param signatureParameters the value of `@signature-params`
+ */
+export function signatureBase(
+  components: readonly Component[],
+  message: HttpMessage,
+  signatureParameters: string,
+):
+  | { readonly base: string; readonly missing?: never }
+  | { readonly base?: never; readonly missing: Component } {
+  let parameters: URLSearchParams | undefined;
+  const parametersOf = (name: string) => {
+    parameters ??= new URLSearchParams(`?${message.query ?? ''}`);
+    return parameters.getAll(name);
+  };
+  let base = '';
+  for (const component of components) {
+    const { name, parameter, identifier } = component;
+    const value = parameter === undefined ? valueIn(message, name) : onlyValue(parametersOf(parameter));
+    if (value === undefined) return { missing: component };
+    base += `${identifier}: ${value}\n`;
+  }
+  return { base: `${base}"@signature-params": ${signatureParameters}` };
+}
+
+function valueIn(message: HttpMessage, name: string): string | undefined {
+  const derive = derived.get(name);
+  return derive === undefined ? fieldValues(message, name)?.join(', ') : derive(message);
+}
+
+/** RFC 9421 §2.2.8: neither absent nor repeated. Bytes that are not UTF-8 would all look the same. */
+function onlyValue([value, ...others]: readonly string[]): string | undefined {
+  const ambiguous = value === undefined || others.length > 0 || value.includes('\ufffd');
+  return ambiguous ? undefined : encodeFormText(value);
+}
+
+/** The application/x-www-form-urlencoded percent-encode set, with a space as %20. */
+function encodeFormText(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1).replaceAll('+', '%20');
+}
+
+/** Undefined for what `encodeFormText` would not have written. */
+function decodeFormText(text: unknown): string | undefined {
+  if (typeof text !== 'string' || !/^(?:[A-Za-z0-9*._-]|%[0-9A-F]{2})*$/.test(text)) return undefined;
+  const [[decoded = ''] = []] = new URLSearchParams(`${text}=`);
+  return encodeFormText(decoded) === text ? decoded : undefined;
+}
+
+function requestTarget({ path, query }: HttpMessage): string {
+  return query === undefined ? path : `${path}?${query}`;
+}

@@ -1,0 +1,69 @@
+/** The signatures that a request carries, in `Signature-Input` and `Signature` (RFC 9421 §4). */
+
+import { type BareItem, isInnerList, serializeInnerList } from 'structured-headers';
+import { fieldValues, type HttpMessage } from '../http-request.ts';
+import { type Component, toComponents } from './component.ts';
+import { readDictionary } from './structured-field.ts';
+
+/** One signature, with what it says of itself. */
+export interface ReceivedSignature {
+  readonly components: readonly Component[];
+  /** The value of `@signature-params`, as it was received: parameters that are not known stay in it. */
+  readonly signatureParameters: string;
+  readonly tag: Uint8Array;
+  readonly created: number | undefined;
+  readonly expires: number | undefined;
+  readonly keyid: string | undefined;
+  readonly alg: string | undefined;
+  readonly nonce: string | undefined;
+  readonly applicationTag: string | undefined;
+}
+
+/** More than a request has on an honest way; they bound what a verification costs. */
+const maxSignatures = 8;
+const maxComponents = 32;
+
+/** Those that are well formed. A label has no meaning (RFC 9421 §4.3), so it is not among what is read. */
+export function readSignatures(message: HttpMessage): readonly ReceivedSignature[] | 'missing' | 'malformed' {
+  if (!message.fields.has('signature-input') || !message.fields.has('signature')) return 'missing';
+  const inputs = readField(message, 'signature-input');
+  const tags = readField(message, 'signature');
+  if (inputs === undefined || tags === undefined || inputs.size > maxSignatures) return 'malformed';
+  const signatures: ReceivedSignature[] = [];
+  for (const [label, input] of inputs) {
+    const [tag] = tags.get(label) ?? [];
+    if (!isInnerList(input) || !(tag instanceof ArrayBuffer)) continue;
+    const [items, parameters] = input;
+    const components = items.length > maxComponents ? undefined : toComponents(items);
+    const times = [parameters.get('created'), parameters.get('expires')];
+    const texts = ['keyid', 'alg', 'nonce', 'tag'].map((name) => parameters.get(name));
+    if (components === undefined || !times.every(isTime) || !texts.every(isText)) continue;
+    const [created, expires] = times;
+    const [keyid, alg, nonce, applicationTag] = texts;
+    signatures.push({
+      components,
+      signatureParameters: serializeInnerList(input),
+      tag: new Uint8Array(tag),
+      created,
+      expires,
+      keyid,
+      alg,
+      nonce,
+      applicationTag,
+    });
+  }
+  return signatures.length === 0 ? 'malformed' : signatures;
+}
+
+function readField(message: HttpMessage, name: string): ReturnType<typeof readDictionary> {
+  const values = fieldValues(message, name);
+  return values && readDictionary(values.join(', '));
+}
+
+function isTime(value: BareItem | undefined): value is number | undefined {
+  return value === undefined || (Number.isInteger(value) && Number(value) >= 0);
+}
+
+function isText(value: BareItem | undefined): value is string | undefined {
+  return value === undefined || typeof value === 'string';
+}
