@@ -49,6 +49,9 @@ export function admit({ maxMessageBytes }: Policy, messageBytes: number): void {
   }
 }
 
+/** RFC 9110 §10.2.3 wants plain digits, and a client that waits a year need not be told more. */
+const maxWaitSeconds = 365 * 24 * 3600;
+
 /**
  * Takes one use from what is left of the limit.
  * @param left undefined before the first use
@@ -62,10 +65,12 @@ export function spend(
   const refill = left === undefined ? burst : left.tokens + ((nowMs - left.atMs) / 1000) * perSecond;
   const tokens = Math.min(burst, refill);
   if (tokens < 1) {
-    const waitSeconds = Math.ceil((1 - tokens) / perSecond);
-    throw new SignerError('rate_limited', `this key may be used ${perSecond} times a second; wait`, {
-      'retry-after': `${waitSeconds}`,
-    });
+    const waitSeconds = Math.min(Math.ceil((1 - tokens) / perSecond), maxWaitSeconds);
+    throw new SignerError(
+      'rate_limited',
+      `this key may be used ${perSecond} times a second (rateLimit); wait ${waitSeconds} s`,
+      { 'retry-after': `${waitSeconds}` },
+    );
   }
   return { tokens: tokens - 1, atMs: nowMs };
 }

@@ -1,4 +1,4 @@
-/** Addresses, file modes and host names as the flags write them. */
+/** Addresses, host names, file modes and switches as the flags write them. */
 
 import { SettingError } from './setting-error.ts';
 
@@ -27,6 +27,13 @@ export function parseAddress(text: string): TcpAddress | 'none' {
 export function parseMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text)) throw new SettingError('expected an octal file mode, for instance 0660');
   return Number.parseInt(text, 8);
+}
+
+/** A switch with a value, as a variable has to write it. @throws {SettingError} */
+export function parseSwitch(text: string): boolean {
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw new SettingError('expected true or false');
 }
 
 /** Whether only this machine (in a pod: only the pod's own containers) can reach the host. */

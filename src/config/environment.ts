@@ -2,8 +2,12 @@
 
 import { SettingError } from './setting-error.ts';
 
-/** Variables that make the runtime or the loader run code of somebody else's choice inside the signer. */
-const injecting = /^(?:BUN_OPTIONS|BUN_CONFIG_.*|BUN_INSPECT.*|LD_PRELOAD)$/;
+/**
+ * Variables that make the runtime or the loader run code of somebody else's choice, or with less protection.
+ * NODE_EXTRA_CA_CERTS is not among them: it adds no code, and the signer opens no TLS connection.
+ */
+const injecting =
+  /^(?:BUN_(?:OPTIONS|BE_BUN|CONFIG_.*|INSPECT.*|JSC_.*)|NODE_(?:OPTIONS|PATH)|LD_(?:PRELOAD|AUDIT|LIBRARY_PATH))$/;
 
 /** @throws {SettingError} when the environment could put code into the process that holds the keys */
 export function refuseInjection(): void {
@@ -12,21 +16,16 @@ export function refuseInjection(): void {
   throw new SettingError(`refusing to hold keys with ${found.join(', ')} in the environment; unset it`);
 }
 
-/** An empty variable is an unset one, and a switch is on for `true` and `1` alone. @throws {SettingError} */
+/** An empty variable is an unset one. */
 export function normaliseEnvironment(): void {
   for (const [name, value] of Object.entries(process.env)) {
     if (name.startsWith('SIGNER_') && value === '') delete process.env[name];
   }
-  const remote = process.env['SIGNER_ALLOW_REMOTE'];
-  if (remote === undefined || remote === 'true' || remote === '1') return;
-  if (remote !== 'false' && remote !== '0')
-    throw new SettingError('SIGNER_ALLOW_REMOTE must be true or false');
-  delete process.env['SIGNER_ALLOW_REMOTE'];
 }
 
 /** The value of a variable that holds a key, which is gone from the environment afterwards. */
 export function takeVariable(name: string): Buffer | undefined {
-  const value = process.env[name];
+  const value = Object.hasOwn(process.env, name) ? process.env[name] : undefined;
   if (value === undefined) return undefined;
   delete process.env[name];
   return Buffer.from(value);

@@ -10,11 +10,13 @@ import { type FormatDefinition, formats } from '../formats/index.ts';
 import {
   type Configuration,
   defaultEncoding,
+  isKeySetName,
   type KeySettings,
   type KeySource,
   keyEncodings,
+  keySetNameRule,
 } from '../keys/settings.ts';
-import { type Algorithm, algorithmNames } from '../mac.ts';
+import { algorithmNames } from '../mac.ts';
 import { operations, type Policy } from '../policy.ts';
 import { shapeProblems } from '../schema.ts';
 
@@ -30,23 +32,32 @@ export class ConfigurationError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(problems.join('; '));
-    this.problems = problems;
+    // A parser that has lost its way says the same many times.
+    const distinct = [...new Set(problems)];
+    super(distinct.join('; '));
+    this.problems = distinct;
   }
 }
 
 export const defaultRetainSeconds = 3600;
-const namePattern = /^(?!\.\.)[A-Za-z0-9._-]{1,253}$/;
+/** More than 1,024 key sets with every field need; it bounds for how long requests wait while YAML is parsed. */
+export const maxConfigurationBytes = 256 * 1024;
 /** What the kubelet accepts as the name of a variable (Kubernetes API conventions, IsEnvVarName). */
 const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 const positive = z.int().check(z.gte(1));
 const keySetFields = {
-  file: z.optional(z.string()),
+  file: z.optional(
+    z.string().check(
+      z.refine((file) => isKeySetName(fileName(file)), {
+        error: `must be the name of a file: ${keySetNameRule}, with / for sub-directories`,
+      }),
+    ),
+  ),
   env: z.optional(z.string()),
   encoding: z.optional(z.enum(keyEncodings)),
   format: z.optional(z.enum([...formats.keys()] as [string, ...string[]])),
-  algorithm: z.optional(z.enum(algorithmNames as readonly [Algorithm, ...Algorithm[]])),
+  algorithm: z.optional(z.enum(algorithmNames)),
   allow: z.optional(z.array(z.enum(operations)).check(z.minLength(1))),
   maxMessageBytes: z.optional(positive),
   rateLimit: z.optional(
@@ -68,14 +79,36 @@ const schemas: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new 
   ]),
 );
 
+/** For a key set whose format is not known: what may belong to that format is neither refused nor missed. */
+const unknownFormatShape = z.strictObject({
+  ...Object.fromEntries(
+    [...formats.values()].flatMap(({ fields }) =>
+      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
+    ),
+  ),
+  ...keySetFields,
+});
+
 /** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
 export const everyFile: Configuration = (files) =>
   new Map(files.map((file) => [file, settingsOf(file, rawFormat(), {})]));
 
+/** YAML 1.2, with names as they are written, and nothing of YAML 1.1 even if a directive asks for it. */
+const yamlOptions = {
+  schema: 'core',
+  merge: false,
+  resolveKnownTags: false,
+  stringKeys: true,
+  prettyErrors: false,
+} as const;
+
 /** @throws {ConfigurationError} */
 export function parseConfiguration(text: string): ConfigurationFile {
+  if (Buffer.byteLength(text) > maxConfigurationBytes) {
+    throw new ConfigurationError([`the file is over ${maxConfigurationBytes} bytes; is it the right one?`]);
+  }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { ...yamlOptions, lineCounter: lines });
   const lineAt = (offset: number | undefined) =>
     offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
   const broken = [...document.errors, ...document.warnings];
@@ -98,6 +131,7 @@ export function parseConfiguration(text: string): ConfigurationFile {
     else if ('warning' in parsed) warnings.push(parsed.warning);
     else settings.set(name, parsed);
   }
+  if (problems.length === 0 && settings.size === 0) problems.push('keys: no key set is left', ...warnings);
   if (problems.length > 0) throw new ConfigurationError(problems);
   return { configuration: () => settings, warnings };
 }
@@ -114,7 +148,10 @@ function keySetsOf(
     return [];
   }
   for (const { key } of top.items) {
-    if (scalarText(key) !== 'keys') problems.push(unknownField(scalarText(key), ['keys']));
+    if (scalarText(key) !== 'keys') {
+      const line = lineAt(isNode(key) ? key.range?.[0] : undefined);
+      problems.push(`${unknownField([], scalarText(key), ['keys'])}${line}`);
+    }
   }
   const keys = top.get('keys');
   if (!isMap(keys) || keys.items.length === 0) {
@@ -123,9 +160,9 @@ function keySetsOf(
   }
   return keys.items.flatMap((pair) => {
     const name = scalarText(pair.key);
-    if (namePattern.test(name)) return [{ name, pair }];
+    if (isKeySetName(name)) return [{ name, pair }];
     const line = lineAt(isNode(pair.key) ? pair.key.range?.[0] : undefined);
-    problems.push(`keys: a name must be 1 to 253 of A-Z a-z 0-9 . _ - and not begin with ".."${line}`);
+    problems.push(`keys: not a usable name; use ${keySetNameRule}${line}`);
     return [];
   });
 }
@@ -135,37 +172,36 @@ function parseKeySet(
   value: unknown,
   lineOf: (path: readonly PropertyKey[]) => string,
 ): KeySettings | { readonly problems: readonly string[] } | { readonly warning: string } {
-  const path = `keys.${name}`;
-  const format = formats.get(formatName(value)) ?? rawFormat();
-  const schema = schemas.get(format) ?? keySetShape;
+  const known = formats.get(String(fieldOf(value, 'format') ?? 'raw'));
+  const schema = (known && schemas.get(known)) ?? unknownFormatShape;
   const parsed = schema.safeParse(value);
-  if (!parsed.success) {
-    const problems = shapeProblems(schema, parsed.error).map((problem) => {
-      const at = [path, ...problem.path].join('.');
-      const { unknown, message } = problem;
-      if (unknown === undefined) return `${at}: ${message}${lineOf(problem.path)}`;
-      const line = lineOf([...problem.path, unknown.field]);
-      const elsewhere = problem.path.length === 0 ? belongsTo(unknown.field, format) : undefined;
-      return `${at}.${elsewhere ?? unknownField(unknown.field, unknown.fields)}${line}`;
-    });
-    return { problems };
-  }
-  const fields = parsed.data;
+  const at = ['keys', name];
   const problems: string[] = [];
   const refuse = (field: keyof KeySetFields, what: string) =>
-    problems.push(`${path}.${field}: ${what}${lineOf([field])}`);
-  if (fields.file !== undefined && fields.env !== undefined) {
+    problems.push(`${[...at, field].join('.')}: ${what}${lineOf([field])}`);
+  if (fieldOf(value, 'file') !== undefined && fieldOf(value, 'env') !== undefined) {
     refuse('env', 'give a file or a variable, not both');
   }
-  const settings = settingsOf(name, format, fields);
-  const { algorithms } = settings.format;
+  if (!parsed.success) {
+    const found = shapeProblems(schema, parsed.error).map(({ path, message, unknown }) => {
+      const place = [...at, ...path];
+      if (unknown === undefined) return `${place.join('.')}: ${message}${lineOf(path)}`;
+      const { field, fields } = unknown;
+      const elsewhere = path.length === 0 ? belongsTo(place, field, known) : undefined;
+      return `${elsewhere ?? unknownField(place, field, fields)}${lineOf([...path, field])}`;
+    });
+    return { problems: [...found, ...problems] };
+  }
+  const fields = parsed.data;
+  const settings = settingsOf(name, known ?? rawFormat(), fields);
+  const { algorithms, name: format } = settings.format;
   if (fields.algorithm !== undefined && !algorithms.includes(fields.algorithm)) {
-    refuse('algorithm', `must be one of ${algorithms.join(', ')} with the format ${format.name}`);
+    refuse('algorithm', `must be one of ${algorithms.join(', ')} with the format ${format}`);
   }
   if (problems.length > 0) return { problems };
   if (fields.env !== undefined && !variablePattern.test(fields.env)) {
     return {
-      warning: `${path}.env: not a name that a variable can have, so this key set is left out${lineOf(['env'])}`,
+      warning: `keys.${name}.env: not a name that a variable can have, so this key set is left out${lineOf(['env'])}`,
     };
   }
   return settings;
@@ -173,9 +209,9 @@ function parseKeySet(
 
 function settingsOf(name: string, format: FormatDefinition, fields: KeySetFields): KeySettings {
   const { file = name, env, rateLimit } = fields;
-  const source: KeySource = env === undefined ? { file: file.replaceAll('/', '.') } : { env };
+  const source: KeySource = env === undefined ? { file: fileName(file) } : { env };
   const policy: Policy = {
-    allow: fields.allow ?? operations,
+    allow: operations.filter((operation) => fields.allow?.includes(operation) ?? true),
     maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
     rateLimit: rateLimit && {
       perSecond: rateLimit.perSecond,
@@ -193,27 +229,40 @@ function settingsOf(name: string, format: FormatDefinition, fields: KeySetFields
   };
 }
 
+/** How a file in a sub-directory is named. */
+function fileName(path: string): string {
+  return path.replaceAll('/', '.');
+}
+
 function rawFormat(): FormatDefinition {
   const raw = formats.get('raw');
   if (raw === undefined) throw new TypeError('the table of formats has no "raw"');
   return raw;
 }
 
-function formatName(value: unknown): string {
-  return typeof value === 'object' && value !== null && 'format' in value ? String(value.format) : 'raw';
+function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
 }
 
 /** What to say of a field that another format has. */
-function belongsTo(field: string, format: FormatDefinition): string | undefined {
+function belongsTo(
+  path: readonly PropertyKey[],
+  field: string,
+  format: FormatDefinition | undefined,
+): string | undefined {
   const owner = [...formats.values()].find(({ fields }) => Object.hasOwn(fields, field));
-  if (owner === undefined) return undefined;
-  return `${field}: belongs to "format: ${owner.name}"; this key set has the format ${format.name}`;
+  if (owner === undefined || format === undefined) return undefined;
+  const at = [...path, field].join('.');
+  return `${at}: belongs to "format: ${owner.name}"; this key set has the format ${format.name}`;
 }
 
-function unknownField(field: string, fields: readonly string[]): string {
+function unknownField(path: readonly PropertyKey[], field: string, fields: readonly string[]): string {
   const near = closest(field, [...fields]);
-  const meant = near !== undefined && distance(field, near) <= Math.max(2, field.length / 3);
-  return `${field}: unknown field; ${meant ? `did you mean "${near}"?` : `the fields here are: ${fields.join(', ')}`}`;
+  const isNear = near !== undefined && distance(field, near) <= Math.max(2, field.length / 3);
+  const advice = isNear ? `did you mean "${near}"?` : `the fields here are: ${fields.join(', ')}`;
+  // What is no word is no typing error, and might be a key in the wrong place.
+  const at = /^[A-Za-z0-9_-]{1,32}$/.test(field) ? [...path, field] : path;
+  return `${at.length === 0 ? '' : `${at.join('.')}: `}unknown field; ${advice}`;
 }
 
 function scalarText(node: unknown): string {
@@ -225,7 +274,7 @@ function offsetOf(document: Document, pair: Pair, path: readonly PropertyKey[]):
   const base = ['keys', scalarText(pair.key)];
   for (let length = path.length; length > 0; length--) {
     const node = document.getIn([...base, ...path.slice(0, length)], true);
-    if (isScalar(node) || isMap(node)) return node.range?.[0];
+    if (isNode(node)) return node.range?.[0];
   }
   return isScalar(pair.key) ? pair.key.range?.[0] : undefined;
 }
@@ -236,6 +285,8 @@ function yamlProblem(code: string): string {
       return 'a field stands twice in the same place; remove one of them';
     case 'TAB_AS_INDENT':
       return 'indent with spaces, not with tabs';
+    case 'NON_STRING_KEY':
+      return 'a field must have a name, not a list or an object';
     case 'MULTIPLE_DOCS':
       return 'the file must be one YAML document';
     default:

@@ -6,8 +6,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { KeyEncoding } from './settings.ts';
 
-/** Key bytes, or a problem that completes the sentence "the file …". */
-export type Decoded = { readonly bytes: Uint8Array } | { readonly problem: string };
+/** Key bytes, perhaps with a warning, or a problem; each completes the sentence "the file …". */
+export type Decoded =
+  | { readonly bytes: Uint8Array; readonly warning?: string }
+  | { readonly problem: string };
 
 const hexDigits = table('0123456789abcdef', '0123456789ABCDEF');
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -17,6 +19,14 @@ const whsecPrefix = Buffer.from('whsec_');
 
 /** @returns bytes that may share memory with `content` */
 export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Decoded {
+  const decoded = decode(content, encoding);
+  if (encoding === 'text' || 'problem' in decoded || !isBase64Text(decoded.bytes)) return decoded;
+  const warning =
+    'looks like base64 of the key; if it is, say so with "encoding", if it is the key itself, with "encoding: text"';
+  return { ...decoded, warning };
+}
+
+function decode(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Decoded {
   switch (encoding) {
     case 'bytes':
       return decodeBytes(content);
@@ -31,14 +41,6 @@ export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'j
     case 'whsec':
       return decodeWhsec(withoutNewline(content));
   }
-}
-
-/** RFC 4648 §5 without padding, as RFC 7515 §2 writes it. */
-export function decodeBase64url(text: Uint8Array): Decoded {
-  const bytes = decodeDigits(text, base64urlDigits, 6);
-  return bytes === undefined
-    ? { problem: 'is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set' }
-    : { bytes };
 }
 
 function decodeBytes(content: Uint8Array): Decoded {
@@ -57,7 +59,13 @@ function decodeText(content: Uint8Array): Decoded {
     return { problem: 'begins with a byte order mark; save it as UTF-8 without one' };
   }
   if (!isUtf8(content)) return { problem: 'is not UTF-8 text; declare the encoding that it has' };
-  return { bytes: withoutNewline(content) };
+  if (content.includes(0)) return { problem: 'holds NUL, as UTF-16 does; save it as UTF-8' };
+  const bytes = withoutNewline(content);
+  if (bytes.length === content.length) return { bytes };
+  return {
+    bytes,
+    warning: 'ends with a newline, which is not part of the key; write it without one (echo -n)',
+  };
 }
 
 function decodeHex(text: Uint8Array): Decoded {
@@ -68,11 +76,19 @@ function decodeHex(text: Uint8Array): Decoded {
 }
 
 function decodeBase64(text: Uint8Array): Decoded {
-  const padding = text.at(-2) === 0x3d ? 2 : text.at(-1) === 0x3d ? 1 : 0;
+  const padding = text.at(-1) !== 0x3d ? 0 : text.at(-2) !== 0x3d ? 1 : 2;
   const digits = text.subarray(0, text.length - padding);
   const bytes = text.length % 4 === 0 ? decodeDigits(digits, base64Digits, 6) : undefined;
   return bytes === undefined
     ? { problem: 'is not base64: A-Z a-z 0-9 + / in one line, padded with =, and no unused bits set' }
+    : { bytes };
+}
+
+/** RFC 4648 §5 without padding, as RFC 7515 §2 writes it. */
+function decodeBase64url(text: Uint8Array): Decoded {
+  const bytes = decodeDigits(text, base64urlDigits, 6);
+  return bytes === undefined
+    ? { problem: 'is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set' }
     : { bytes };
 }
 
@@ -97,6 +113,11 @@ function isPrintable(content: Uint8Array): boolean {
   return !content.some(isControl) && isUtf8(content);
 }
 
+/** Whether this could be a key of 16 bytes or more that was encoded once more than its owner knows. */
+function isBase64Text(bytes: Uint8Array): boolean {
+  return bytes.length > 20 && 'bytes' in decodeBase64(bytes) && 'problem' in decodeHex(bytes);
+}
+
 /** The value of each ASCII character as a digit; 255 for what is none. */
 function table(...alphabets: readonly string[]): Uint8Array {
   const values = new Uint8Array(256).fill(255);
@@ -108,14 +129,14 @@ function table(...alphabets: readonly string[]): Uint8Array {
 
 /** Digits of a power of two to bytes; undefined for a foreign character, a lone digit, or unused bits that are set. */
 function decodeDigits(digits: Uint8Array, values: Uint8Array, bitsPerDigit: number): Uint8Array | undefined {
+  // Before any memory is taken: most of what is not meant to be digits shows it at once.
+  if (digits.some((digit) => values[digit] === 255)) return undefined;
   const bytes = Buffer.allocUnsafeSlow(Math.floor((digits.length * bitsPerDigit) / 8));
   let bits = 0;
   let held = 0;
   let length = 0;
   for (const digit of digits) {
-    const value = values[digit] ?? 255;
-    if (value === 255) return undefined;
-    held = (held << bitsPerDigit) | value;
+    held = (held << bitsPerDigit) | (values[digit] ?? 0);
     bits += bitsPerDigit;
     if (bits >= 8) {
       bits -= 8;

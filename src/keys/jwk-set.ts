@@ -1,9 +1,10 @@
 /** A JWK set (RFC 7517 §5) of symmetric keys, with an added `primary`: which of them signs. */
 
+import { visit } from 'jsonc-parser';
 import * as z from 'zod/mini';
+import { decode } from '../encoding.ts';
 import { type Algorithm, algorithmNames } from '../mac.ts';
 import { shapeProblems } from '../schema.ts';
-import { decodeBase64url } from './decode.ts';
 
 /** A key of a set that may be used. */
 export interface Jwk {
@@ -11,6 +12,8 @@ export interface Jwk {
   readonly bytes: Uint8Array;
   readonly algorithm: Algorithm | undefined;
 }
+
+type Problems = { readonly problems: readonly string[] };
 
 /** More keys than a rotation needs; it bounds what a verification costs. */
 export const maxJwks = 64;
@@ -21,9 +24,9 @@ const jwk = z.strictObject({
   kid: z
     .string()
     .check(z.regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without spaces')),
-  alg: z.optional(z.enum(algorithmNames as readonly [Algorithm, ...Algorithm[]])),
+  alg: z.optional(z.enum(algorithmNames)),
   use: z.optional(z.literal('sig')),
-  key_ops: z.optional(z.array(z.string())),
+  key_ops: z.optional(z.array(z.enum(['sign', 'verify']))),
   ext: z.optional(z.boolean()),
   disabled: z.optional(z.boolean()),
 });
@@ -36,50 +39,86 @@ const jwkSet = z.strictObject({
 export type JwkSet = z.infer<typeof jwkSet>;
 
 /** @returns the set as it is written, or everything that is wrong with its shape */
-export function readJwkSet(content: Uint8Array): JwkSet | { readonly problems: readonly string[] } {
-  const parsed = jwkSet.safeParse(parseJson(content));
-  if (parsed.success) return parsed.data;
-  const problems = shapeProblems(jwkSet, parsed.error);
-  return { problems: problems.map(({ path, message }) => `${where(path)}${message}`) };
+export function readJwkSet(content: Uint8Array): JwkSet | Problems {
+  let text: string;
+  let json: unknown;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+    json = JSON.parse(text);
+  } catch {
+    // Nothing of the parser's own error, which repeats a part of the text.
+    return { problems: ['is not one JSON text in UTF-8 without a byte order mark'] };
+  }
+  const parsed = jwkSet.safeParse(json);
+  const problems = parsed.success
+    ? duplicateMembers(text)
+    : shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
+  // Unknown members are not named, so that several are one problem.
+  return parsed.success && problems.length === 0 ? parsed.data : { problems: [...new Set(problems)] };
 }
 
 /** @returns the enabled keys, the primary first, or everything that is wrong with the set */
-export function parseJwkSet(
-  content: Uint8Array,
-): { readonly keys: readonly Jwk[] } | { readonly problems: readonly string[] } {
+export function parseJwkSet(content: Uint8Array): { readonly keys: readonly Jwk[] } | Problems {
   const set = readJwkSet(content);
   if ('problems' in set) return set;
+  const keys = set.keys.map(({ kid, k, alg }) => ({
+    id: kid,
+    bytes: decode(k, 'base64url'),
+    algorithm: alg,
+  }));
+  const problems = [
+    ...keys.flatMap(({ bytes }, index) => (bytes === undefined ? [notBase64url(index)] : [])),
+    ...usageProblems(set),
+  ];
+  const usable = keys.filter((key, index): key is Jwk => {
+    const isUsed = problems.length === 0 && set.keys[index]?.disabled !== true;
+    if (!isUsed) key.bytes?.fill(0);
+    return isUsed;
+  });
+  if (problems.length > 0) return { problems };
+  const isPrimary = ({ id }: Jwk) => id === set.primary;
+  return { keys: [...usable.filter(isPrimary), ...usable.filter((key) => !isPrimary(key))] };
+}
+
+/** What is wrong with the set as a whole, whatever the keys are. */
+function usageProblems({ primary, keys }: JwkSet): string[] {
   const problems: string[] = [];
-  const keys: Jwk[] = [];
-  const { primary } = set;
-  const ids = new Set<string>();
-  for (const [index, { kid, k, alg, disabled = false }] of set.keys.entries()) {
-    if (ids.has(kid)) problems.push(`${where(['keys', index, 'kid'])}is the id of an earlier key too`);
-    ids.add(kid);
-    const decoded = decodeBase64url(Buffer.from(k));
-    if ('problem' in decoded) problems.push(`${where(['keys', index, 'k'])}${decoded.problem}`);
-    else if (!disabled) keys.push({ id: kid, bytes: decoded.bytes, algorithm: alg });
+  const ids = keys.map(({ kid }) => kid);
+  for (const [index, { kid, key_ops = ['sign', 'verify'] }] of keys.entries()) {
+    const at = ['keys', index];
+    if (ids.indexOf(kid) < index) problems.push(`${where([...at, 'kid'])}is the id of an earlier key too`);
+    const needed = kid === primary ? (['sign', 'verify'] as const) : (['verify'] as const);
+    if (!needed.every((operation) => key_ops.includes(operation))) {
+      const role = kid === primary ? 'the primary' : 'a key';
+      problems.push(
+        `${where([...at, 'key_ops'])}must have ${needed.join(' and ')}, which ${role} is used for`,
+      );
+    }
   }
-  const first = keys.findIndex(({ id }) => id === primary);
-  if (first < 0) {
+  if (!keys.some(({ kid, disabled }) => kid === primary && disabled !== true)) {
     problems.push(`${where(['primary'])}must be the kid of a key in the set that is not disabled`);
   }
-  if (problems.length > 0) {
-    for (const { bytes } of keys) bytes.fill(0);
-    return { problems };
-  }
-  return { keys: [...keys.splice(first, 1), ...keys] };
+  return problems;
+}
+
+function notBase64url(index: number): string {
+  return `${where(['keys', index, 'k'])}is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set`;
 }
 
 function where(path: readonly PropertyKey[]): string {
   return path.length === 0 ? 'as a JWK set: ' : `${path.join('.')}: `;
 }
 
-/** Undefined, which fits no shape, for what is not JSON: the error of the parser would repeat a part of it. */
-function parseJson(content: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content));
-  } catch {
-    return undefined;
-  }
+/** RFC 7517 §4: of two members of one name, some readers take the first and some the last. */
+function duplicateMembers(text: string): string[] {
+  const seen = new Set<string>();
+  const lines = new Set<number>();
+  visit(text, {
+    onObjectProperty: (name, _offset, _length, line, _character, path) => {
+      const member = JSON.stringify([...path(), name]);
+      if (seen.has(member)) lines.add(line + 1);
+      seen.add(member);
+    },
+  });
+  return [...lines].map((line) => `line ${line}: has a member that stands there twice; remove one of them`);
 }

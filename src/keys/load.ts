@@ -1,21 +1,18 @@
 /** The secrets of one moment to loaded key sets: all of them, or every reason why not. */
 
-import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { closest, distance } from 'fastest-levenshtein';
-import { agreesWithOracle, createMac, type Key, keyId, keyMarks } from '../mac.ts';
+import { agreesWithOracle, createMac, type Key, keyId, keyMarks, processKeyId } from '../mac.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 import { decodeKey } from './decode.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
+import { createPace } from './pace.ts';
 import { type Secret, withBytes } from './secret.ts';
-import type { Configuration, KeySettings } from './settings.ts';
+import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
 
 /** A key together with the marks by which the same key is found under another name. */
 export interface LoadedKey {
   readonly key: Key;
   readonly marks: readonly string[];
-  /** Let in by `allowWeakKey` alone. */
-  readonly weak: boolean;
 }
 
 /** The keys of one key set as they are now, the primary first. */
@@ -23,84 +20,140 @@ export interface LoadedKeySet {
   readonly name: string;
   readonly settings: KeySettings;
   readonly keys: readonly [LoadedKey, ...LoadedKey[]];
+  /** What a person should know of keys that are in use nevertheless; each completes the sentence "this key set …". */
+  readonly warnings: readonly string[];
 }
 
 /** Where secrets are found. */
 export interface Secrets {
-  readonly files: ReadonlyMap<string, Secret>;
+  /** By name. More than one of a name is a mistake where the name is used. */
+  readonly files: ReadonlyMap<string, readonly Secret[]>;
   readonly variable: (name: string) => Secret | undefined;
 }
 
 /** The shortest key that is accepted without `allowWeakKey`. New keys should have 32 bytes (NIST SP 800-107r1 §5.3.4). */
 export const minKeyBytes = 16;
 
-/** Requests are answered in between when there are many keys. */
-const yieldEachMs = 2;
-
 /** @throws {VolumeError} naming every key set that is refused, and why */
 export async function loadKeySets(
-  { files, variable }: Secrets,
+  secrets: Secrets,
   configuration: Configuration,
 ): Promise<readonly LoadedKeySet[]> {
   const keySets: LoadedKeySet[] = [];
   const problems: VolumeProblem[] = [];
-  let started = performance.now();
-  for (const [name, settings] of configuration([...files.keys()])) {
-    if (performance.now() - started > yieldEachMs) {
-      await setImmediate();
-      started = performance.now();
-    }
-    const { source } = settings;
-    const secret = 'file' in source ? files.get(source.file) : variable(source.env);
-    const loaded =
-      secret === undefined ? [missing(settings, [...files.keys()])] : loadKeySet(name, secret, settings);
+  const refuse = (name: string, what: string) => {
+    problems.push({ code: 'refused', name, message: `${JSON.stringify(name)} ${what}` });
+  };
+  const pace = createPace();
+  for (const [name, settings] of configuration([...secrets.files.keys()])) {
+    await pace();
+    const loaded = loadKeySet(name, settings, secrets);
     if ('settings' in loaded) keySets.push(loaded);
-    else {
-      for (const what of loaded) {
-        problems.push({ code: 'refused', name, message: `${JSON.stringify(name)} ${what}` });
-      }
-    }
+    else for (const what of loaded) refuse(name, what);
   }
+  refuseSharedKeys(keySets, refuse);
   if (problems.length > 0) throw new VolumeError(problems);
   return keySets;
 }
 
+/** A key has one name, and one place in it (compared as HMAC compares keys, by their marks). */
+function refuseSharedKeys(
+  keySets: readonly LoadedKeySet[],
+  refuse: (name: string, what: string) => void,
+): void {
+  const holders = new Map<string, string>();
+  for (const { name, keys } of keySets) {
+    for (const { marks } of keys) {
+      const holder = marks.map((mark) => holders.get(mark)).find((other) => other !== undefined);
+      if (holder === name) refuse(name, 'holds the same key twice; remove one of them');
+      else if (holder !== undefined) {
+        refuse(name, `holds the same key as "${holder}"; give each key set a key of its own`);
+      }
+      for (const mark of marks) holders.set(mark, name);
+    }
+  }
+}
+
 /** @returns the key set, or everything that is wrong with it */
-function loadKeySet(name: string, secret: Secret, settings: KeySettings): LoadedKeySet | readonly string[] {
+function loadKeySet(name: string, settings: KeySettings, secrets: Secrets): LoadedKeySet | readonly string[] {
+  if (!isKeySetName(name)) return [`is not a usable name; use ${keySetNameRule}`];
+  const secret = findSecret(name, settings, secrets);
+  if (typeof secret === 'string') return [secret];
   return withBytes(secret, (content) => {
     const parsed = parseContent(content, settings);
     if ('problems' in parsed) return parsed.problems;
     const problems: string[] = [];
     const keys: LoadedKey[] = [];
-    for (const each of parsed.keys) {
-      const loaded = loadKey(each, settings);
-      if ('key' in loaded) keys.push(loaded);
-      else for (const what of loaded) problems.push(each.id === undefined ? what : `key ${each.id} ${what}`);
-      each.bytes.fill(0);
+    const warnings = new Set(parsed.warnings);
+    for (const { id, bytes, algorithm } of parsed.keys) {
+      const loaded = loadKey(id, bytes, algorithm, settings);
+      if ('key' in loaded) {
+        keys.push(loaded);
+        for (const warning of loaded.warnings) warnings.add(warning);
+      } else for (const what of loaded) problems.push(id === undefined ? what : `key ${id} ${what}`);
+      bytes.fill(0);
     }
     const [primary, ...others] = keys;
     if (problems.length > 0 || primary === undefined) return problems;
-    return { name, settings, keys: [primary, ...others] };
+    return { name, settings, keys: [primary, ...others], warnings: [...warnings] };
   });
 }
 
+/** @returns the secret, or why it cannot be had */
+function findSecret(name: string, { source }: KeySettings, { files, variable }: Secrets): Secret | string {
+  if ('env' in source) {
+    return (
+      variable(source.env) ??
+      'needs a variable that is not set ("env"); set it and restart the signer, or correct its name'
+    );
+  }
+  const [secret, another] = files.get(source.file) ?? [];
+  if (another !== undefined) return 'is the name of two files; rename one of them';
+  if (secret !== undefined) return secret;
+  // The name that was asked for is not repeated: somebody may have put the key itself there.
+  const what = source.file === name ? 'has no file of its name' : 'needs a file ("file") that is not there';
+  const near = files.size > 0 ? closest(source.file, [...files.keys()]) : undefined;
+  const hint = near !== undefined && distance(near, source.file) <= 2 ? `; did you mean "${near}"?` : '';
+  return `${what} in the mounted secrets${hint}`;
+}
+
+/** A key as it is written: a JWK set gives it an id, and may give it an algorithm. */
 type ParsedKey = Omit<Jwk, 'id'> & { readonly id: string | undefined };
 
-function parseContent(
-  content: Uint8Array,
-  { encoding }: KeySettings,
-): { readonly keys: readonly ParsedKey[] } | { readonly problems: readonly string[] } {
+type Parsed =
+  | { readonly keys: readonly ParsedKey[]; readonly warnings: readonly string[] }
+  | { readonly problems: readonly string[] };
+
+function parseContent(content: Buffer, { encoding, source }: KeySettings): Parsed {
   if (content.length === 0) {
     return { problems: ['is empty; write a key of at least 32 random bytes into it'] };
   }
-  if (encoding === 'jwks') return parseJwkSet(content);
+  const warnings: string[] = [];
+  if ('env' in source) {
+    // The runtime has put this character in the place of bytes that are not UTF-8.
+    if (content.includes('\ufffd')) {
+      return { problems: ['is a variable that is not UTF-8; write the key as hex or base64'] };
+    }
+    warnings.push('comes from the environment, so it is not reloaded; restart the signer to change it');
+  }
+  if (encoding === 'jwks') {
+    const set = parseJwkSet(content);
+    return 'problems' in set ? set : { ...set, warnings };
+  }
   const decoded = decodeKey(content, encoding);
   if ('problem' in decoded) return { problems: [decoded.problem] };
-  return { keys: [{ id: undefined, bytes: decoded.bytes, algorithm: undefined }] };
+  const { bytes, warning } = decoded;
+  if (warning !== undefined) warnings.push(warning);
+  return { keys: [{ id: undefined, bytes, algorithm: undefined }], warnings };
 }
 
-function loadKey({ id, bytes, algorithm: own }: ParsedKey, settings: KeySettings): LoadedKey | string[] {
-  const { format, algorithm = own ?? format.algorithms[0] ?? 'HS256', allowWeakKey } = settings;
+function loadKey(
+  id: string | undefined,
+  bytes: Uint8Array,
+  own: ParsedKey['algorithm'],
+  { format, algorithm: configured, allowWeakKey }: KeySettings,
+): (LoadedKey & { readonly warnings: readonly string[] }) | readonly string[] {
+  const algorithm = configured ?? own ?? format.algorithms[0];
   if (own !== undefined && own !== algorithm) {
     return [`is a key for ${own}, but the configuration says "algorithm: ${algorithm}"`];
   }
@@ -108,37 +161,43 @@ function loadKey({ id, bytes, algorithm: own }: ParsedKey, settings: KeySettings
     return [`is a key for ${algorithm}, which the format ${format.name} does not use`];
   }
   if (bytes.length === 0) return ['is empty; generate a random key (openssl rand -hex 32)'];
-  const atLeast = Math.max(minKeyBytes, format.minKeyBytes(algorithm));
-  const weak = weaknesses(bytes, atLeast);
+  const weak = weaknesses(bytes, Math.max(minKeyBytes, format.minKeyBytes(algorithm)));
   if (weak.length > 0 && !allowWeakKey) return weak;
-  const mac = createMac(algorithm, bytes);
-  if (!agreesWithOracle(mac, bytes)) {
-    return ['failed its self-test: two HMAC implementations disagree on this machine'];
+  const prefixed = withPrefix(format.keyPrefix ?? '', bytes);
+  try {
+    const mac = createMac(algorithm, prefixed);
+    if (!agreesWithOracle(mac, prefixed)) {
+      return ['failed its self-test: two HMAC implementations disagree on this machine'];
+    }
+    // An id that is derived from the key alone would let its reader test guesses of a weak key.
+    const ownId = weak.length > 0 ? processKeyId(bytes) : keyId(bytes);
+    const warnings = weak.length > 0 ? ['holds a weak key, let in by allowWeakKey; replace it'] : [];
+    // The secret is one, with the prefix and without it.
+    const marks = new Set([...keyMarks(algorithm, prefixed), ...keyMarks(algorithm, bytes)]);
+    return { key: { id: id ?? ownId, mac }, marks: [...marks], warnings };
+  } finally {
+    prefixed.fill(0);
   }
-  // A weak key could be guessed from an id derived from it, so it gets one that says nothing.
-  const ownId = weak.length > 0 ? randomBytes(8).toString('hex') : keyId(bytes);
-  return { key: { id: id ?? ownId, mac }, marks: keyMarks(algorithm, bytes), weak: weak.length > 0 };
+}
+
+/** A copy of its own, outside of the pool that Node shares among small buffers. */
+function withPrefix(prefix: string, bytes: Uint8Array): Uint8Array {
+  const prefixed = Buffer.allocUnsafeSlow(prefix.length + bytes.length);
+  prefixed.write(prefix, 'latin1');
+  prefixed.set(bytes, prefix.length);
+  return prefixed;
 }
 
 function weaknesses(bytes: Uint8Array, atLeast: number): string[] {
   const problems: string[] = [];
   if (bytes.length < atLeast) {
-    problems.push(
-      `is ${bytes.length} bytes long; a key needs at least ${atLeast}, better ${Math.max(32, atLeast)}`,
-    );
+    const length = bytes.length === 1 ? '1 byte' : `${bytes.length} bytes`;
+    problems.push(`is ${length} long; a key needs at least ${atLeast}, better ${Math.max(32, atLeast)}`);
   }
   if (bytes.length > 1 && bytes.every((byte) => byte === bytes[0])) {
     problems.push('is one byte repeated; generate a random key (openssl rand -hex 32)');
+  } else if (bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))) {
+    problems.push('is nothing but white space; generate a random key (openssl rand -hex 32)');
   }
   return problems;
-}
-
-/** What to do about a secret that is not there. */
-function missing({ source }: KeySettings, files: readonly string[]): string {
-  if ('env' in source) {
-    return `needs the environment variable ${source.env}, which is not set; set it and restart the signer`;
-  }
-  const near = files.length > 0 ? closest(source.file, files) : undefined;
-  const hint = near !== undefined && distance(near, source.file) <= 2 ? `; did you mean "${near}"?` : '';
-  return `needs the file "${source.file}", which is not in the mounted secrets${hint}`;
 }

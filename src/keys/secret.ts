@@ -1,6 +1,7 @@
 /** The content of a secret file, held where neither a log line nor an inspector shows it. */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createPace } from './pace.ts';
 
 export type Secret = KeyObject;
 
@@ -11,8 +12,21 @@ export function sealSecret(bytes: Uint8Array): Secret {
   return secret;
 }
 
+/** Takes all of a directory over. */
+export async function sealFiles(
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<ReadonlyMap<string, Secret>> {
+  const pace = createPace();
+  const sealed = new Map<string, Secret>();
+  for (const [path, bytes] of files) {
+    sealed.set(path, sealSecret(bytes));
+    await pace();
+  }
+  return sealed;
+}
+
 /** Lends the bytes for as long as `use` runs; they are overwritten afterwards. */
-export function withBytes<T>(secret: Secret, use: (bytes: Uint8Array) => T): T {
+export function withBytes<T>(secret: Secret, use: (bytes: Buffer) => T): T {
   const bytes = secret.export();
   try {
     return use(bytes);

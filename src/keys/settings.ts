@@ -28,6 +28,13 @@ export interface KeySettings {
 /** Which key sets there are, by name. Without a configuration file, each of the given files is one. */
 export type Configuration = (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
 
+/** Names that a path of the API can hold: neither the kubelet's own (`..data`) nor a path's own (`.`). */
+export function isKeySetName(name: string): boolean {
+  return /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/.test(name);
+}
+
+export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
+
 /** A JWK set is known by its name where nothing is declared. */
 export function defaultEncoding(file: string): KeyEncoding {
   return file.endsWith('.jwks.json') ? 'jwks' : 'bytes';

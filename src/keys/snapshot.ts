@@ -3,15 +3,15 @@
  * rotation can neither fail it nor mix generations in it.
  */
 
+import type { Clocks } from '../clocks.ts';
 import type { Key } from '../mac.ts';
-import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 import type { LoadedKey, LoadedKeySet } from './load.ts';
 import type { KeySettings } from './settings.ts';
 
 /** A key that signs no more but still verifies. */
 export interface RetainedKey extends LoadedKey {
-  /** Milliseconds since the epoch. */
-  readonly until: number;
+  /** On the monotonic clock, so that a clock that is set back lets no key live longer. */
+  readonly replacedAtMs: number;
 }
 
 /** What a caller names: exactly one primary key, which signs, and others that verify. */
@@ -22,6 +22,7 @@ export interface KeySet {
   readonly keys: readonly [Key, ...Key[]];
   /** When the primary became the primary, as this process saw it. */
   readonly since: Date;
+  readonly warnings: readonly string[];
   readonly loaded: LoadedKeySet['keys'];
   readonly retained: readonly RetainedKey[];
 }
@@ -36,56 +37,65 @@ export interface Snapshot {
 /** Bounds what one verification costs when keys are replaced faster than they expire. */
 export const maxRetainedKeys = 64;
 
-/**
- * The snapshot that follows `previous`: replaced keys are retained for verification, removed key sets are gone.
- * @throws {VolumeError} when one key stands under two names
- */
+/** The snapshot that follows `previous`: replaced keys are retained for verification, removed key sets are gone. */
 export function nextSnapshot(
   previous: Snapshot | undefined,
   loaded: readonly LoadedKeySet[],
-  now: Date,
+  { now, monotonicMs }: Clocks,
 ): Snapshot {
-  refuseSharedKeys(loaded);
-  const keySets = loaded.map((keySet) => nextKeySet(previous?.keySets.get(keySet.name), keySet, now));
+  const loadedAt = new Date(now());
+  const atMs = monotonicMs();
+  const marksInUse = new Set(loaded.flatMap(({ keys }) => keys.flatMap(({ marks }) => marks)));
+  const isFree = ({ marks }: LoadedKey) => !marks.some((mark) => marksInUse.has(mark));
+  const keySets = loaded.map(({ name, settings, keys, warnings }): KeySet => {
+    const before = previous?.keySets.get(name);
+    const isSame = before !== undefined && isSameKey(before.loaded[0], keys[0]);
+    // A key that another key set has now, or another algorithm, is not this one's any more.
+    const retained = replacedKeys(before, settings, atMs).filter(isFree);
+    return {
+      name,
+      settings,
+      warnings,
+      since: isSame ? before.since : loadedAt,
+      ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys)),
+    };
+  });
   keySets.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     generation: (previous?.generation ?? 0) + 1,
     keySets: new Map(keySets.map((keySet) => [keySet.name, keySet])),
-    loadedAt: now,
+    loadedAt,
   };
 }
 
 /** The same snapshot without the keys whose time is up. */
-export function withoutExpired(snapshot: Snapshot, now: Date): Snapshot {
-  const keySets = [...snapshot.keySets.values()].map((keySet) => {
-    const { loaded, retained } = keySet;
-    return { ...keySet, ...verifying(loaded, unexpired(retained, now)) };
+export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
+  const keySets = [...snapshot.keySets].map(([name, keySet]) => {
+    const { loaded, retained, settings } = keySet;
+    return [name, { ...keySet, ...verifying(loaded, unexpired(retained, settings, atMs)) }] as const;
   });
-  return { ...snapshot, keySets: new Map(keySets.map((keySet) => [keySet.name, keySet])) };
+  return { ...snapshot, keySets: new Map(keySets) };
 }
 
-function nextKeySet(previous: KeySet | undefined, { name, settings, keys }: LoadedKeySet, now: Date): KeySet {
-  const held = previous === undefined ? [] : [...previous.loaded, ...previous.retained];
-  // A key that was there before is the same key, with the id that this process gave it.
-  const same = (loaded: LoadedKey) =>
-    held.find((old) => old.key.mac.algorithm === loaded.key.mac.algorithm && sharesMark(old, loaded));
-  const [first, ...rest] = keys;
-  const primary = { ...first, key: same(first)?.key ?? first.key };
-  const loaded = [primary, ...rest] as const;
-  const until = now.getTime() + settings.retainPreviousSeconds * 1000;
-  // Whoever keeps a JWK set says there which keys verify; a plain file cannot.
-  const replaced =
-    previous === undefined || settings.encoding === 'jwks'
-      ? []
-      : [...previous.loaded.map((old) => ({ ...old, until })), ...unexpired(previous.retained, now)];
-  const retained = replaced.filter((old) => !loaded.some((key) => sharesMark(old, key)));
-  const unchanged = previous !== undefined && previous.keys[0] === primary.key;
-  return {
-    name,
-    settings,
-    since: unchanged ? previous.since : now,
-    ...verifying(loaded, retained.slice(0, maxRetainedKeys)),
-  };
+/** When the first of the retained keys ends, on the monotonic clock; infinity if none is retained. */
+export function firstExpiryMs({ keySets }: Snapshot): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { retained, settings } of keySets.values()) {
+    for (const key of retained) first = Math.min(first, expiryMs(key, settings));
+  }
+  return first;
+}
+
+/** What verified before and is not in the key file any more, newest first. */
+function replacedKeys(
+  before: KeySet | undefined,
+  { encoding, format }: KeySettings,
+  atMs: number,
+): readonly RetainedKey[] {
+  // Whoever keeps a JWK set says there which keys verify. In another format, what the key has signed so far could
+  // mean something else.
+  if (before === undefined || encoding === 'jwks' || before.settings.format.name !== format.name) return [];
+  return [...before.loaded.map((key) => ({ ...key, replacedAtMs: atMs })), ...before.retained];
 }
 
 function verifying(
@@ -96,30 +106,19 @@ function verifying(
   return { keys: [primary.key, ...[...others, ...retained].map(({ key }) => key)], loaded, retained };
 }
 
-function unexpired(retained: readonly RetainedKey[], now: Date): readonly RetainedKey[] {
-  return retained.filter(({ until }) => now.getTime() < until);
+function unexpired(
+  retained: readonly RetainedKey[],
+  settings: KeySettings,
+  atMs: number,
+): readonly RetainedKey[] {
+  return retained.filter((key) => atMs < expiryMs(key, settings));
 }
 
-function sharesMark(a: LoadedKey, b: LoadedKey): boolean {
-  return a.marks.some((mark) => b.marks.includes(mark));
+/** By the settings of today, so that shortening the time ends keys that were replaced before. */
+function expiryMs({ replacedAtMs }: RetainedKey, { retainPreviousSeconds }: KeySettings): number {
+  return replacedAtMs + retainPreviousSeconds * 1000;
 }
 
-/** A key has one name, and one place in it (compared as HMAC compares keys, by their marks). */
-function refuseSharedKeys(loaded: readonly LoadedKeySet[]): void {
-  const holders = new Map<string, string>();
-  const problems: VolumeProblem[] = [];
-  for (const { name, keys } of loaded) {
-    for (const { marks } of keys) {
-      const holder = marks.map((mark) => holders.get(mark)).find((other) => other !== undefined);
-      if (holder !== undefined) {
-        const what =
-          holder === name
-            ? 'holds the same key twice; remove one of them'
-            : `holds the same key as "${holder}"; give each key set a key of its own`;
-        problems.push({ code: 'refused', name, message: `"${name}" ${what}` });
-      }
-      for (const mark of marks) holders.set(mark, name);
-    }
-  }
-  if (problems.length > 0) throw new VolumeError(problems);
+function isSameKey(a: LoadedKey, b: LoadedKey): boolean {
+  return a.key.mac.algorithm === b.key.mac.algorithm && a.marks.some((mark) => b.marks.includes(mark));
 }

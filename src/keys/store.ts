@@ -3,41 +3,43 @@
  * Whatever changes, the next snapshot is built from all of them, and it takes the place of the last one as a whole.
  */
 
-import { type Reading, VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
+import { type Clocks, systemClocks } from '../clocks.ts';
 import { loadKeySets } from './load.ts';
-import { type Secret, sealSecret } from './secret.ts';
+import { type Secret, sealFiles, sealSecret } from './secret.ts';
 import type { Configuration } from './settings.ts';
-import { nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
+import { firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
 
 export interface KeyStore {
   /** Undefined until there is a first valid one, and again once the keys are dropped. */
   readonly current: Snapshot | undefined;
   /**
-   * Takes the content of a directory into the next snapshot. The reading's bytes are overwritten.
+   * Takes the content of a directory into the next snapshot. The bytes are overwritten.
    * @throws {VolumeError} with every problem; the current snapshot stays
    */
-  load(directory: string, reading: Pick<Reading, 'files'>): Promise<void>;
+  load(directory: string, content: { readonly files: ReadonlyMap<string, Uint8Array> }): Promise<void>;
   /** Takes a configuration into the next snapshot. @throws {VolumeError} */
   configure(configuration: Configuration): Promise<void>;
-  /** Lets go of all keys. */
+  /** Lets go of all keys, for good. */
   drop(): void;
 }
 
 export interface KeyStoreOptions {
-  /** The directories that will be loaded; there is no snapshot before all of them are. */
+  /** There is no snapshot before all of these are loaded, unless the configuration needs no file. */
   readonly directories: readonly string[];
   /** Undefined when one will be given later. */
   readonly configuration?: Configuration;
   /** A key from the environment. */
   readonly variable: (name: string) => Uint8Array | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number;
+  /** Default: the system's. */
+  readonly clocks?: Clocks;
 }
 
-const namePattern = /^(?!\.\.)[A-Za-z0-9._-]{1,253}$/;
+/** The longest that a timer of the runtime can wait. */
+const maxTimerMs = 2 ** 31 - 1;
 
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
-  const { directories, now = Date.now } = options;
+  const { directories, clocks = systemClocks } = options;
+  /** All files, listed by the configuration or not: the next one may list others. */
   const contents = new Map<string, ReadonlyMap<string, Secret>>();
   const variables = new Map<string, Secret>();
   let configuration = options.configuration;
@@ -59,24 +61,25 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   const publish = (next: Snapshot | undefined) => {
     current = next;
     clearTimeout(expiry);
-    const ends = [...(next?.keySets.values() ?? [])].flatMap(({ retained }) =>
-      retained.map((key) => key.until),
-    );
-    if (next === undefined || ends.length === 0) return;
-    const wait = Math.min(Math.max(Math.min(...ends) - now(), 0) + 1, 2 ** 31 - 1);
-    expiry = setTimeout(() => publish(withoutExpired(next, new Date(now()))), wait);
+    if (next === undefined) return;
+    const waitMs = firstExpiryMs(next) - clocks.monotonicMs();
+    if (waitMs === Number.POSITIVE_INFINITY) return;
+    const expire = () => publish(withoutExpired(next, clocks.monotonicMs()));
+    expiry = setTimeout(expire, Math.min(Math.max(Math.ceil(waitMs), 0), maxTimerMs));
     expiry.unref();
   };
 
   const build = async () => {
-    if (configuration === undefined || directories.some((each) => !contents.has(each))) return;
-    const files = mergeFiles(directories.map((each) => contents.get(each) ?? new Map()));
+    if (configuration === undefined) return;
+    const isComplete = directories.every((directory) => contents.has(directory));
+    if (!isComplete && !needsNoFile(configuration)) return;
+    const files = filesByName(directories.map((directory) => contents.get(directory) ?? new Map()));
     const keySets = await loadKeySets({ files, variable }, configuration);
-    if (!dropped) publish(nextSnapshot(current, keySets, new Date(now())));
+    if (!dropped) publish(nextSnapshot(current, keySets, clocks));
   };
   /** One at a time and in order, each with the newest of everything. */
   const rebuild = (): Promise<void> => {
-    const next = building.then(build);
+    const next = building.then(() => (dropped ? undefined : build()));
     building = next.catch(() => undefined);
     return next;
   };
@@ -85,8 +88,8 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     get current() {
       return current;
     },
-    load: (directory, { files }) => {
-      contents.set(directory, new Map([...files].map(([name, bytes]) => [name, sealSecret(bytes)])));
+    load: async (directory, { files }) => {
+      contents.set(directory, await sealFiles(files));
       return rebuild();
     },
     configure: (next) => {
@@ -102,20 +105,22 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   };
 }
 
-/** The files of all directories. A projected file `my-group/my-key` is named `my-group.my-key`. @throws {VolumeError} */
-function mergeFiles(contents: readonly ReadonlyMap<string, Secret>[]): ReadonlyMap<string, Secret> {
-  const files = new Map<string, Secret>();
-  const problems: VolumeProblem[] = [];
-  const refuse = (name: string, what: string) => {
-    problems.push({ code: 'refused', name, message: `${JSON.stringify(name)} ${what}` });
-  };
+/** A configuration that takes all its keys from the environment. */
+function needsNoFile(configuration: Configuration): boolean {
+  const settings = [...configuration([]).values()];
+  return settings.length > 0 && settings.every(({ source }) => 'env' in source);
+}
+
+/** The files of all directories. A projected file `my-group/my-key` is named `my-group.my-key`. */
+function filesByName(
+  contents: readonly ReadonlyMap<string, Secret>[],
+): ReadonlyMap<string, readonly Secret[]> {
+  const files = new Map<string, Secret[]>();
   for (const [path, secret] of contents.flatMap((each) => [...each])) {
     const name = path.replaceAll('/', '.');
-    if (!namePattern.test(name)) {
-      refuse(path, 'is not a usable name; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."');
-    } else if (files.has(name)) refuse(name, 'is the name of two files; rename one of them');
-    else files.set(name, secret);
+    const others = files.get(name);
+    if (others === undefined) files.set(name, [secret]);
+    else others.push(secret);
   }
-  if (problems.length > 0) throw new VolumeError(problems);
   return files;
 }
