@@ -1,6 +1,6 @@
 /**
  * The log: JSON lines, of events with named fields. A field is text, a number or a boolean, so that neither an error
- * nor a buffer nor a request can get into it by accident.
+ * nor a buffer nor a request can get into it by accident, not even one that the compiler knows nothing of.
  */
 
 import { type DestinationStream, destination, type Level, pino } from 'pino';
@@ -27,15 +27,38 @@ export function createLog(level: LogLevel, stream: DestinationStream = standardO
     },
     stream,
   );
-  const write = (at: Level) => (message: string, fields?: LogFields) => logger[at](fields ?? {}, message);
+  const write = (at: Level) => (message: string, fields?: LogFields) => logger[at](admitted(fields), message);
   return { info: write('info'), warn: write('warn'), error: write('error') };
 }
 
 /** The kind of an error and where it arose, without its message, which could repeat what it was about. */
 export function describeFault(error: unknown): LogFields {
   if (!(error instanceof Error)) return { kind: typeof error };
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  return { kind: error.name, at: frames.slice(0, 5).map((line) => line.trim()) };
+  return { kind: error.name, at: framesOf(error).slice(0, 5) };
+}
+
+/** The stack begins with the message, which may hold a stack itself. Where it does not, the two cannot be told apart. */
+function framesOf({ message, stack = '' }: Error): readonly string[] {
+  const header = message === '' ? '\n' : `: ${message}\n`;
+  const start = stack.indexOf(header);
+  if (start === -1 || !/^[\w$]+(?: \[\w+\])?$/.test(stack.slice(0, start))) return [];
+  const lines = stack.slice(start + header.length).split('\n');
+  return lines.filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
+}
+
+/** Of a value that `LogFields` does not allow, which only an `any` can bring here, the type. */
+function admitted(fields: LogFields = {}): Readonly<Record<string, unknown>> {
+  if (Object.getPrototypeOf(fields) !== Object.prototype) return {};
+  const entries = Object.entries(fields).map(([name, value]) => [
+    name,
+    isAllowed(value) ? value : typeof value,
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function isAllowed(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((each) => typeof each === 'string');
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
 }
 
 function standardOutput(): DestinationStream {

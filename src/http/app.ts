@@ -5,6 +5,7 @@
 
 import { Hono } from 'hono';
 import { SignerError } from '../errors.ts';
+import { parseExactJson } from '../json.ts';
 import type { KeySet, Snapshot } from '../keys/snapshot.ts';
 import type { Operation } from '../policy.ts';
 import { findKeySet, type Signer } from '../signer.ts';
@@ -67,7 +68,8 @@ export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Ho
       const keySet = findKeySet(current(), c.req.param('name'), operation);
       const request = c.req.raw;
       if (isJson(request)) {
-        return answer(signer.carryOut(keySet, operation, await bodies.json(request, maxJsonBytes)));
+        const body = await bodies.json(request, maxJsonBytes, parser(operation, keySet));
+        return answer(signer.carryOut(keySet, operation, body));
       }
       return answer(await streamed(operation, keySet, request));
     });
@@ -75,7 +77,7 @@ export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Ho
       const keySet = findKeySet(current(), c.req.param('name'), operation);
       if (!isJson(c.req.raw))
         throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-      const items = parseBatch(await bodies.json(c.req.raw, maxBatchBytes));
+      const items = parseBatch(await bodies.json(c.req.raw, maxBatchBytes, parser(operation, keySet)));
       return answer({ results: items.map((item) => batchItem(operation, keySet, item)) });
     });
   }
@@ -109,6 +111,11 @@ function describe({ name, settings, keys, since }: KeySet): object {
       ...(policy.rateLimit && { rateLimit: policy.rateLimit }),
     },
   };
+}
+
+/** Where numbers are signed, none may become another one on the way. */
+function parser(operation: Operation, { settings: { format } }: KeySet): (text: string) => unknown {
+  return operation === 'sign' && format.exactNumbers ? parseExactJson : JSON.parse;
 }
 
 function signatureHeader(request: Request): string {

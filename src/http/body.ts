@@ -3,56 +3,90 @@
  */
 
 import { SignerError } from '../errors.ts';
+import { parseJson } from './json.ts';
 import { overloaded } from './problem.ts';
 
 export interface BodyLimits {
-  /** Bytes of the JSON bodies that are held in memory at the same time, over all requests. */
-  readonly maxBufferedBytes: number;
   /** How long a JSON body may take to arrive, and how long a streamed one may pause. */
   readonly timeoutMs: number;
   /** Bytes a second that a streamed message must reach on average once the time-out is over. */
   readonly minBytesPerSecond: number;
+  /** A body that says it is no longer than this is always read: the number of requests bounds these. */
+  readonly smallBytes: number;
+  /** Bytes of all other bodies that may be held in memory at the same time. */
+  readonly maxHeldBytes: number;
 }
 
 export const defaultBodyLimits: BodyLimits = {
-  maxBufferedBytes: 4 * 2 ** 20,
   timeoutMs: 5000,
   minBytesPerSecond: 64 * 1024,
+  smallBytes: 16 * 1024,
+  maxHeldBytes: 16 * 2 ** 20,
 };
 
+/** As much of a longer body is held at once, or of one that does not say how long it is: the runtime reads ahead of us. */
+const readAheadBytes = 2 ** 20;
+
 export interface BodyReader {
-  /** @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded` */
-  json(request: Request, maxBytes: number): Promise<unknown>;
-  /** The body's parts in order, each valid until the next is asked for. @throws {SignerError} `timeout` */
+  /**
+   * @param parse of the body's text
+   * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`
+   */
+  json(request: Request, maxBytes: number, parse?: (text: string) => unknown): Promise<unknown>;
+  /**
+   * The body's parts in order, each valid until the next is asked for.
+   * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
+   */
   parts(request: Request): AsyncGenerator<Uint8Array, void, void>;
 }
 
 export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyReader {
-  let bufferedBytes = 0;
+  let heldBytes = 0;
 
-  const json = async (request: Request, maxBytes: number) => {
-    const length = request.headers.get('content-length');
-    // A chunked body may grow to the limit, so that is what it counts for.
-    const reserved = length === null ? maxBytes : Number(length);
-    if (reserved > maxBytes) throw tooLarge(maxBytes);
-    if (bufferedBytes + reserved > limits.maxBufferedBytes) throw overloaded();
-    bufferedBytes += reserved;
-    try {
-      const body = length === null ? collect(request, maxBytes) : request.bytes();
-      return parseJson(await within(limits.timeoutMs, body));
-    } finally {
-      bufferedBytes -= reserved;
-    }
+  /** Reserves what a body may take. Those that stall keep out others of their kind, but no small one. */
+  const reserve = (length: number | undefined): Disposable => {
+    const bytes = Math.min(length ?? readAheadBytes, readAheadBytes);
+    const counted = bytes > limits.smallBytes ? bytes : 0;
+    if (heldBytes + counted > limits.maxHeldBytes) throw overloaded();
+    heldBytes += counted;
+    return {
+      [Symbol.dispose]: () => {
+        heldBytes -= counted;
+      },
+    };
+  };
+
+  const json: BodyReader['json'] = async (request, maxBytes, parse) => {
+    const length = declaredLength(request);
+    if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
+    using _held = reserve(length);
+    const body =
+      length === undefined ? collect(request, maxBytes) : within(limits.timeoutMs, request.bytes());
+    return parseJson(await body, parse);
   };
 
   async function* parts(request: Request): AsyncGenerator<Uint8Array, void, void> {
+    const length = declaredLength(request);
+    using _held = reserve(length);
+    // To stream a short message would cost twice as much as to sign it.
+    if (length !== undefined && length <= limits.smallBytes) {
+      yield await within(limits.timeoutMs, request.bytes());
+    } else {
+      yield* receive(request, limits.minBytesPerSecond);
+    }
+  }
+
+  async function* receive(
+    request: Request,
+    minBytesPerSecond: number,
+  ): AsyncGenerator<Uint8Array, void, void> {
     const reader = request.body?.getReader();
     if (reader === undefined) return;
     const started = performance.now();
     let received = 0;
     try {
       for (;;) {
-        const dueMs = limits.timeoutMs + (received * 1000) / limits.minBytesPerSecond;
+        const dueMs = limits.timeoutMs + (received * 1000) / minBytesPerSecond;
         const leftMs = started + dueMs - performance.now();
         const { done, value } = await within(Math.min(leftMs, limits.timeoutMs), reader.read());
         if (done) return;
@@ -66,30 +100,26 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
   }
 
   const collect = async (request: Request, maxBytes: number) => {
-    const chunks: Uint8Array[] = [];
+    // Of one piece: a list of parts would cost a hundred bytes for each, however short it is.
+    const body = Buffer.allocUnsafe(maxBytes);
     let length = 0;
-    for await (const part of parts(request)) {
+    // No rate wins a JSON body more time.
+    for await (const part of receive(request, Number.POSITIVE_INFINITY)) {
+      if (length + part.length > maxBytes) throw tooLarge(maxBytes);
+      body.set(part, length);
       length += part.length;
-      if (length > maxBytes) throw tooLarge(maxBytes);
-      chunks.push(part.slice());
     }
-    return Buffer.concat(chunks);
+    return body.subarray(0, length);
   };
 
   return { json, parts };
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch {
-    throw new SignerError(
-      'malformed_request',
-      'the body must be one JSON text in UTF-8, without a byte order mark',
-    );
-  }
+/** Undefined for a body in chunks; without a body there is neither. */
+function declaredLength({ headers }: Request): number | undefined {
+  const length = headers.get('content-length');
+  if (length !== null) return Number(length);
+  return headers.has('transfer-encoding') ? undefined : 0;
 }
 
 /** The promise's value, or a `timeout` when it takes longer. A transfer that breaks off is malformed. */

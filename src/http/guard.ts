@@ -12,7 +12,7 @@ export type Guard = (request: Request) => void;
 /** Sent by browsers and proxies, never by the neighbour for which the signer is there. */
 const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
 const hostPattern = /^[A-Za-z0-9.:[\]_-]+$/;
-const pathPattern = /^[A-Za-z0-9._/-]*$/;
+const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
 /** A query, a fragment, an invalid escape, NUL or non-ASCII: no client of this API writes them. */
 const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
 const contentTypes = /^(?:application\/octet-stream|application\/json(?:; ?charset=utf-8)?)$/i;
@@ -22,22 +22,12 @@ export function createGuard(hosts: ReadonlySet<string>): Guard {
   return (request) => {
     const { headers } = request;
     const host = headers.get('host');
-    if (host === null || !hostPattern.test(host)) {
-      throw malformed('exactly one well-formed Host header is required');
-    }
-    if (!hosts.has(host)) {
-      throw forbidden(
-        'the Host header must name the address the signer listens on, with its port; allow others with --allowed-host',
-      );
-    }
+    if (host === null || !hosts.has(host)) throw foreignHost(host);
     // Without a valid Host the runtime gives a URL of another shape, in which a router finds other paths.
     const origin = `http://${host}/`;
     if (!request.url.startsWith(origin)) throw malformed('the request target must be a path');
     const path = request.url.slice(origin.length - 1);
-    if (malformedPath.test(path)) throw malformed('the path takes no query, fragment or escape');
-    if (!pathPattern.test(path) || !path.startsWith('/v1/')) {
-      throw noSuchPath();
-    }
+    if (!pathPattern.test(path)) throw foreignPath(path);
     headers.forEach(refuseForeign);
     if (headers.get('sec-signer') !== '1') throw forbidden('the header "Sec-Signer: 1" is required');
     if (request.method !== 'POST') return;
@@ -55,6 +45,18 @@ export function noSuchPath(): SignerError {
   return notFound(
     'the paths are /v1/keys, /v1/keys/{name} and /v1/keys/{name}/sign, verify, sign-batch, verify-batch',
   );
+}
+
+function foreignHost(host: string | null): SignerError {
+  return host === null || !hostPattern.test(host)
+    ? malformed('exactly one well-formed Host header is required')
+    : forbidden(
+        'the Host header must name the address the signer listens on, with its port; allow others with --allowed-host',
+      );
+}
+
+function foreignPath(path: string): SignerError {
+  return malformedPath.test(path) ? malformed('the path takes no query, fragment or escape') : noSuchPath();
 }
 
 function refuseForeign(value: string, name: string): void {

@@ -20,24 +20,33 @@ export interface ListenOptions {
 export interface Listener {
   /** The TCP port; undefined for a Unix socket. */
   readonly port: number | undefined;
-  /** Takes no new connections, lets requests at work finish for at most `graceMs`, then closes what is left. */
+  /**
+   * Ends each connection in use with its next answer, takes no new ones, lets requests at work finish, and after at
+   * most `graceMs` closes what is left.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
 /** More than a neighbour's connection pool ever has at work; beyond it, an honest refusal is quicker than a queue. */
 const maxPendingRequests = 1024;
 const maxHeaders = 64;
+/** Several times the longest URL there is: a name of 253 characters, an operation, and the longest Host. */
+const maxUrlLength = 2048;
 /** Seconds without a byte after which a connection is closed. */
 const idleTimeoutSeconds = 5;
-/** A kept-alive connection may have a request under way when the listener stops; this long it is waited for. */
+/** A listener that stops goes on until no request has come for this long: each connection in use has then had its last answer. */
 const quietMs = 100;
+/** New connections could keep it from ever being quiet; it stops nevertheless. */
+const quietWithinMs = 1000;
 
 /** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be had */
 export function listen({ address, guard: createGuard, handle }: ListenOptions): Listener {
   let stopping = false;
+  let lastRequestAt = 0;
   let guard: Guard | undefined;
 
   const admit = (request: Request, pending: number): Response | Promise<Response> => {
+    if (request.url.length > maxUrlLength) return bare(414);
     if (request.headers.count > maxHeaders) return bare(431);
     if (request.method === 'CONNECT') return bare(405);
     if (pending > maxPendingRequests) return problemResponse(overloaded());
@@ -57,9 +66,12 @@ export function listen({ address, guard: createGuard, handle }: ListenOptions): 
     idleTimeout: idleTimeoutSeconds,
     // Bodies are bounded by their readers, which know what each path may take.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, { pendingRequests }) => {
-      const response = admit(request, pendingRequests);
-      return stopping ? lastOnConnection(response) : response;
+    fetch: async (request, { pendingRequests }) => {
+      if (stopping) lastRequestAt = performance.now();
+      const response = await admit(request, pendingRequests);
+      // RFC 9112 §9.6. Asked last: the stop may have come while the request was at work.
+      if (stopping) response.headers.set('connection', 'close');
+      return response;
     },
     error: (error) => problemResponse(asSignerError(error)),
   });
@@ -67,13 +79,13 @@ export function listen({ address, guard: createGuard, handle }: ListenOptions): 
 
   const stop = async (graceMs: number) => {
     stopping = true;
-    const deadline = performance.now() + graceMs;
+    lastRequestAt = performance.now();
+    const deadline = lastRequestAt + graceMs;
+    // The runtime closes idle connections as it stops, and with them loses requests that are on their way.
+    const isQuiet = () => performance.now() - lastRequestAt >= quietMs;
+    await until(isQuiet, Math.min(deadline, lastRequestAt + quietWithinMs));
     void server.stop(false);
-    let quietSince = performance.now();
-    while (performance.now() < deadline && performance.now() - quietSince < quietMs) {
-      await delay(10);
-      if (server.pendingRequests > 0) quietSince = performance.now();
-    }
+    await until(() => server.pendingRequests === 0, deadline);
     await server.stop(true);
   };
 
@@ -92,8 +104,7 @@ function bare(status: number): Response {
   return new Response(null, { status, headers: { connection: 'close' } });
 }
 
-async function lastOnConnection(response: Response | Promise<Response>): Promise<Response> {
-  const last = await response;
-  last.headers.set('connection', 'close');
-  return last;
+/** Resolves when the condition holds, or at the deadline. */
+async function until(condition: () => boolean, deadline: number): Promise<void> {
+  while (!condition() && performance.now() < deadline) await delay(10);
 }
