@@ -1,5 +1,6 @@
 /** One request of a command to a running signer. */
 
+import { fstatSync, openSync } from 'node:fs';
 import { formatAddress, type TcpAddress } from '../config/address.ts';
 import { SettingError } from '../config/setting-error.ts';
 
@@ -24,11 +25,22 @@ export async function call<T>(target: Target, path: string, init: RequestInit = 
   );
 }
 
-/** The message of a command: a file's content, or standard input for `-`, streamed. */
+/** The message of a command: a file's content, or standard input for `-`, streamed. @throws {SettingError} */
 export function readMessage(file: string): ReadableStream {
-  if (file !== '-') return Bun.file(file).stream();
+  if (file !== '-') return Bun.file(openFile(file)).stream();
   if (process.stdin.isTTY) process.stderr.write('type the message, then Ctrl-D\n');
   return Bun.stdin.stream();
+}
+
+/** The descriptor of a file that can be read. @throws {SettingError} */
+function openFile(file: string): number {
+  try {
+    const descriptor = openSync(file, 'r');
+    if (!fstatSync(descriptor).isDirectory()) return descriptor;
+  } catch {
+    throw new SettingError(`${file} cannot be read; check the path and its permissions`);
+  }
+  throw new SettingError(`${file} is a directory; give a file, or - for standard input`);
 }
 
 /** A request that reached a signer, whatever it answered. @throws {SettingError} when none did */

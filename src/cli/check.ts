@@ -8,7 +8,7 @@ import { everyFile } from '../config/file.ts';
 import { SettingError } from '../config/setting-error.ts';
 import type { KeySet } from '../keys/snapshot.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
-import { type Volume, VolumeError } from '../secret-volume/index.ts';
+import { type Volume, VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 import { type KeyOptions, openKeys, readConfiguration } from './open-keys.ts';
 import { parseSecretManifest } from './secret-manifest.ts';
 
@@ -35,7 +35,8 @@ interface CheckedKeySet {
 }
 
 export async function check(options: CheckOptions): Promise<void> {
-  const report = await (options.secret === undefined ? inspectMounted(options) : inspectManifest(options));
+  const { secret } = options;
+  const report = await (secret === undefined ? inspectMounted(options) : inspectManifest(secret, options));
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
   process.exitCode = report.valid ? 0 : 1;
 }
@@ -44,18 +45,22 @@ async function inspectMounted(options: KeyOptions): Promise<Report> {
   const notes: string[] = [];
   const { store, volumes } = openKeys(options, { watch: false, onWarning: (warning) => notes.push(warning) });
   await Promise.all(volumes.map(firstOutcome));
-  const problems = volumes.flatMap(({ health }) => health.problem?.problems ?? []);
-  await Promise.all(volumes.map((volume) => volume.close()));
-  notes.push(...options.keys.flatMap(permissionNotes));
-  return report(
-    store,
-    problems.map(({ message }) => message),
-    notes,
+  const problems = volumes.flatMap(({ directory, health }) =>
+    (health.problem?.problems ?? []).map((problem) => placed(problem, directory)),
   );
+  await Promise.all(volumes.map((volume) => volume.close()));
+  return report(store, problems, [...notes, ...options.keys.flatMap(permissionNotes)]);
+}
+
+/** A problem of a whole directory names it, since there may be several. */
+function placed(problem: VolumeProblem, directory: string): VolumeProblem {
+  const { name, message } = problem;
+  if (name !== undefined || message.includes(directory)) return problem;
+  return { ...problem, message: `${directory}: ${message}` };
 }
 
 /** The manifest's content in the place of a mounted directory. */
-async function inspectManifest({ secret = '-', config }: CheckOptions): Promise<Report> {
+async function inspectManifest(secret: string, { config }: KeyOptions): Promise<Report> {
   const notes: string[] = [];
   const store = createKeyStore({ directories: [secret], variable: takeVariable });
   try {
@@ -65,28 +70,24 @@ async function inspectManifest({ secret = '-', config }: CheckOptions): Promise<
     await store.load(secret, { files: parseSecretManifest(readText(secret)) });
     return report(store, [], notes);
   } catch (error) {
-    if (error instanceof VolumeError) {
-      return report(
-        store,
-        error.problems.map(({ message }) => message),
-        notes,
-      );
-    }
-    if (error instanceof SettingError) return report(store, [`${secret}: ${error.message}`], notes);
+    if (error instanceof VolumeError) return report(store, error.problems, notes);
     throw error;
   }
 }
 
-function report(store: KeyStore, problems: readonly string[], notes: readonly string[]): Report {
+function report(store: KeyStore, found: readonly VolumeProblem[], notes: readonly string[]): Report {
+  const valid = store.current !== undefined;
   const keySets = [...(store.current?.keySets.values() ?? [])];
-  const weak = keySets.filter(({ loaded }) => loaded.some((key) => key.weak));
   store.drop();
+  const problems = [...new Set(found.map(({ message }) => message))];
   return {
-    valid: problems.length === 0,
+    valid,
     keys: keySets.map(describeKeySet),
-    problems: [...new Set(problems)],
+    problems: valid ? [] : problems,
     notes: [
-      ...weak.map(({ name }) => `"${name}" holds a weak key, let in by allowWeakKey; replace it`),
+      ...keySets.flatMap(({ name, warnings }) => warnings.map((warning) => `"${name}" ${warning}`)),
+      // A directory that no key set needs (all come from the environment).
+      ...(valid ? problems : []),
       ...notes,
     ],
   };

@@ -10,12 +10,15 @@ export async function healthcheck(options: Target & { opsListen: TcpAddress | 'n
   const init = { signal: AbortSignal.timeout(timeoutMs) };
   const { opsListen } = options;
   // Without an ops listener, a signer that is ready is one that lists its keys.
-  const response =
+  const { status } =
     opsListen === 'none'
       ? await send(options, '/v1/keys', init)
       : await send({ listen: reachable(opsListen) }, '/readyz', init);
-  if (!response.ok)
+  if (status === 200) return;
+  if (status === 503)
     throw new SettingError('the signer is not ready: no valid keys are loaded yet, or it is stopping');
+  const flag = opsListen === 'none' ? '--listen or --socket' : '--ops-listen';
+  throw new SettingError(`what answers there is not a signer (status ${status}); check ${flag}`);
 }
 
 /** A listener on every address is asked on this machine's own. */

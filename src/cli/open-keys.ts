@@ -35,16 +35,27 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
     variable: takeVariable,
     ...(config === undefined && { configuration: everyFile }),
   });
-  const open = (directory: string, parse: (reading: Reading) => Promise<void>) =>
-    openVolume(directory, { ...(watch !== undefined && { watch }), parse });
-  const volumes = keys.map((directory) => open(directory, (reading) => store.load(directory, reading)));
+  const watching = watch === undefined ? {} : { watch };
+  const volumes = keys.map((directory) =>
+    openVolume(directory, {
+      ...watching,
+      parse: (reading) => {
+        const files = new Map(reading.names.map((name) => [name, reading.bytes(name)]));
+        return store.load(directory, { files });
+      },
+    }),
+  );
   if (config !== undefined) {
-    const file = resolve(config);
+    const file = basename(config);
     volumes.push(
-      open(dirname(file), (reading) => {
-        const { configuration, warnings } = readConfiguration(text(reading, basename(file)), config);
-        for (const warning of warnings) onWarning?.(warning);
-        return store.configure(configuration);
+      openVolume(dirname(resolve(config)), {
+        ...watching,
+        required: [file],
+        parse: (reading) => {
+          const { configuration, warnings } = readConfiguration(text(reading, file), config);
+          for (const warning of warnings) onWarning?.(warning);
+          return store.configure(configuration);
+        },
       }),
     );
   }
@@ -59,11 +70,8 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
 }
 
 /** @throws {VolumeError} */
-function text({ files }: Reading, name: string): string {
-  const bytes = files.get(name);
-  if (bytes === undefined) {
-    throw new VolumeError([{ code: 'missing', name, message: `there is no file "${name}" (yet)` }]);
-  }
+function text(reading: Reading, name: string): string {
+  const bytes = reading.bytes(name);
   if (!isUtf8(bytes)) {
     throw new VolumeError([{ code: 'refused', name, message: `"${name}" is not UTF-8 text` }]);
   }

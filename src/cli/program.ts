@@ -1,7 +1,8 @@
 /** The command line: its commands, flags and help. What each command does is in the file of its name. */
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { isLoopback, parseAddress, parseMode } from '../config/address.ts';
+import { isLoopback, parseAddress, parseMode, parseSwitch } from '../config/address.ts';
+import { refuseInjection } from '../config/environment.ts';
 import { SettingError } from '../config/setting-error.ts';
 import { logLevels } from '../log.ts';
 import { check } from './check.ts';
@@ -20,9 +21,8 @@ const defaultOpsListen = '127.0.0.1:8701';
 export function createProgram(): Command {
   const program = new Command('sidecar-signer')
     .description('signs and verifies HMAC messages for the container next to it, which never sees the key')
-    .version(version, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'print help for a command');
-  program.addCommand(createServeCommand(serve));
+    .version(version, '-V, --version', 'print the version');
+  program.addCommand(createServeCommand(unlessInjected(serve)));
   program.addCommand(
     new Command('check')
       .description('read the keys as serve would and print every problem')
@@ -33,7 +33,7 @@ export function createProgram(): Command {
         'a Kubernetes Secret in YAML to check in place of mounted keys; - for stdin',
       )
       .addOption(jsonOption())
-      .action(check),
+      .action(unlessInjected(check)),
   );
   program.addCommand(
     new Command('sign')
@@ -69,8 +69,11 @@ export function createProgram(): Command {
   for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command
       .exitOverride()
+      // The arguments of each command are in its own help; here they would leave no room.
+      .configureHelp({ subcommandTerm: (each) => each.name() })
       .showHelpAfterError('(--help lists what there is)')
       .helpOption('-h, --help', 'print help');
+    if (command.commands.length > 0) command.helpCommand('help [command]', 'print help for a command');
   }
   return program;
 }
@@ -101,7 +104,10 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
     )
     .addOption(
       env(
-        new Option('--allow-remote', 'let --listen bind an address that other machines can reach'),
+        new Option(
+          '--allow-remote [boolean]',
+          'let --listen bind an address that other machines can reach',
+        ).argParser(parsed(parseSwitch)),
         'ALLOW_REMOTE',
       ).default(false),
     )
@@ -177,6 +183,14 @@ function collect(value: string, previous: readonly string[]): readonly string[] 
   const values = [...(collected.has(previous) ? previous : []), ...value.split(',')];
   collected.add(values);
   return values;
+}
+
+/** A process into which code could have been put reads no key. */
+function unlessInjected<A extends readonly unknown[]>(action: (...args: A) => Promise<void>) {
+  return async (...args: A): Promise<void> => {
+    refuseInjection();
+    await action(...args);
+  };
 }
 
 function parsed<T>(parse: (text: string) => T): (text: string) => T {

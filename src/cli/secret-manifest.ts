@@ -1,44 +1,89 @@
 /** Kubernetes Secret manifests, as kubectl reads and writes them. */
 
-import { parseAllDocuments } from 'yaml';
-import { SettingError } from '../config/setting-error.ts';
+import { type Document, parseAllDocuments } from 'yaml';
 import { decode } from '../encoding.ts';
+import { isKeySetName, keySetNameRule } from '../keys/settings.ts';
+import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 
 /**
- * The files that a mounted Secret would have. `stringData` wins over `data`, as in the API server.
- * @throws {SettingError} naming the field, never a value
+ * The files that a mounted volume of all the manifest's Secrets would have. `stringData` wins over `data`, as in the
+ * API server.
+ * @throws {VolumeError} with every problem, each naming the field and never a value
  */
 export function parseSecretManifest(text: string): ReadonlyMap<string, Uint8Array> {
-  const documents = parseAllDocuments(text, { prettyErrors: false });
-  const broken = documents.find(({ errors }) => errors.length > 0);
-  if (broken !== undefined) throw new SettingError('the manifest is not valid YAML');
-  const secrets = documents.map((document): unknown => document.toJS()).filter(isSecret);
-  if (secrets.length === 0) throw new SettingError('the manifest holds no "kind: Secret"');
+  const problems: string[] = [];
   const files = new Map<string, Uint8Array>();
-  for (const { data, stringData } of secrets) {
-    for (const [name, value] of Object.entries(data ?? {})) {
-      // The API server skips line breaks in base64, and kubectl leaves them as they are.
-      const bytes = decode(String(value).replace(/[\r\n]/g, ''), 'base64');
-      if (bytes === undefined)
-        throw new SettingError(`data.${name} is not base64; use stringData for plain text`);
+  for (const secret of secretsOf(text)) {
+    for (const [name, bytes] of filesOf(secret, problems)) {
+      if (files.has(name)) problems.push(`${name}: stands in two Secrets; rename one of them`);
       files.set(name, bytes);
     }
-    for (const [name, value] of Object.entries(stringData ?? {})) {
-      if (typeof value !== 'string')
-        throw new SettingError(`stringData.${name} must be text; put it in quotes`);
-      files.set(name, Buffer.from(value));
+  }
+  if (problems.length === 0 && files.size === 0) problems.push('the Secret holds no file; put a key into it');
+  if (problems.length > 0) throw refusal(problems);
+  return files;
+}
+
+function secretsOf(text: string): readonly Record<string, unknown>[] {
+  // YAML 1.1, as kubectl reads it: an unquoted `yes` is no text there.
+  const documents = parseAllDocuments(text, { version: '1.1', stringKeys: true, prettyErrors: false });
+  const secrets = documents.flatMap(objectsOf).filter(isSecret);
+  if (secrets.length === 0) throw refusal(['the manifest holds no "kind: Secret"']);
+  return secrets;
+}
+
+/** `kubectl get` writes several objects as one list. */
+function objectsOf(document: Document): readonly unknown[] {
+  if (document.errors.length > 0 || document.warnings.length > 0) throw notYaml();
+  let object: unknown;
+  try {
+    object = document.toJS();
+  } catch {
+    // An alias to nothing, or so many that the result would be huge.
+    throw notYaml();
+  }
+  return isObject(object) && Array.isArray(object['items']) ? object['items'] : [object];
+}
+
+function isSecret(object: unknown): object is Record<string, unknown> {
+  return isObject(object) && object['kind'] === 'Secret';
+}
+
+function filesOf(secret: Record<string, unknown>, problems: string[]): ReadonlyMap<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  for (const field of ['data', 'stringData'] as const) {
+    const entries = secret[field] ?? {};
+    if (!isObject(entries)) {
+      problems.push(`${field}: must hold the files by name`);
+      continue;
+    }
+    for (const [name, value] of Object.entries(entries)) {
+      const bytes = contentOf(field, value);
+      if (!isKeySetName(name)) problems.push(`${field}: a name is not usable; use ${keySetNameRule}`);
+      else if (typeof bytes === 'string') problems.push(`${field}.${name}: ${bytes}`);
+      else files.set(name, bytes);
     }
   }
   return files;
 }
 
-interface SecretManifest {
-  readonly data?: Readonly<Record<string, unknown>> | null;
-  readonly stringData?: Readonly<Record<string, unknown>> | null;
+/** @returns the bytes, or what is wrong */
+function contentOf(field: 'data' | 'stringData', value: unknown): Uint8Array | string {
+  if (value === null) return new Uint8Array();
+  if (typeof value !== 'string') return 'must be text; put it in quotes';
+  if (field === 'stringData') return Buffer.from(value);
+  // The API server skips line breaks in base64, and kubectl leaves them as they are.
+  return decode(value.replace(/[\r\n]/g, ''), 'base64') ?? 'is not base64; use stringData for plain text';
 }
 
-function isSecret(document: unknown): document is SecretManifest {
-  return (
-    typeof document === 'object' && document !== null && 'kind' in document && document.kind === 'Secret'
-  );
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function notYaml(): VolumeError {
+  return refusal(['the manifest is not valid YAML']);
+}
+
+function refusal(problems: readonly string[]): VolumeError {
+  return new VolumeError(problems.map((message): VolumeProblem => ({ code: 'refused', message })));
 }

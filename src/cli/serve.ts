@@ -1,16 +1,16 @@
 /** The signer itself: puts the parts together, and takes them apart on SIGTERM. */
 
+import { isIP } from 'node:net';
 import type { Hono } from 'hono';
 import type { DestinationStream } from 'pino';
+import { systemClocks } from '../clocks.ts';
 import { formatAddress, servedHosts, type TcpAddress } from '../config/address.ts';
-import { refuseInjection } from '../config/environment.ts';
 import { SettingError } from '../config/setting-error.ts';
 import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, listen } from '../http/listen.ts';
 import { createOpsApp } from '../http/ops.ts';
-import type { KeySet } from '../keys/snapshot.ts';
 import type { KeyStore } from '../keys/store.ts';
 import { createLog, describeFault, type Log, type LogFields, type LogLevel } from '../log.ts';
 import { systemCode, type Volume } from '../secret-volume/index.ts';
@@ -32,6 +32,9 @@ export interface ServeOptions {
   readonly logLevel: LogLevel;
 }
 
+/** What `randomBytes` answers, at a tenth of its cost. */
+const unpredictable = (size: number) => crypto.getRandomValues(Buffer.allocUnsafe(size));
+
 /** Requests that have begun get this long to finish after SIGTERM. */
 const graceMs = 5000;
 
@@ -47,7 +50,8 @@ export interface ServeHooks {
  * @throws {SettingError} when it cannot start as it was told to
  */
 export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Promise<void> {
-  refuseInjection();
+  // Before anything else, so that a signal while it starts ends it in order as well.
+  const stopped = untilStopped();
   const log = createLog(options.logLevel, hooks.log);
   dieOnFaults(log);
   if (!hardenProcess()) log.warn('core dumps could not be turned off on this system');
@@ -57,7 +61,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const app = createApp({
     snapshot: () => store.current,
     bodies: createBodyReader(),
-    signer: createSigner({ now: Date.now, monotonicMs: performance.now.bind(performance) }),
+    signer: createSigner({ ...systemClocks, random: unpredictable }),
     onFault: (error) => log.error('a request failed by a fault of the signer', describeFault(error)),
   });
   const ops = createOpsApp(() => describeStatus(store.current, volumes, stopping));
@@ -74,9 +78,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     () => undefined, // stopped before there were keys
   );
 
-  await untilStopped(() => {
+  // As is customary, a hang-up asks for another look.
+  process.on('SIGHUP', () => {
     for (const volume of volumes) volume.refresh();
   });
+  await stopped;
   stopping = true;
   log.info('stopping');
   await stopListeners(listeners, graceMs);
@@ -132,9 +138,10 @@ function bind(flag: string, address: TcpAddress | string, open: () => Listener):
     const where = typeof address === 'string' ? address : formatAddress(address);
     const code = systemCode(error) ?? 'unknown error';
     if (code === 'EADDRINUSE') {
-      throw new SettingError(
-        `${where} is in use; stop the process that listens there, or set another ${flag}`,
-      );
+      // The runtime says the same of a name that it cannot resolve.
+      const named = typeof address !== 'string' && isIP(address.host) === 0 && address.host !== 'localhost';
+      const what = named ? 'is in use, or not a name of this machine' : 'is in use';
+      throw new SettingError(`${where} ${what}; stop the process that listens there, or set another ${flag}`);
     }
     throw new SettingError(`cannot listen on ${where} (${code}); set another ${flag}`);
   }
@@ -151,7 +158,7 @@ function describeListeners({ listen, socket, opsListen }: ServeOptions, opened: 
 }
 
 function logKeys(log: Log, store: KeyStore, volumes: readonly Volume<void>[]): void {
-  for (const { directory, onChange, onProblem } of volumes) {
+  for (const { directory, onChange, onProblem, onWarning } of volumes) {
     onProblem(({ problems }) => {
       const consequence = store.current === undefined ? 'not ready' : 'the last good keys stay in use';
       log.warn(`keys not loaded: ${consequence}`, {
@@ -159,23 +166,21 @@ function logKeys(log: Log, store: KeyStore, volumes: readonly Volume<void>[]): v
         problems: problems.map(({ message }) => message),
       });
     });
-    onChange(({ added, removed, modified }) => {
-      const generation = store.current?.generation ?? 0;
-      log.info('keys loaded', { directory, generation, added, removed, modified });
-      logCaveats(log, [...(store.current?.keySets.values() ?? [])]);
+    onWarning(({ code, message }) => {
+      // Plain files are as good as any on a developer's machine.
+      if (code === 'plain_layout') log.info(message, { directory });
+      else log.warn(message, { directory });
     });
-  }
-}
-
-/** What a person should know of keys that are nevertheless in use. */
-function logCaveats(log: Log, keySets: readonly KeySet[]): void {
-  for (const { name, settings, loaded } of keySets) {
-    if (loaded.some(({ weak }) => weak)) {
-      log.warn('a weak key is in use, let in by allowWeakKey; replace it', { key: name });
-    }
-    if ('env' in settings.source) {
-      log.warn('a key from the environment is not reloaded; restart the signer to change it', { key: name });
-    }
+    onChange(({ added, removed, modified }) => {
+      if (store.current === undefined) {
+        return log.info('read, and waiting for the other directories or the configuration', { directory });
+      }
+      const { generation, keySets } = store.current;
+      log.info('keys loaded', { directory, generation, added, removed, modified });
+      for (const { name, warnings } of keySets.values()) {
+        for (const warning of warnings) log.warn(`a key set ${warning}`, { key: name });
+      }
+    });
   }
 }
 
@@ -189,11 +194,11 @@ function dieOnFaults(log: Log): void {
   process.on('unhandledRejection', die);
 }
 
-/** Resolves on SIGTERM or SIGINT. A hang-up asks for another look at the keys, as is customary. */
-function untilStopped(onHangUp: () => void): Promise<void> {
+/** Resolves on SIGTERM or SIGINT. */
+function untilStopped(): Promise<void> {
   // Their default would end the process.
-  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const) process.on(signal, () => undefined);
-  process.on('SIGHUP', onHangUp);
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const)
+    process.on(signal, () => undefined);
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
