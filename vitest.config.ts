@@ -6,13 +6,16 @@ const ring = (name: string, include: string[]) => ({ extends: true as const, tes
 export default defineConfig({
   test: {
     expect: { requireAssertions: true },
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
-      ring('unit', ['test/*.test.ts', 'test/{cli,formats,http,keys}/*.test.ts']),
+      ring('unit', ['test/*.test.ts', 'test/{cli,config,formats,http,keys}/*.test.ts']),
       ring('volume', ['test/secret-volume/*.test.ts']),
+      ring('interop', ['test/interop/*.test.ts']),
       ring('hostile', ['test/hostile/*.test.ts']),
-      ring('e2e', ['test/e2e/*.test.ts']),
+      ring('e2e', ['test/e2e/**/*.test.ts']),
+      ring('image', ['test/image/*.test.ts']),
+      ring('cluster', ['test/cluster/*.test.ts']),
     ],
   },
 });

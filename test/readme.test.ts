@@ -1,8 +1,10 @@
 /** The README says what the code does: its tables are compared with the code, its links with its headings. */
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import * as z from 'zod/mini';
 import { keySetFieldNames, parseConfiguration } from '../src/config/file.ts';
 import { errorCodes } from '../src/errors.ts';
 import { formats } from '../src/formats/index.ts';
@@ -13,6 +15,11 @@ import { createSigner } from '../src/signer.ts';
 import { codeBlocks, headings, table, tokens } from './support/readme.ts';
 
 const root = join(import.meta.dirname, '..');
+/** The names of the options that a format takes under its name. */
+const optionsOf = (schema: unknown) =>
+  schema instanceof z.ZodMiniOptional && schema.def.innerType instanceof z.ZodMiniObject
+    ? Object.keys(schema.def.innerType.def.shape)
+    : [];
 const firstColumn = (heading: string, column: string) => table(heading, column).rows.map(([cell]) => cell);
 
 describe('the tables of the README', () => {
@@ -26,7 +33,7 @@ describe('the tables of the README', () => {
     const app = createApp({
       snapshot: () => undefined,
       bodies: createBodyReader(),
-      signer: createSigner({ now: () => 0, monotonicMs: () => 0 }),
+      signer: createSigner({ now: () => 0, monotonicMs: () => 0, random: randomBytes }),
       onFault: () => undefined,
     });
     const routes = app.routes.map(({ method, path }) => `${method} ${path.replace(':name', '{name}')}`);
@@ -39,6 +46,15 @@ describe('the tables of the README', () => {
 
   it('list every field of a key set', () => {
     expect([...firstColumn('Configuration', 'field')].sort()).toEqual([...keySetFieldNames].sort());
+  });
+
+  it.each([
+    ['jwt', ['jwt']],
+    // What they have in common is told once; not all of them have all of it.
+    ['standard-webhooks', ['standard-webhooks', 'stripe', 'slack']],
+  ])('list every option of %s', (heading, names) => {
+    const options = names.flatMap((name) => optionsOf(formats.get(name)?.fields[name]));
+    expect([...firstColumn(heading, 'option')].sort()).toEqual([...new Set(options)].sort());
   });
 
   it('list scripts that exist', () => {

@@ -1,5 +1,6 @@
 /**
- * Runs the rings of tests, from pure functions to a pod, each through vitest. A ring that this machine cannot run is
+ * Runs the rings of tests, from pure functions to real clients, each through vitest, or through Bun's own runner where
+ * the runtime is what is tested. A ring that this machine cannot run is
  * left out by name and reason; with CI=true that is a failure. `npm test -- unit e2e` runs the named ones.
  */
 
@@ -24,6 +25,7 @@ const rings: readonly Ring[] = [
   { name: 'unit', covers: 'pure modules, vectors, architecture' },
   { name: 'volume', covers: 'every way a mounted secret changes, on Node' },
   { name: 'volume', covers: 'the same, on Bun', runtime: 'bun' },
+  { name: 'interop', covers: 'independent clients of every format, in both directions', needsBinary: true },
   { name: 'hostile', covers: 'hostile requests and key directories', needsBinary: true },
   { name: 'e2e', covers: 'the compiled binary as its users run it', needsBinary: true },
 ];
@@ -69,27 +71,33 @@ function runRing(ring: Ring): Outcome {
   console.log(styleText('bold', `\n${label(ring)}: ${ring.covers}`));
   const directory = mkdtempSync(join(tmpdir(), 'rings-'));
   const resultFile = join(directory, 'result.json');
-  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--project', ring.name];
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`];
   const started = performance.now();
-  const ended = run(ring.runtime ?? 'node', [...(ring.runtime ? ['--bun'] : []), ...vitest, ...reporters]);
+  const ended = ring.runtime === 'bun' ? runBun(ring.name, resultFile) : runVitest(ring.name, resultFile);
   const seconds = (performance.now() - started) / 1000;
   try {
-    const result = JSON.parse(readFileSync(resultFile, 'utf8')) as VitestResult;
-    const failed = result.numFailedTests + result.testResults.filter(brokenFile).length;
-    return {
-      ring,
-      passed: result.numPassedTests,
-      // A run can fail by an error outside of every test.
-      failed: ended ? failed : Math.max(failed, 1),
-      skipped: result.numPendingTests + result.numTodoTests,
-      seconds,
-    };
+    const text = readFileSync(resultFile, 'utf8');
+    const { passed, failed, skipped } = ring.runtime === 'bun' ? junitCounts(text) : vitestCounts(text);
+    // A run can fail by an error outside of every test.
+    return { ring, passed, failed: ended ? failed : Math.max(failed, 1), skipped, seconds };
   } catch {
     return { ...none, failed: 1, seconds };
   } finally {
     rmSync(directory, { recursive: true });
   }
+}
+
+type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>;
+
+function runVitest(project: string, resultFile: string): boolean {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`];
+  return run('node', ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...reporters]);
+}
+
+/** vitest itself does not run on Bun; Bun's runner takes the same tests. */
+function runBun(project: string, resultFile: string): boolean {
+  const folder = project === 'volume' ? './test/secret-volume' : `./test/${project}`;
+  const reporter = ['--reporter=junit', `--reporter-outfile=${resultFile}`];
+  return run('bun', ['test', '--timeout', '60000', ...reporter, folder]);
 }
 
 interface VitestResult {
@@ -103,9 +111,26 @@ interface VitestResult {
   }[];
 }
 
+function vitestCounts(text: string): Counts {
+  const result = JSON.parse(text) as VitestResult;
+  return {
+    passed: result.numPassedTests,
+    failed: result.numFailedTests + result.testResults.filter(brokenFile).length,
+    skipped: result.numPendingTests + result.numTodoTests,
+  };
+}
+
 /** A file that failed before its first test. */
 function brokenFile({ status, assertionResults }: VitestResult['testResults'][number]): boolean {
   return status === 'failed' && assertionResults.length === 0;
+}
+
+/** The sums that JUnit's root element has. */
+function junitCounts(text: string): Counts {
+  const sum = (name: string) =>
+    Number(new RegExp(`<testsuites [^>]*\\b${name}="(\\d+)"`).exec(text)?.[1] ?? Number.NaN);
+  const [tests, failed, skipped] = [sum('tests'), sum('failures'), sum('skipped')];
+  return { passed: tests - failed - skipped, failed, skipped };
 }
 
 function report(all: readonly Outcome[]): void {

@@ -1,6 +1,6 @@
 /** A signer in a process of its own: what the tests talk to is what the users run. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,8 @@ const root = join(import.meta.dirname, '../..');
 /** The compiled binary; `test/rings.ts` builds it before the rings that need it. */
 export const binary: string = join(root, 'dist/sidecar-signer');
 
-export interface Signer {
+/** Killed when the block that declared it with `await using` ends. */
+export interface Signer extends AsyncDisposable {
   readonly process: ChildProcess;
   /** Origins, such as `http://127.0.0.1:40123`. */
   readonly url: string;
@@ -26,16 +27,40 @@ export interface Signer {
   stop(): Promise<number | null>;
 }
 
+export interface StartOptions extends Pick<SpawnOptions, 'cwd' | 'uid' | 'gid'> {
+  /** Another copy of the binary. */
+  readonly file?: string;
+  /** A command that runs the binary, and becomes it: its process is the signer's. */
+  readonly wrapper?: readonly string[];
+}
+
 /** Starts `serve` on free ports. */
 export async function startSigner(
   args: readonly string[],
   env: Record<string, string> = {},
+  { file = binary, wrapper = [], ...options }: StartOptions = {},
 ): Promise<Signer> {
-  if (!existsSync(binary)) throw new Error(`${binary} is missing: npm run build:binary`);
+  if (!existsSync(file)) throw new Error(`${file} is missing: npm run build:binary`);
+  const [command = file, ...rest] = [...wrapper, file];
   const child = spawn(
-    binary,
-    ['serve', '--listen', '127.0.0.1:0', '--ops-listen', '127.0.0.1:0', '--log-level', 'info', ...args],
-    { cwd: root, env: { PATH: process.env['PATH'] ?? '', ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    command,
+    [
+      ...rest,
+      'serve',
+      '--listen',
+      '127.0.0.1:0',
+      '--ops-listen',
+      '127.0.0.1:0',
+      '--log-level',
+      'info',
+      ...args,
+    ],
+    {
+      cwd: root,
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...options,
+    },
   );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -62,11 +87,15 @@ export async function startSigner(
       return fetch(url + path, { ...payload, ...init, headers });
     },
     ready: async () => {
-      await waitFor(async () => ((await fetch(`${opsUrl}/readyz`)).ok ? true : undefined));
+      await waitFor(async () => ((await fetch(`${opsUrl}/readyz`)).ok ? true : undefined), 30_000);
     },
     stop: () => {
       child.kill('SIGTERM');
       return exited;
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await exited;
     },
   };
 }
@@ -74,7 +103,7 @@ export async function startSigner(
 /** Polls until the probe gives a value; for waiting on other processes, which no clock of ours can drive. */
 export async function waitFor<T>(
   probe: () => T | undefined | Promise<T | undefined>,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {

@@ -1,0 +1,223 @@
+/** The policy of a key set over the claims of its tokens, as tables. */
+
+import { describe, expect, it } from 'vitest';
+import {
+  type ClaimPolicy,
+  completeClaims,
+  configuredClaims,
+  flawOfFixed,
+  judgeClaims,
+} from '../../src/formats/claims.ts';
+import type { Claims } from '../../src/wire.ts';
+import { refusalOf } from '../support/format.ts';
+
+const seconds = 1_800_000_000;
+const day = 86_400;
+const defaults: ClaimPolicy = {
+  maxLifetimeSeconds: 3600,
+  leewaySeconds: 0,
+  requiredClaims: [],
+  fixedClaims: {},
+};
+const complete = (claims: Claims, policy: Partial<ClaimPolicy> = {}) => {
+  const whole = { ...defaults, ...policy };
+  return completeClaims(whole, configuredClaims(whole), claims, 60, seconds * 1000 + 999);
+};
+const deep = (levels: number): Claims => (levels === 0 ? {} : { a: deep(levels - 1) });
+
+describe('the claims of a caller', () => {
+  const policy = {
+    issuer: 'me',
+    audience: ['api', 'web'],
+    fixedClaims: { tenant: { id: 7, tags: ['a'] }, sub: 'service' },
+    requiredClaims: ['role'],
+  };
+
+  it.each<[string, Claims, Partial<ClaimPolicy>, Claims]>([
+    [
+      'are kept',
+      { sub: 'a', n: 1.5, x: [null, true, { y: 'z' }] },
+      {},
+      { sub: 'a', n: 1.5, x: [null, true, { y: 'z' }] },
+    ],
+    ['may be none', {}, {}, {}],
+    [
+      'may have the names that every object has',
+      { constructor: 1, toString: 'a', hasOwnProperty: [] },
+      {},
+      { constructor: 1, toString: 'a', hasOwnProperty: [] },
+    ],
+    [
+      'may say what the signer says anyway',
+      { iss: 'me', aud: ['api', 'web'], tenant: { tags: ['a'], id: 7 }, role: 1 },
+      policy,
+      { iss: 'me', aud: ['api', 'web'], tenant: { id: 7, tags: ['a'] }, sub: 'service', role: 1 },
+    ],
+    [
+      'get what is configured',
+      { role: 'x' },
+      policy,
+      { iss: 'me', aud: ['api', 'web'], tenant: { id: 7, tags: ['a'] }, sub: 'service', role: 'x' },
+    ],
+    ['may begin later', { nbf: seconds + 59 }, {}, { nbf: seconds + 59 }],
+  ])('%s', (_, claims, given, expected) => {
+    expect(complete(claims, given)).toEqual({ ...expected, iat: seconds, exp: seconds + 60 });
+  });
+
+  it.each<[string, Claims, Partial<ClaimPolicy>, RegExp]>([
+    ['exp', { exp: seconds + 10 }, {}, /^unprocessable: .*exp is set by the signer/],
+    ['the exp that it would get', { exp: seconds + 60 }, {}, /^unprocessable: .*exp is set by the signer/],
+    ['iat', { iat: seconds }, {}, /^unprocessable: .*iat is set by the signer/],
+    ['an issuer where none is configured', { iss: 'me' }, {}, /^unprocessable: .*iss is set by the signer/],
+    ['another issuer', { iss: 'you' }, policy, /^unprocessable: .*iss is set by the signer/],
+    [
+      'an audience where none is configured',
+      { aud: 'api' },
+      {},
+      /^unprocessable: .*aud is set by the signer/,
+    ],
+    ['a part of the audience', { aud: 'api' }, policy, /^unprocessable: .*aud is set by the signer/],
+    [
+      'another fixed claim',
+      { tenant: { id: 8, tags: ['a'] }, role: 1 },
+      policy,
+      /^unprocessable: .*tenant is set by the signer/,
+    ],
+    [
+      'another fixed subject',
+      { sub: 'admin', role: 1 },
+      policy,
+      /^unprocessable: .*sub is set by the signer/,
+    ],
+    ['not a required claim', {}, policy, /^unprocessable: .*role is required/],
+    [
+      'a required claim that every object has',
+      {},
+      { requiredClaims: ['constructor'] },
+      /^unprocessable: .*constructor is required/,
+    ],
+    ['an nbf that is text', { nbf: '1' }, {}, /^malformed_request: .*nbf must be a number of seconds/],
+    ['an nbf after the end', { nbf: seconds + 60 }, {}, /^unprocessable: .*nbf must lie before the end/],
+    ['a sub that is a number', { sub: 1 }, {}, /^malformed_request: .*sub must be a string/],
+    ['a jti that is null', { jti: null }, {}, /^malformed_request: .*jti must be a string/],
+    ['an infinite number', { n: Number.POSITIVE_INFINITY }, {}, /^unprocessable: .*a number in it/],
+    ['NaN, deep inside', { a: [{ b: Number.NaN }] }, {}, /^unprocessable: .*a number in it/],
+    ['negative zero', { n: -0 }, {}, /^unprocessable: .*a number in it/],
+    ['a lone surrogate', { s: 'a\ud800' }, {}, /^malformed_request: .*well-formed Unicode/],
+    ['a lone surrogate in a name', { 'a\udc00': 1 }, {}, /^malformed_request: .*well-formed Unicode/],
+    ['NUL', { s: 'a\0' }, {}, /^malformed_request: .*without NUL/],
+    ['a member __proto__', JSON.parse('{"__proto__":{"admin":true}}'), {}, /^malformed_request: .*__proto__/],
+    [
+      'a member __proto__, deep inside',
+      JSON.parse('{"a":[{"__proto__":1}]}'),
+      {},
+      /^malformed_request: .*__proto__/,
+    ],
+    ['too many levels', deep(33), {}, /^unprocessable: .*deeper than 32 levels/],
+  ])('are refused with %s', (_, claims, given, expected) => {
+    expect(refusalOf(() => complete(claims, given))).toMatch(expected);
+  });
+
+  it('may be nested as deep as 32 levels', () => {
+    expect(complete(deep(31))).toMatchObject({ exp: seconds + 60 });
+  });
+
+  it('are named in a refusal only where the configuration or RFC 7519 names them', () => {
+    const secret = 'hunter2';
+    for (const claims of [
+      { [secret]: Number.NaN },
+      { a: { [secret]: '\ud800' } },
+      { sub: [secret] },
+      { iss: secret },
+    ]) {
+      expect(refusalOf(() => complete(claims))).not.toContain(secret);
+    }
+  });
+});
+
+describe('the claims of a token', () => {
+  const exp = seconds + 60;
+  const judge = (claims: Claims, policy: Partial<ClaimPolicy> = {}, nowMs = seconds * 1000) =>
+    judgeClaims({ ...defaults, ...policy }, claims, nowMs);
+
+  it.each<[string, Claims, Partial<ClaimPolicy>, string | undefined]>([
+    ['no end', {}, {}, 'not_allowed'],
+    ['an end ahead', { exp }, {}, undefined],
+    ['an end ahead by a fraction', { exp: seconds + 0.5 }, {}, undefined],
+    ['an end now', { exp: seconds }, {}, 'expired'],
+    ['an end a day ago', { exp: seconds - day }, {}, 'expired'],
+    ['an end within the leeway', { exp: seconds - 4 }, { leewaySeconds: 5 }, undefined],
+    ['an end at the leeway', { exp: seconds - 5 }, { leewaySeconds: 5 }, 'expired'],
+    ['a begin now', { exp, nbf: seconds }, {}, undefined],
+    ['a begin ahead', { exp, nbf: seconds + 1 }, {}, 'not_yet_valid'],
+    ['a begin a day ahead', { exp: exp + 2 * day, nbf: seconds + day }, {}, 'not_yet_valid'],
+    ['a begin within the leeway', { exp, nbf: seconds + 5 }, { leewaySeconds: 5 }, undefined],
+    ['a begin beyond the leeway', { exp, nbf: seconds + 6 }, { leewaySeconds: 5 }, 'not_yet_valid'],
+    ['been made by a clock a little ahead', { exp, iat: seconds + 60 }, {}, undefined],
+    ['been made by a clock far ahead', { exp: exp + day, iat: seconds + 61 }, {}, 'not_yet_valid'],
+    ['been made by a clock a day ahead', { exp: exp + day, iat: seconds + day }, {}, 'not_yet_valid'],
+    [
+      'been made by a clock within a long leeway',
+      { exp, iat: seconds + 90 },
+      { leewaySeconds: 90 },
+      undefined,
+    ],
+    ['been made long ago', { exp, iat: 1 }, {}, undefined],
+    ['any issuer where none is demanded', { exp, iss: 'x' }, {}, undefined],
+    ['the issuer', { exp, iss: 'me' }, { issuer: 'me' }, undefined],
+    ['another issuer', { exp, iss: 'Me' }, { issuer: 'me' }, 'not_allowed'],
+    ['no issuer', { exp }, { issuer: 'me' }, 'not_allowed'],
+    ['the audience', { exp, aud: 'api' }, { audience: 'api' }, undefined],
+    ['the audience among others', { exp, aud: ['web', 'api'] }, { audience: 'api' }, undefined],
+    ['one of several audiences', { exp, aud: 'web' }, { audience: ['api', 'web'] }, undefined],
+    ['another audience', { exp, aud: ['web'] }, { audience: 'api' }, 'not_allowed'],
+    ['no audience', { exp }, { audience: 'api' }, 'not_allowed'],
+    ['an empty list of audiences', { exp, aud: [] }, { audience: 'api' }, 'not_allowed'],
+    ['an audience where we are none', { exp, aud: 'api' }, {}, 'not_allowed'],
+    ['a required claim', { exp, role: null }, { requiredClaims: ['role'] }, undefined],
+    ['not a required claim', { exp }, { requiredClaims: ['role'] }, 'not_allowed'],
+    [
+      'a required claim only as every object has it',
+      { exp },
+      { requiredClaims: ['toString'] },
+      'not_allowed',
+    ],
+    ['a fixed claim', { exp, t: { b: 1, a: [2] } }, { fixedClaims: { t: { a: [2], b: 1 } } }, undefined],
+    [
+      'another fixed claim',
+      { exp, t: { a: [3], b: 1 } },
+      { fixedClaims: { t: { a: [2], b: 1 } } },
+      'not_allowed',
+    ],
+    ['a fixed claim of another type', { exp, t: '1' }, { fixedClaims: { t: 1 } }, 'not_allowed'],
+    ['no fixed claim', { exp }, { fixedClaims: { t: 1 } }, 'not_allowed'],
+  ])('that have %s are judged', (_, claims, policy, expected) => {
+    expect(judge(claims, policy)).toBe(expected);
+  });
+
+  it('end in the middle of a second, by a clock that counts milliseconds', () => {
+    expect(judge({ exp: seconds }, {}, seconds * 1000 - 1)).toBeUndefined();
+    expect(judge({ exp: seconds }, {}, seconds * 1000)).toBe('expired');
+  });
+});
+
+describe('fixed claims', () => {
+  it.each<[unknown, RegExp | undefined]>([
+    [{}, undefined],
+    [{ sub: 'service', tenant: { id: 7 } }, undefined],
+    [[], /must be an object/],
+    ['x', /must be an object/],
+    [null, /must be an object/],
+    [{ iss: 'me' }, /must not have iss/],
+    [{ aud: 'me' }, /must not have aud/],
+    [{ exp: 1 }, /must not have exp/],
+    [{ iat: 1 }, /must not have iat/],
+    [{ sub: 1 }, /sub must be a string/],
+    [{ n: Number.NaN }, /a number in it/],
+    [JSON.parse('{"__proto__":1}'), /__proto__/],
+  ])('%j', (claims, expected) => {
+    const flaw = flawOfFixed(claims);
+    if (expected === undefined) expect(flaw).toBeUndefined();
+    else expect(flaw).toMatch(expected);
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * No request steers a format with a prefix into a string that another such format signs, so that a signature never
+ * means anything but what its format says. What is compared are the bytes that reach the MAC.
+ */
+
+import { createHmac, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SignerError } from '../../src/errors.ts';
+import { formats } from '../../src/formats/index.ts';
+import type { Mac } from '../../src/mac.ts';
+import { useOf } from '../support/format.ts';
+
+interface PrefixedFormat {
+  readonly name: string;
+  /** Options under which a caller has the most freedom. */
+  readonly options: object;
+  /** Requests of somebody who wants another format's string. */
+  readonly requests: fc.Arbitrary<object>;
+}
+
+const timestamp = '[1-9][0-9]{0,11}';
+/** Beginnings of what the formats sign, and what their grammars are made of. */
+const ingredients = fc.oneof(
+  fc.constantFrom(
+    '.',
+    ':',
+    '\n',
+    'v0',
+    'v0:',
+    'v0:1800000000:',
+    'v1,',
+    'msg_1',
+    'msg_1.1800000000.',
+    '1800000000',
+    '1800000000.',
+    'eyJhbGciOiJIUzI1NiJ9',
+    'eyJhbGciOiJIUzI1NiJ9.',
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9',
+    '"@method": GET\n',
+    '"@signature-params": ();created=1800000000',
+    'AWS4-HMAC-SHA256\n',
+    '20270115',
+    '{"alg":"HS256"}',
+    's:',
+  ),
+  fc.string({ maxLength: 8 }),
+  fc.string({ unit: 'binary', maxLength: 8 }),
+);
+const hostileText = fc.array(ingredients, { maxLength: 5 }).map((parts) => parts.join(''));
+const webhookRequest = fc.record({ body: hostileText });
+const isJwtHeader = (segment: string) => {
+  try {
+    return Object.hasOwn(JSON.parse(Buffer.from(segment, 'base64url').toString()), 'alg');
+  } catch {
+    return false;
+  }
+};
+
+/** Whether a string is one that the format signs, by its specification. */
+const grammars: Readonly<Record<string, (text: string) => boolean>> = {
+  jwt: (text) => /^[\w-]+\.[\w-]*$/.test(text) && isJwtHeader(text.split('.')[0] ?? ''),
+  // Of all ids but the numbers, since one of those makes the beginning of Stripe's string.
+  'standard-webhooks': (text) => new RegExp(`^(?!\\d+\\.)[\\w-]{1,256}\\.${timestamp}\\.`).test(text),
+  stripe: (text) => new RegExp(`^${timestamp}\\.`).test(text),
+  slack: (text) => new RegExp(`^v0:${timestamp}:`).test(text),
+  'http-signature': (text) => text.startsWith('"'),
+  // The day, from which the key of that day is derived, and what such a key signs.
+  'aws-sigv4': (text) => /^\d{8}$/.test(text) || text.startsWith('AWS4-HMAC-SHA256\n'),
+};
+const signersOf = (text: string) => Object.keys(grammars).filter((name) => grammars[name]?.(text));
+
+/** The requests of `http-signature` and `aws-sigv4` are larger; their separation has a file of its own. */
+const prefixed: readonly PrefixedFormat[] = [
+  {
+    name: 'jwt',
+    options: {},
+    requests: fc.record(
+      {
+        claims: fc.oneof(
+          fc.dictionary(hostileText, fc.oneof(hostileText, fc.jsonValue())),
+          fc.object({ maxDepth: 3 }),
+        ),
+        lifetimeSeconds: fc.integer({ min: 1, max: 3600 }),
+      },
+      { requiredKeys: ['claims'] },
+    ),
+  },
+  {
+    name: 'standard-webhooks',
+    options: { signWith: 'all' },
+    requests: fc.record(
+      { body: hostileText, id: fc.oneof(hostileText, ingredients) },
+      { requiredKeys: ['body'] },
+    ),
+  },
+  {
+    name: 'stripe',
+    options: { signWith: 'all' },
+    requests: webhookRequest,
+  },
+  {
+    name: 'slack',
+    options: {},
+    requests: webhookRequest,
+  },
+];
+
+/** What a format feeds its MAC for a request, as latin1; empty when it refuses. */
+function signedBy({ name, options }: PrefixedFormat, request: object): readonly string[] {
+  const recorded: string[] = [];
+  const secret = randomBytes(32);
+  const mac = {
+    algorithm: 'HS256',
+    start: () => {
+      const hmac = createHmac('sha256', secret);
+      let fed = '';
+      return {
+        update: (part: Uint8Array) => {
+          fed += Buffer.from(part).toString('latin1');
+          hmac.update(part);
+        },
+        digest: () => {
+          recorded.push(fed);
+          return hmac.digest();
+        },
+      };
+    },
+  } as Mac;
+  const format = formats.get(name)?.create({ [name]: options });
+  const use = useOf([
+    { id: 'first', mac },
+    { id: 'second', mac },
+  ]);
+  try {
+    format?.sign(use, request);
+  } catch (error) {
+    if (!(error instanceof SignerError)) throw error;
+  }
+  return recorded;
+}
+
+describe.each(prefixed)('$name', (own) => {
+  it('signs strings of its own grammar and of no other', () => {
+    let signed = 0;
+    fc.assert(
+      fc.property(own.requests, (request) => {
+        for (const text of signedBy(own, request)) {
+          signed++;
+          expect(signersOf(text)).toEqual([own.name]);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(signed).toBeGreaterThan(200);
+  });
+});
+
+describe('the grammars', () => {
+  // Strings that other formats would sign if a caller chose the part in front: each must be recognised, or the
+  // property above shows nothing.
+  it.each([
+    ['jwt', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9'],
+    ['standard-webhooks', 'msg_1.1800000000.{}'],
+    ['standard-webhooks', 'eyJhbGciOiJIUzI1NiJ9.1800000000.'],
+    ['stripe', '1800000000.{}'],
+    ['stripe', '1800000000.1800000000.{}'],
+    ['slack', 'v0:1800000000:{}'],
+    ['http-signature', '"@method": GET\n"@signature-params": ("@method");created=1800000000'],
+    ['aws-sigv4', 'AWS4-HMAC-SHA256\n20270115T080000Z\n20270115/eu-central-1/s3/aws4_request\n00'],
+    ['aws-sigv4', '20270115'],
+  ])('of %s holds %s', (name, text) => {
+    expect(signersOf(text)).toEqual([name]);
+  });
+});

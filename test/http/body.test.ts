@@ -1,0 +1,335 @@
+/** Request bodies within their bounds of size, time and memory. */
+
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SignerError } from '../../src/errors.ts';
+import { type BodyLimits, createBodyReader, defaultBodyLimits } from '../../src/http/body.ts';
+
+const mebibyte = 2 ** 20;
+const limits: BodyLimits = {
+  timeoutMs: 5000,
+  minBytesPerSecond: 1000,
+  smallBytes: 100,
+  maxHeldBytes: mebibyte + 1000,
+};
+
+/** A request whose body arrives as the test says. */
+interface Transfer {
+  readonly request: Request;
+  send(part: string | Uint8Array): void;
+  end(): void;
+  breakOff(): void;
+  /** Whether the reader gave the transfer up. */
+  readonly cancelled: boolean;
+}
+
+function transfer(headers: Record<string, string> = { 'transfer-encoding': 'chunked' }): Transfer {
+  let cancelled = false;
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start: (given) => {
+      controller = given;
+    },
+    cancel: () => {
+      cancelled = true;
+    },
+  });
+  return {
+    request: new Request('http://localhost/', { method: 'POST', body, headers, duplex: 'half' }),
+    send: (part) => controller?.enqueue(typeof part === 'string' ? Buffer.from(part) : new Uint8Array(part)),
+    end: () => controller?.close(),
+    breakOff: () => controller?.error(new Error('SECRET connection reset')),
+    get cancelled() {
+      return cancelled;
+    },
+  };
+}
+
+/** A request whose body is already there. */
+function whole(body: string | Uint8Array, declared = true): Request {
+  const bytes = Buffer.from(body);
+  const headers: Record<string, string> = declared
+    ? { 'content-length': String(bytes.length) }
+    : { 'transfer-encoding': 'chunked' };
+  return new Request('http://localhost/', { method: 'POST', body: bytes, headers });
+}
+
+const withLength = (length: number) => transfer({ 'content-length': String(length) });
+
+/** The error with which a promise is rejected. */
+async function refusal(promise: Promise<unknown>): Promise<SignerError> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof SignerError) return error;
+  throw new Error('expected a SignerError', { cause: error });
+}
+
+async function collect(parts: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = '';
+  for await (const part of parts) text += Buffer.from(part).toString();
+  return text;
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+});
+
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+describe.each([
+  ['of a declared length', true],
+  ['in chunks', false],
+])('a JSON body %s', (_, declared) => {
+  const read = (body: string | Uint8Array, maxBytes = 100) =>
+    createBodyReader(limits).json(whole(body, declared), maxBytes);
+
+  it.each<[string, unknown]>([
+    ['{"message":"hällo"}', { message: 'hällo' }],
+    [' [1, 2] \n', [1, 2]],
+    ['null', null],
+    ['"\\ud800"', '\ud800'],
+  ])('%j is parsed', async (text, value) => {
+    expect(await read(text)).toEqual(value);
+  });
+
+  it.each<[string, string | Uint8Array]>([
+    ['empty', ''],
+    ['cut off', '{"message":"hello'],
+    ['followed by something', '{} {}'],
+    ['preceded by a byte order mark', '\ufeff{}'],
+    ['UTF-16', Buffer.from('{}', 'utf16le')],
+    ['not UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
+    ['a surrogate in UTF-8', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+    ['an overlong form in UTF-8', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+    ['NaN', '{"a":NaN}'],
+    ['with a comment', '{/**/}'],
+    ['with a trailing comma', '[1,]'],
+    ['with a raw NUL in a string', '"\0"'],
+  ])('that is %s is malformed', async (_what, body) => {
+    expect(await refusal(read(body))).toMatchObject({ code: 'malformed_request' });
+  });
+
+  it('may have exactly as many bytes as are allowed', async () => {
+    expect(await read(`"${'x'.repeat(98)}"`)).toBe('x'.repeat(98));
+    expect(await refusal(read(`"${'x'.repeat(99)}"`))).toMatchObject({
+      code: 'message_too_large',
+      headers: { connection: 'close' },
+    });
+  });
+
+  it('is measured in bytes, not in characters', async () => {
+    expect(await refusal(read(`"${'ä'.repeat(50)}"`))).toMatchObject({ code: 'message_too_large' });
+  });
+
+  it('that is refused shows nothing of itself in the error', async () => {
+    const error = await refusal(read('{"SECRET": SECRET'));
+    expect(error.message).not.toContain('SECRET');
+    expect(error.cause).toBeUndefined();
+  });
+});
+
+describe('a JSON body', () => {
+  it('over the limit by its declared length is refused before a byte of it has come', async () => {
+    const { request } = withLength(101);
+    expect(await refusal(createBodyReader(limits).json(request, 100))).toMatchObject({
+      code: 'message_too_large',
+      message: expect.stringContaining('100 bytes'),
+    });
+  });
+
+  it('over the limit without a declared length is given up where it gets there', async () => {
+    const upload = transfer();
+    const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+    upload.send('x'.repeat(60));
+    upload.send('x'.repeat(60));
+    expect(await outcome).toMatchObject({ code: 'message_too_large' });
+    expect(upload.cancelled).toBe(true);
+  });
+
+  it.each([withLength(20), transfer()])(
+    'that does not come within the time is refused (%#)',
+    async (upload) => {
+      const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+      upload.send('{"message":');
+      await vi.advanceTimersByTimeAsync(4999);
+      expect(vi.getTimerCount()).toBeGreaterThan(0);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(await outcome).toMatchObject({ code: 'timeout', headers: { connection: 'close' } });
+    },
+  );
+
+  it.each([withLength(20), transfer()])('cannot win time by coming byte by byte (%#)', async (upload) => {
+    const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+    for (let second = 0; second < 5; second++) {
+      upload.send(' ');
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(await outcome).toMatchObject({ code: 'timeout' });
+  });
+
+  it.each([withLength(20), transfer()])('that breaks off is malformed (%#)', async (upload) => {
+    const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+    upload.send('{"message":');
+    upload.breakOff();
+    const error = await outcome;
+    expect(error).toMatchObject({ code: 'malformed_request', headers: { connection: 'close' } });
+    expect(error.message).not.toContain('SECRET');
+  });
+});
+
+describe('the memory for bodies', () => {
+  const busy = { code: 'overloaded', headers: { 'retry-after': '1' } };
+
+  it('is shared by all requests at work, and a body that does not fit is refused at once', async () => {
+    const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
+    const first = withLength(600);
+    const outcome = reader.json(first.request, 600);
+    expect(await refusal(reader.json(withLength(401).request, 600))).toMatchObject(busy);
+    first.send('{}');
+    first.end();
+    expect(await outcome).toEqual({});
+  });
+
+  it('is always there for a small body, however many others stall', async () => {
+    const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
+    const first = withLength(1000);
+    const outcome = reader.json(first.request, 1000);
+    expect(await refusal(reader.json(withLength(101).request, 600))).toMatchObject(busy);
+    expect(await reader.json(whole('{}'), 600)).toEqual({});
+    first.send('{}');
+    first.end();
+    await outcome;
+  });
+
+  it('counts a body of unknown length, or a very long one, for as much as the runtime reads ahead', async () => {
+    const reader = createBodyReader(limits);
+    const first = transfer();
+    const outcome = reader.json(first.request, 600);
+    expect(await refusal(reader.json(transfer().request, 600))).toMatchObject(busy);
+    const long = withLength(2 ** 30).request;
+    expect(await refusal(collect(reader.parts(long)))).toMatchObject(busy);
+    first.send('1');
+    first.end();
+    expect(await outcome).toBe(1);
+  });
+
+  it.each<[string, (upload: Transfer) => unknown]>([
+    ['is read', (upload) => [upload.send('{}'), upload.end()]],
+    ['is malformed', (upload) => [upload.send('{'), upload.end()]],
+    ['breaks off', (upload) => upload.breakOff()],
+    ['times out', () => vi.advanceTimersByTimeAsync(5000)],
+  ])('is free again when a body %s', async (_, finish) => {
+    const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
+    const upload = withLength(1000);
+    const outcome = reader.json(upload.request, 1000).catch(() => undefined);
+    expect(await refusal(reader.json(withLength(200).request, 1000))).toMatchObject(busy);
+    await finish(upload);
+    await outcome;
+    expect(await reader.json(whole(`"${'x'.repeat(998)}"`), 1000)).toHaveLength(998);
+  });
+
+  it('is not used up by bodies that were refused', async () => {
+    const reader = createBodyReader(limits);
+    for (let i = 0; i < 10; i++) {
+      expect(await refusal(reader.json(withLength(900).request, 800))).toMatchObject({
+        code: 'message_too_large',
+      });
+    }
+    expect(await reader.json(whole('{}'), 1000)).toEqual({});
+  });
+});
+
+describe('the parts of a message', () => {
+  it('come in order, whatever their bytes', async () => {
+    const { parts } = createBodyReader(limits);
+    const upload = transfer();
+    const received: Uint8Array[] = [];
+    const outcome = (async () => {
+      for await (const part of parts(upload.request)) received.push(part.slice());
+    })();
+    upload.send(Uint8Array.of(0, 255, 254));
+    upload.send('é');
+    upload.end();
+    await outcome;
+    expect(Buffer.concat(received)).toEqual(Buffer.from([0, 255, 254, 0xc3, 0xa9]));
+  });
+
+  it('are none where there is no body', async () => {
+    const request = new Request('http://localhost/', { method: 'POST' });
+    expect(await collect(createBodyReader(limits).parts(request))).toBe('');
+  });
+
+  it('have no limit in all', async () => {
+    const message = 'x'.repeat(10_000);
+    expect(await collect(createBodyReader(limits).parts(whole(message)))).toBe(message);
+  });
+
+  it('may go on for as long as they keep coming fast enough', async () => {
+    const upload = transfer();
+    const outcome = collect(createBodyReader(limits).parts(upload.request));
+    for (let second = 0; second < 60; second++) {
+      upload.send('x'.repeat(1000));
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    upload.end();
+    expect(await outcome).toHaveLength(60_000);
+  });
+
+  it('time out when they pause for too long, however fast they came before', async () => {
+    const upload = transfer();
+    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    upload.send('x'.repeat(1_000_000));
+    await vi.advanceTimersByTimeAsync(4999);
+    expect(upload.cancelled).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await outcome).toMatchObject({ code: 'timeout' });
+    expect(upload.cancelled).toBe(true);
+  });
+
+  it('time out when they trickle, though they never pause', async () => {
+    const upload = transfer();
+    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    // At half the required rate they are five seconds behind after ten.
+    let seconds = 0;
+    for (; !upload.cancelled && seconds < 60; seconds++) {
+      upload.send('x'.repeat(500));
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(seconds).toBe(10);
+    expect(await outcome).toMatchObject({ code: 'timeout' });
+  });
+
+  it('that break off are malformed', async () => {
+    const upload = transfer();
+    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    upload.send('x');
+    upload.breakOff();
+    expect(await outcome).toMatchObject({ code: 'malformed_request' });
+  });
+
+  it('are not asked for any more when their reader stops in between', async () => {
+    const upload = transfer();
+    upload.send('first');
+    upload.send('second');
+    const seen: string[] = [];
+    for await (const part of createBodyReader(limits).parts(upload.request)) {
+      seen.push(Buffer.from(part).toString());
+      break;
+    }
+    expect(seen).toEqual(['first']);
+    expect(upload.cancelled).toBe(true);
+  });
+});
+
+it('by default holds 16 MiB of bodies over 16 KiB, waits 5 s, and wants 64 KiB a second of a stream', () => {
+  expect(defaultBodyLimits).toEqual({
+    timeoutMs: 5000,
+    minBytesPerSecond: 65536,
+    smallBytes: 16 * 1024,
+    maxHeldBytes: 16 * mebibyte,
+  });
+});

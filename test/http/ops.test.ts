@@ -1,0 +1,77 @@
+/** The routes of the ops listener, in process. */
+
+import { describe, expect, it } from 'vitest';
+import { createOpsApp, type Status } from '../../src/http/ops.ts';
+
+const status: Status = {
+  version: '1.2.3',
+  ready: true,
+  generation: 7,
+  loadedAt: '2026-11-24T00:00:00.000Z',
+  keySets: 2,
+  volumes: [],
+};
+
+const ask = (path: string, told: Partial<Status> = {}, init?: RequestInit) =>
+  createOpsApp(() => ({ ...status, ...told })).request(path, init);
+
+describe('/livez', () => {
+  it('is 200 for as long as the process answers, ready or not', async () => {
+    for (const ready of [true, false]) {
+      const response = await ask('/livez', { ready });
+      expect(response.status).toBe(200);
+      expect(await response.json()).toEqual({ live: true });
+    }
+  });
+});
+
+describe('/readyz', () => {
+  it.each([
+    [true, 200],
+    [false, 503],
+  ])('with ready %s is %i', async (ready, expected) => {
+    const response = await ask('/readyz', { ready });
+    expect(response.status).toBe(expected);
+    expect(await response.json()).toEqual({ ready });
+  });
+
+  it('is asked anew each time', async () => {
+    let ready = false;
+    const app = createOpsApp(() => ({ ...status, ready }));
+    expect((await app.request('/readyz')).status).toBe(503);
+    ready = true;
+    expect((await app.request('/readyz')).status).toBe(200);
+  });
+});
+
+describe('/status', () => {
+  it('is what the signer tells of itself', async () => {
+    const response = await ask('/status');
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual(status);
+  });
+});
+
+it.each(['/livez', '/readyz', '/status', '/nothing'])('%s is never cached', async (path) => {
+  const { headers } = await ask(path);
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+});
+
+it.each<[string, string]>([
+  ['GET', '/'],
+  ['GET', '/v1/keys'],
+  ['POST', '/v1/keys/k/sign'],
+  ['GET', '/livez/'],
+  ['GET', '/LIVEZ'],
+  ['GET', '/debug'],
+  ['POST', '/livez'],
+])('%s %s is a 404 that names the paths there are', async (method, path) => {
+  const response = await ask(path, {}, { method });
+  expect(response.status).toBe(404);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(await response.json()).toMatchObject({
+    code: 'not_found',
+    detail: expect.stringContaining('/readyz'),
+  });
+});

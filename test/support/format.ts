@@ -1,0 +1,92 @@
+/** A format with the options of a key set and with keys, as the signer calls it. */
+
+import { randomBytes } from 'node:crypto';
+import { SignerError } from '../../src/errors.ts';
+import type { Format, Use } from '../../src/format.ts';
+import { formats } from '../../src/formats/index.ts';
+import { type Algorithm, createMac, type Key, keyId } from '../../src/mac.ts';
+import type { Formats } from '../../src/wire.ts';
+
+type Name = keyof Formats;
+
+export interface FormatInUse<F extends Name> {
+  readonly format: Format;
+  readonly use: Use;
+  sign(request: Formats[F]['sign']): Formats[F]['signature'];
+  /** Signs a message that comes in parts. */
+  signParts(...parts: readonly Uint8Array[]): Formats[F]['signature'];
+  verify(request: Formats[F]['verify']): Formats[F]['verification'];
+}
+
+export interface Circumstances {
+  /** The primary first. Default: a random one. */
+  readonly secrets?: readonly [Uint8Array | string, ...(Uint8Array | string)[]];
+  /** In place of keys from secrets. */
+  readonly keys?: readonly [Key, ...Key[]];
+  /** Default: the format's first. */
+  readonly algorithm?: Algorithm;
+  /** As the wire says it. */
+  readonly now?: string;
+  readonly maxMessageBytes?: number;
+}
+
+/** @param options what a configuration says under the format's name; taken as valid */
+export function inUse<F extends Name>(
+  name: F,
+  options: object = {},
+  circumstances: Circumstances = {},
+): FormatInUse<F> {
+  const format = formats.get(name)?.create({ [name]: options });
+  if (format === undefined) throw new Error(`there is no format ${name}`);
+  const { secrets = [randomBytes(64)], algorithm = format.algorithms[0] ?? 'HS256' } = circumstances;
+  const [first, ...others] = secrets.map((secret) => keyOf(algorithm, secret));
+  if (first === undefined) throw new Error('there is no key');
+  const use = useOf(circumstances.keys ?? [first, ...others], circumstances);
+  return {
+    format,
+    use,
+    sign: (request) => format.sign(use, request) as Formats[F]['signature'],
+    signParts: (...parts) => {
+      const signing = format.startSigning?.(use);
+      if (signing === undefined) throw new Error(`the format ${name} takes no message in parts`);
+      for (const part of parts) signing.update(part);
+      return signing.finish() as Formats[F]['signature'];
+    },
+    verify: (request) => format.verify(use, request) as Formats[F]['verification'],
+  };
+}
+
+export function useOf(
+  keys: readonly [Key, ...Key[]],
+  { now = '2026-11-24T12:00:00Z', maxMessageBytes = Number.POSITIVE_INFINITY }: Circumstances = {},
+): Use {
+  return {
+    keys,
+    now: Date.parse(now),
+    random: randomBytes,
+    admit: (bytes) => {
+      if (bytes > maxMessageBytes) throw new SignerError('message_too_large', 'too long for this test');
+    },
+  };
+}
+
+export function keyOf(algorithm: Algorithm, secret: Uint8Array | string): Key {
+  const bytes = Buffer.from(secret);
+  return { id: keyId(bytes), mac: createMac(algorithm, bytes) };
+}
+
+/** A moment in Unix seconds, as the wire says it. */
+export function at(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
+
+/** The code and the detail with which a request is refused. */
+export function refusalOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof SignerError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return 'not refused';
+}
