@@ -1,0 +1,182 @@
+/** Bodies that are too long, or that would become too much. */
+
+import { describe, expect } from 'vitest';
+import { writeVolume } from '../support/atomic-writer.ts';
+import { doorOf, expectUnsigned, only, test } from './arena.ts';
+import { cpuMs, peakMemory } from './process.ts';
+import { build, expectOutcome, inHandlers, type Row, tooLarge } from './rows.ts';
+import { openScene, writeConfig } from './scene.ts';
+import { chunked, exchange, json, request } from './wire.ts';
+
+const chunks = { length: 'Transfer-Encoding: chunked' };
+const asItIs = { type: 'Content-Type: application/octet-stream' };
+
+describe('lengths', () => {
+  const limit = 64 * 1024;
+  const ofLength = (length: number) => json({ message: 'a'.repeat(length - json({ message: '' }).length) });
+  const sizes: readonly Row[] = [
+    { row: 'A28', what: 'one byte over the limit', flaw: { body: ofLength(limit + 1) }, outcome: tooLarge },
+    {
+      row: 'A28',
+      what: 'one byte over the limit, in chunks',
+      flaw: { ...chunks, body: chunked(ofLength(limit + 1)) },
+      outcome: tooLarge,
+    },
+    { row: 'A28', what: '128 KiB', flaw: { body: ofLength(128 * 1024) }, outcome: tooLarge },
+    // Refused for what has come, or for what is announced: the rest never comes.
+    {
+      row: 'A28',
+      what: 'the announcement of 10 GB',
+      flaw: { length: 'Content-Length: 10000000000', body: '' },
+      outcome: tooLarge,
+    },
+    {
+      row: 'A28',
+      what: 'the first 64 KiB and a byte of a chunk of 10 GB',
+      flaw: { ...chunks, body: `2540be400\r\n${'a'.repeat(limit + 1)}` },
+      outcome: tooLarge,
+    },
+    {
+      row: 'A28',
+      what: 'the announcement of a batch of a mebibyte and a byte',
+      flaw: { target: '/v1/keys/demo/sign-batch', length: `Content-Length: ${2 ** 20 + 1}`, body: '' },
+      outcome: tooLarge,
+    },
+  ];
+  inHandlers(sizes);
+
+  test.for(sizes)('$row $what: the connection is closed', async ({ flaw }, { arena }) => {
+    const done = await arena.exchange(arena.tcp, build(arena.tcp, '', flaw));
+    expect(done.closed).toBe(true);
+  });
+
+  test('A28 the longest JSON body is signed, and a longer message as it is', async ({ arena }) => {
+    const { tcp } = arena;
+    const longest = ofLength(limit);
+    const { message } = JSON.parse(longest);
+    for (const flaw of [{ body: longest }, { ...chunks, body: chunked(longest) }]) {
+      const answer = only(await arena.exchange(tcp, request(tcp, flaw)));
+      expect(JSON.parse(answer.body)).toMatchObject({ signature: arena.tag(message) });
+    }
+    const long = 'a'.repeat(2 ** 20);
+    const answer = only(
+      await arena.exchange(tcp, request(tcp, { type: 'Content-Type: application/octet-stream', body: long })),
+    );
+    expect(JSON.parse(answer.body)).toMatchObject({ signature: arena.tag(long) });
+  });
+});
+
+describe('the policy of a key set', () => {
+  test('A46 a message of the greatest length is signed, one byte more is refused, however it comes', async () => {
+    await using scene = openScene();
+    writeVolume(scene.directory, { demo: scene.key() });
+    writeConfig(scene, 'keys: { demo: { maxMessageBytes: 10 } }');
+    const signer = await scene.start();
+    await signer.ready();
+    const door = doorOf(signer);
+    // The length is that of the bytes, not of the characters or of their encoding.
+    const bodies = [
+      [{ body: json({ message: '1234567890' }) }, { body: json({ message: '12345678901' }) }],
+      [{ body: json({ message: '12345678é' }) }, { body: json({ message: '123456789é' }) }],
+      [
+        { body: json({ message: 'AAAAAAAAAAAAAA==', encoding: 'base64' }) },
+        { body: json({ message: 'AAAAAAAAAAAAAAA=', encoding: 'base64' }) },
+      ],
+      [
+        { ...asItIs, body: '1234567890' },
+        { ...asItIs, body: '12345678901' },
+      ],
+      [
+        { ...asItIs, ...chunks, body: chunked('1234567890') },
+        { ...asItIs, ...chunks, body: chunked('12345678901') },
+      ],
+    ] as const;
+    for (const [longest, tooLong] of bodies) {
+      expect(only(await exchange(door, request(door, longest))).status).toBe(200);
+      const { status, body } = only(await exchange(door, request(door, tooLong)));
+      expect({ status, code: JSON.parse(body).code }).toEqual({ status: 413, code: 'message_too_large' });
+    }
+  });
+
+  test('A46 an operation that is not allowed is refused before the message is looked at', async () => {
+    await using scene = openScene();
+    writeVolume(scene.directory, { demo: scene.key() });
+    writeConfig(scene, 'keys: { demo: { allow: [verify] } }');
+    const signer = await scene.start();
+    await signer.ready();
+    const door = doorOf(signer);
+    for (const flaw of [
+      {},
+      { body: 'no JSON' },
+      { ...asItIs, length: 'Content-Length: 1000000', body: '' },
+      { target: '/v1/keys/demo/sign-batch' },
+    ]) {
+      const { status, body } = only(await exchange(door, request(door, flaw)));
+      expect({ status, code: JSON.parse(body).code }).toEqual({ status: 403, code: 'operation_not_allowed' });
+      expect(body).not.toMatch(/[0-9a-f]{64}/);
+    }
+  });
+});
+
+describe('bombs', () => {
+  const fill = (length: number, element: (index: number) => string): string => {
+    let text = element(0);
+    for (let index = 1; text.length < length; index++) text += `,${element(index)}`;
+    return text;
+  };
+  const nested = (depth: number, open: string, close: string, inner = '') =>
+    open.repeat(depth) + inner + close.repeat(depth);
+  const mebibyte = 2 ** 20 - 100;
+  const bombs: Readonly<Record<string, string>> = {
+    'arrays 100,000 deep': `{"items":[{"message":${nested(1e5, '[', ']')}}]}`,
+    'arrays 500,000 deep': `{"items":[{"message":${nested(5e5, '[', ']')}}]}`,
+    'objects 100,000 deep': `{"items":[{"message":${nested(1e5, '{"a":', '}', '1')}}]}`,
+    'arrays that never end': '['.repeat(mebibyte),
+    '1,000,000 members': `{${Array.from({ length: 1e6 }, (_, i) => `"k${i}":1`).join(',')}}`,
+    'a mebibyte of members': `{${fill(mebibyte, (i) => `"k${i}":1`)}}`,
+    'a mebibyte of members like integers': `{${fill(mebibyte, (i) => `"${i * 4294967}":1`)}}`,
+    'an item of a mebibyte of members': `{"items":[{"message":"a","reference":"r",${fill(mebibyte - 100, (i) => `"${i}":1`)}}]}`,
+    'a mebibyte of empty strings': `{"items":[${fill(mebibyte, () => '""')}]}`,
+    '1,001 items': json({ items: Array.from({ length: 1001 }, () => ({ message: 'a' })) }),
+    'no item': '{"items":[]}',
+  };
+
+  test.for(Object.entries(bombs))('A44 %s', async ([, text], { arena }) => {
+    const { tcp, signer } = arena;
+    const costs: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const before = cpuMs(signer);
+      const done = await arena.exchange(
+        tcp,
+        request(tcp, { target: '/v1/keys/demo/sign-batch', body: text }),
+      );
+      costs.push(cpuMs(signer) - before);
+      // An answer before the body's end can get lost when the connection is closed upon it.
+      expect(done.closed || done.answers.length === 1).toBe(true);
+      for (const { status } of done.answers) expect([400, 413]).toContain(status);
+      expectUnsigned(arena, done);
+    }
+    expect(Math.min(...costs)).toBeLessThan(50);
+  });
+
+  test('A44 a bomb in the body of one request', async ({ arena }) => {
+    const deep = `{"message":${nested(30_000, '[', ']')}}`;
+    expectOutcome(arena, await arena.exchange(arena.tcp, build(arena.tcp, deep, {})), tooLarge);
+  });
+
+  test('A44 brackets and commas in a message are no bomb', async ({ arena }) => {
+    const message = '[{,"\\'.repeat(5000);
+    const answer = only(await arena.exchange(arena.tcp, request(arena.tcp, { body: json({ message }) })));
+    expect(JSON.parse(answer.body)).toMatchObject({ signature: arena.tag(message) });
+  });
+
+  test('A44 no bomb leaves a crater: the memory stays within 64 MiB of where it was', async ({ arena }) => {
+    const { tcp, signer } = arena;
+    const before = peakMemory(signer);
+    for (let round = 0; round < 5; round++) {
+      for (const text of Object.values(bombs))
+        await arena.exchange(tcp, request(tcp, { target: '/v1/keys/demo/sign-batch', body: text }));
+    }
+    expect(peakMemory(signer) - before).toBeLessThan(64 * 2 ** 20);
+  });
+});
