@@ -1,0 +1,190 @@
+/** `check`: what `serve` would load and every problem, as transcripts. */
+
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { keyId } from '../../../src/mac.ts';
+import { type Payload, writeVolume } from '../../support/atomic-writer.ts';
+import { everythingPrinted, run } from '../../support/command.ts';
+import { leaks } from '../../support/leaks.ts';
+import { temporaryDirectory } from '../../support/signer.ts';
+
+const demo = randomBytes(32);
+const other = randomBytes(32);
+const short = randomBytes(15);
+const typed = Buffer.from(randomBytes(32).toString('hex'));
+
+afterAll(() => {
+  for (const key of [demo, other, short, typed]) expect(leaks(everythingPrinted(), key)).toEqual([]);
+});
+
+/** A volume as the kubelet mounts it, with files that only their owner reads. */
+function mounted(payload: Payload): Disposable & { readonly keys: string; readonly path: string } {
+  const directory = temporaryDirectory();
+  const keys = join(directory.path, 'keys');
+  writeVolume(keys, payload, 0o600);
+  return Object.assign(directory, { keys });
+}
+
+describe('good keys', () => {
+  it('are listed with their ids, and the exit code is 0', async () => {
+    using volume = mounted({ demo, other });
+    expect(await run(['check', '--keys', volume.keys])).toEqual({
+      code: 0,
+      stdout: [
+        `✓ demo   raw  HS256  sign, verify  key id ${keyId(demo)}`,
+        `✓ other  raw  HS256  sign, verify  key id ${keyId(other)}`,
+        '2 key sets, ready to serve',
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+  });
+
+  it('are one JSON document with --json', async () => {
+    using volume = mounted({ demo });
+    const { code, stdout, stderr } = await run(['check', '--keys', volume.keys, '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      valid: true,
+      keys: [
+        {
+          name: 'demo',
+          format: 'raw',
+          algorithm: 'HS256',
+          allow: ['sign', 'verify'],
+          keyIds: [keyId(demo)],
+        },
+      ],
+      problems: [],
+      notes: [],
+    });
+  });
+
+  it('may come from several directories, and from the variable of the flag', async () => {
+    using one = mounted({ demo });
+    using two = mounted({ other });
+    const args = ['check', '--json', '--keys', one.keys, '--keys', two.keys];
+    const listed = await run(args);
+    expect(JSON.parse(listed.stdout).keys).toHaveLength(2);
+    const env = { SIGNER_KEYS: `${one.keys},${two.keys}` };
+    expect(await run(['check', '--json'], { env })).toEqual(listed);
+  });
+
+  it('that others can read or write are noted, and not refused', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(join(directory.path, 'demo'), demo, { mode: 0o644 });
+    writeFileSync(join(directory.path, 'other'), other);
+    chmodSync(join(directory.path, 'other'), 0o666);
+    const { code, stdout } = await run(['check', '--keys', directory.path]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`! ${directory.path}/demo: every user of this machine can read it\n`);
+    expect(stdout).toContain(`! ${directory.path}/other: every user of this machine can read and write it\n`);
+  });
+
+  it('are coloured for no reader but a terminal', async () => {
+    using volume = mounted({ demo });
+    const { stdout } = await run(['check', '--keys', volume.keys]);
+    expect(stdout).not.toContain('\u001b');
+  });
+});
+
+describe('bad keys', () => {
+  const bad: Payload = {
+    demo,
+    short,
+    empty: '',
+    zeros: Buffer.alloc(32),
+    typed: `${typed}\n`,
+  };
+  const problems: Readonly<Record<string, RegExp>> = {
+    short: /^"short" is 15 bytes long; a key needs at least 16/,
+    empty: /^"empty" is empty; write a key of at least 32 random bytes/,
+    zeros: /^"zeros" is one byte repeated; generate a random key/,
+    typed: /^"typed" is text that ends with a newline.*echo -n/,
+  };
+
+  it('are all reported at once, each with what to do, and the exit code is 1', async () => {
+    using volume = mounted(bad);
+    const { code, stdout, stderr } = await run(['check', '--keys', volume.keys]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    const lines = stdout.trimEnd().split('\n');
+    for (const problem of Object.values(problems)) {
+      expect(lines.filter((line) => line.startsWith('✗ ') && problem.test(line.slice(2)))).toHaveLength(1);
+    }
+    expect(lines).toHaveLength(Object.keys(problems).length + 1);
+    expect(lines.at(-1)).toBe('serve would not load these keys');
+  });
+
+  it('are listed with --json', async () => {
+    using volume = mounted(bad);
+    const { code, stdout } = await run(['check', '--json', '--keys', volume.keys]);
+    expect(code).toBe(1);
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({ valid: false, keys: [] });
+    expect(report.problems).toHaveLength(Object.keys(problems).length);
+  });
+
+  it('are those whose file has no usable name', async () => {
+    using volume = mounted({ demo, 'not a name': other });
+    const { code, stdout } = await run(['check', '--keys', volume.keys]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ "not a name" is not a usable name; use 1 to 253 of /);
+  });
+
+  it('are refused when one key has two names, in one directory or in two', async () => {
+    using one = mounted({ demo, copy: demo });
+    const { code, stdout } = await run(['check', '--keys', one.keys]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ .*"(?:demo|copy)" .*"(?:demo|copy)".*\n/);
+
+    using two = mounted({ demo });
+    using three = mounted({ other: demo });
+    const both = await run(['check', '--keys', two.keys, '--keys', three.keys]);
+    expect(both.code).toBe(1);
+    expect(both.stdout).toMatch(/^✗ .*"(?:demo|other)" .*"(?:demo|other)".*\n/);
+  });
+});
+
+describe('a directory', () => {
+  it('that does not exist is named, with what to do', async () => {
+    using directory = temporaryDirectory();
+    const missing = join(directory.path, 'missing');
+    const { code, stdout, stderr } = await run(['check', '--keys', missing]);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout).toContain(`${missing} does not exist (yet); mount the secret there`);
+    expect(stdout).toContain('serve would not load these keys');
+  });
+
+  it('is /etc/signer/keys when none is given', async () => {
+    const { code, stdout } = await run(['check']);
+    expect(code).toBe(1);
+    expect(stdout).toContain('/etc/signer/keys');
+  });
+
+  it('that is empty is named, with what to do', async () => {
+    using directory = temporaryDirectory();
+    const { code, stdout } = await run(['check', '--keys', directory.path]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`✗ ${directory.path}: the volume holds no file; put a key into the secret\n`);
+  });
+
+  it('that is a file is named, with what to do', async () => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, 'demo');
+    writeFileSync(file, demo);
+    const { code, stdout } = await run(['check', '--keys', file]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`${file} is not a directory; mount the whole secret as a directory`);
+  });
+
+  it('that is one of two and bad is reported beside the good one', async () => {
+    using volume = mounted({ demo });
+    const empty = join(volume.path, 'empty');
+    mkdirSync(empty);
+    const { code, stdout } = await run(['check', '--keys', volume.keys, '--keys', empty]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`✗ ${empty}: the volume holds no file`);
+  });
+});

@@ -1,0 +1,183 @@
+/** Help, version and usage errors, as transcripts. */
+
+import { describe, expect, it } from 'vitest';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { run } from '../../support/command.ts';
+
+/** Every command with the flags and arguments that it has, and the variable of each flag that has one. */
+const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  serve: {
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--socket-mode': 'SIGNER_SOCKET_MODE',
+    '--ops-listen': 'SIGNER_OPS_LISTEN',
+    '--allowed-host': 'SIGNER_ALLOWED_HOST',
+    '--allow-remote': 'SIGNER_ALLOW_REMOTE',
+    '--log-level': 'SIGNER_LOG_LEVEL',
+  },
+  check: { '--keys': 'SIGNER_KEYS', '--config': 'SIGNER_CONFIG', '--secret': '', '--json': '' },
+  sign: { '<key>': '', '[file]': '', '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
+  verify: {
+    '<key>': '',
+    '<signature>': '',
+    '[file]': '',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--json': '',
+  },
+  healthcheck: {
+    '--ops-listen': 'SIGNER_OPS_LISTEN',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+  },
+  'keys new': {
+    '<file>': '',
+    '--encoding': '',
+    '--algorithm': '',
+    '--kid': '',
+    '--output': '',
+    '--secret-name': '',
+    '--replace': '',
+  },
+  'keys add': { '<file>': '', '--entry': '', '--algorithm': '', '--kid': '' },
+  'keys promote': { '<file>': '', '<kid>': '', '--entry': '' },
+  'keys remove': { '<file>': '', '<kid>': '', '--entry': '' },
+  'keys show': { '<file>': '', '--entry': '', '--encoding': '', '--json': '' },
+};
+
+/** The lines of help as it lists flags: `--listen`, and what it says of it on however many lines. */
+function listedFlags(help: string): ReadonlyMap<string, string> {
+  const [, options = ''] = help.split('\nOptions:\n');
+  const entries = options.split(/\n(?= {2}-)/).map((entry) => entry.replace(/\s+/g, ' ').trim());
+  const flags = entries.map((entry) => [/--[a-z-]+/.exec(entry)?.[0] ?? entry, entry] as const);
+  return new Map(flags.filter(([flag]) => flag !== '--help'));
+}
+
+/** The lines that do not fit a terminal of 80 columns. */
+function tooLong(help: string): readonly string[] {
+  return help.split('\n').filter((line) => line.length > 80);
+}
+
+describe('--help', () => {
+  it('lists every command in a line or two, on standard output', async () => {
+    const { code, stdout, stderr } = await run(['--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const listed = stdout.split('\nCommands:\n')[1]?.match(/^ {2}[a-z]+/gm);
+    const names = new Set(Object.keys(commands).map((command) => command.split(' ')[0]));
+    expect(listed?.map((name) => name.trim())).toEqual([...names, 'help']);
+    expect(tooLong(stdout)).toEqual([]);
+  });
+
+  it.each(Object.entries(commands))(
+    'of %s says what it does, and lists its flags',
+    async (command, words) => {
+      const { code, stdout, stderr } = await run([...command.split(' '), '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/^Usage: sidecar-signer .*\n\n[a-z].*[^.]\n/);
+      const listed = listedFlags(stdout);
+      const flags = Object.keys(words).filter((word) => word.startsWith('--'));
+      expect([...listed.keys()].sort()).toEqual([...flags].sort());
+      for (const flag of flags) {
+        if (words[flag] !== '') expect(listed.get(flag)).toContain(`env: ${words[flag]}`);
+        else expect(listed.get(flag)).not.toContain('env:');
+      }
+      for (const word of Object.keys(words)) {
+        if (!word.startsWith('--')) expect(stdout.split('\n')[0]).toContain(word);
+      }
+    },
+  );
+
+  it.each(['', 'keys', ...Object.keys(commands)])(
+    'of "%s" fits a terminal of 80 columns',
+    async (command) => {
+      const { stdout } = await run([...command.split(' ').filter(Boolean), '--help']);
+      expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    },
+  );
+
+  it.each([['-h'], ['help'], ['help', 'serve'], ['serve', '-h']])('is also %s %s', async (...args) => {
+    const { code, stdout } = await run(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Usage: sidecar-signer/);
+  });
+});
+
+it.each(['--version', '-V'])('%s prints the version alone', async (flag) => {
+  expect(await run([flag])).toEqual({ code: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+});
+
+it('without a command prints the help as an error', async () => {
+  const { code, stdout, stderr } = await run([]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^Usage: sidecar-signer \[options\] \[command\]\n/);
+});
+
+describe('a usage error', () => {
+  const hint = '(--help lists what there is)\n';
+
+  it.each<[readonly string[], string]>([
+    [['frobnicate'], "unknown command 'frobnicate'"],
+    [['sing'], "unknown command 'sing'\n(Did you mean sign?)"],
+    [['--frobnicate'], "unknown option '--frobnicate'"],
+    [['serve', '--frobnicate'], "unknown option '--frobnicate'"],
+    [['serve', '--lisen', '127.0.0.1:1'], "unknown option '--lisen'\n(Did you mean --listen?)"],
+    [['check', '--config'], "option '--config <file>' argument missing"],
+    [['sign'], "missing required argument 'key'"],
+    [['verify', 'demo'], "missing required argument 'signature'"],
+    [['keys', 'frobnicate'], "unknown command 'frobnicate'"],
+    [['keys', 'promote', 'a.jwks.json'], "missing required argument 'kid'"],
+    [['serve', '--listen', 'none'], 'nothing to listen on; give --listen HOST:PORT or --socket PATH'],
+  ])('of %j says what is wrong and where help is', async (args, message) => {
+    expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n${hint}` });
+  });
+
+  it.each<[readonly string[], string]>([
+    [['serve', 'extra'], "too many arguments for 'serve'"],
+    [['check', 'extra'], "too many arguments for 'check'"],
+    [['sign', 'a', 'b', 'c'], "too many arguments for 'sign'"],
+  ])('of %j does not guess', async (args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+  });
+
+  const address = 'expected HOST:PORT, for instance 127.0.0.1:8700, or none';
+  it.each<[string, string, string]>([
+    ...[
+      'foo',
+      '8700',
+      ':8700',
+      '127.0.0.1',
+      '127.0.0.1:',
+      '127.0.0.1:65536',
+      '127.0.0.1:x',
+      '::1:8700',
+      '',
+    ].map((value): [string, string, string] => ['--listen', value, address]),
+    ['--ops-listen', 'http://127.0.0.1:8701', address],
+    ['--socket-mode', '999', 'expected an octal file mode, for instance 0660'],
+    ['--socket-mode', 'rw', 'expected an octal file mode, for instance 0660'],
+    ['--socket-mode', '07777', 'expected an octal file mode, for instance 0660'],
+    ['--log-level', 'loud', 'Allowed choices are debug, info, warn, error, silent.'],
+  ])('of serve %s %j says what would be right', async (flag, value, message) => {
+    const { code, stdout, stderr } = await run(['serve', flag, value]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^error: option '${flag} <[a-z:]+>' argument '`));
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(hint);
+  });
+
+  it.each(['0.0.0.0:0', '[::]:0', '10.1.2.3:8700', '[fe80::1]:8700', '128.0.0.1:8700', 'example.test:8700'])(
+    'is to listen on %s, which others can reach, without saying so',
+    async (listen) => {
+      expect(await run(['serve', '--listen', listen])).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: `error: --listen is not a loopback address; anyone who reaches it could sign, so it needs --allow-remote\n${hint}`,
+      });
+    },
+  );
+});

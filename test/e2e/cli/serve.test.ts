@@ -1,0 +1,317 @@
+/** `serve` and what keeps it from starting: addresses, sockets, variables. Nothing that was there before is lost. */
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { writeVolume } from '../../support/atomic-writer.ts';
+import { everythingPrinted, run } from '../../support/command.ts';
+import { leaks } from '../../support/leaks.ts';
+import { type Signer, startSigner, temporaryDirectory } from '../../support/signer.ts';
+
+const key = randomBytes(32);
+const directory = temporaryDirectory();
+const keys = join(directory.path, 'keys');
+const inDirectory = (name: string) => join(directory.path, name);
+/** Somebody else's listener, and its address. */
+const stranger = createServer();
+let occupied: string;
+let printed = '';
+
+beforeAll(async () => {
+  writeVolume(keys, { demo: key });
+  stranger.listen(0, '127.0.0.1');
+  await once(stranger, 'listening');
+  occupied = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+});
+
+afterAll(() => {
+  stranger.close();
+  directory[Symbol.dispose]();
+  expect(leaks(everythingPrinted() + printed, key)).toEqual([]);
+});
+
+async function start(args: readonly string[], env: Record<string, string> = {}): Promise<Signer> {
+  const signer = await startSigner(['--keys', keys, ...args], env);
+  onTestFinished(async () => {
+    await signer.stop();
+    printed += signer.output();
+  });
+  await signer.ready();
+  return signer;
+}
+
+/** A `serve` that ends, and why. */
+async function refused(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number | null; stderr: string }> {
+  const { code, stdout, stderr } = await run(['serve', '--keys', keys, ...args], { env });
+  expect(stdout).toBe('');
+  return { code, stderr };
+}
+
+const because = (problem: string) => ({ code: 1, stderr: `sidecar-signer: ${problem}\n` });
+
+/** The status of `GET /v1/keys` over TCP or a Unix socket. */
+async function statusOf(target: { port?: string; socketPath?: string }, host: string): Promise<number> {
+  const asking = request({ ...target, path: '/v1/keys', headers: { host, 'sec-signer': '1' } });
+  asking.end();
+  const [response] = await once(asking, 'response');
+  response.resume();
+  return response.statusCode;
+}
+
+describe('an occupied address', () => {
+  it('of the signing listener is named, and how to choose another', async () => {
+    expect(await refused(['--listen', occupied, '--ops-listen', 'none'])).toEqual(
+      because(`${occupied} is in use; stop the process that listens there, or set another --listen`),
+    );
+  });
+
+  it('of the ops listener is named, and the signing listener is given up again', async () => {
+    const socket = inDirectory('given-up.sock');
+    const args = ['--listen', '127.0.0.1:0', '--socket', socket, '--ops-listen', occupied];
+    expect(await refused(args)).toEqual(
+      because(`${occupied} is in use; stop the process that listens there, or set another --ops-listen`),
+    );
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it('of another signer stays with that signer', async () => {
+    const signer = await start([]);
+    const { host, port } = new URL(signer.url);
+    expect((await refused(['--listen', host, '--ops-listen', 'none'])).code).toBe(1);
+    expect(await statusOf({ port }, host)).toBe(200);
+  });
+});
+
+describe('an address that cannot be had', () => {
+  it.each([
+    ['192.0.2.1:0', 'cannot listen on 192.0.2.1:0 (EADDRNOTAVAIL); set another --listen'],
+    [
+      'no-such-name.invalid:0',
+      'no-such-name.invalid:0 is in use, or not a name of this machine; stop the process that listens there, or set another --listen',
+    ],
+  ])('is named: %s', async (listen, problem) => {
+    expect(await refused(['--listen', listen, '--allow-remote', '--ops-listen', 'none'])).toEqual(
+      because(problem),
+    );
+  });
+});
+
+describe('the socket', () => {
+  it('of a live signer is not taken over', async () => {
+    const socket = inDirectory('live.sock');
+    await start(['--socket', socket]);
+    expect(await refused(['--listen', 'none', '--socket', socket, '--ops-listen', 'none'])).toEqual(
+      because(`another process listens on ${socket}; stop it, or choose another --socket`),
+    );
+    expect(await statusOf({ socketPath: socket }, 'localhost')).toBe(200);
+  });
+
+  it('of a killed signer is replaced', async () => {
+    const socket = inDirectory('stale.sock');
+    const killed = await startSigner(['--keys', keys, '--socket', socket]);
+    const exit = once(killed.process, 'exit');
+    killed.process.kill('SIGKILL');
+    await exit;
+    expect(statSync(socket).isSocket()).toBe(true);
+    await start(['--socket', socket]);
+    expect(await statusOf({ socketPath: socket }, 'localhost')).toBe(200);
+  });
+
+  it('does not replace a file, which stays as it is', async () => {
+    const file = inDirectory('precious');
+    writeFileSync(file, 'precious content');
+    expect(await refused(['--socket', file, '--ops-listen', 'none'])).toEqual(
+      because(`${file} exists and is not a socket; choose another --socket`),
+    );
+    expect(readFileSync(file, 'utf8')).toBe('precious content');
+  });
+
+  it('does not replace a directory', async () => {
+    const folder = inDirectory('folder');
+    mkdirSync(folder);
+    expect(await refused(['--socket', folder, '--ops-listen', 'none'])).toEqual(
+      because(`${folder} exists and is not a socket; choose another --socket`),
+    );
+  });
+
+  it.each([
+    ['missing/signer.sock', 'ENOENT'],
+    [`${'x'.repeat(200)}.sock`, 'ENAMETOOLONG'],
+  ])('cannot be made at %s', async (name, code) => {
+    const socket = inDirectory(name);
+    expect(await refused(['--listen', 'none', '--socket', socket, '--ops-listen', 'none'])).toEqual(
+      because(`cannot listen on ${socket} (${code}); set another --socket`),
+    );
+  });
+
+  it.each([
+    [[], 0o660],
+    [['--socket-mode', '0600'], 0o600],
+    [['--socket-mode', '666'], 0o666],
+  ])('with %j has the mode it is to have', async (args, mode) => {
+    const socket = inDirectory(`mode-${mode}.sock`);
+    await start(['--socket', socket, ...args]);
+    expect(statSync(socket).mode & 0o777).toBe(mode);
+  });
+
+  it('is gone when its signer has stopped, even if that is as soon as it listens', async () => {
+    const socket = inDirectory('stopped.sock');
+    const signer = await startSigner(['--keys', keys, '--socket', socket]);
+    expect(await signer.stop()).toBe(0);
+    expect(existsSync(socket)).toBe(false);
+  });
+});
+
+describe('--allow-remote', () => {
+  it.each<[string, readonly string[], Record<string, string>]>([
+    ['the flag', ['--allow-remote'], {}],
+    ['the flag with a value', ['--allow-remote', 'true'], {}],
+    ['the variable true', [], { SIGNER_ALLOW_REMOTE: 'true' }],
+    ['the variable 1', [], { SIGNER_ALLOW_REMOTE: '1' }],
+  ])('as %s lets the signer listen on every address', async (_, args, env) => {
+    const signer = await start(['--listen', '0.0.0.0:0', ...args], env);
+    expect(signer.url).toMatch(/^http:\/\/0\.0\.0\.0:\d+$/);
+  });
+
+  it.each(['false', '0', ''])('as the variable %j does not', async (value) => {
+    const { code, stderr } = await refused(['--listen', '0.0.0.0:0'], { SIGNER_ALLOW_REMOTE: value });
+    expect(code).toBe(2);
+    expect(stderr).toContain('so it needs --allow-remote');
+  });
+
+  it('as a variable of another value is refused', async () => {
+    const { code, stderr } = await refused(['--listen', '0.0.0.0:0'], { SIGNER_ALLOW_REMOTE: 'yes' });
+    expect(code).toBe(2);
+    expect(stderr).toContain(
+      "value 'yes' from env 'SIGNER_ALLOW_REMOTE' is invalid. expected true or false\n",
+    );
+  });
+});
+
+describe('a variable', () => {
+  it.each<[string, () => string, string]>([
+    ['SIGNER_LISTEN', () => occupied, 'is in use'],
+    ['SIGNER_OPS_LISTEN', () => occupied, 'is in use'],
+    ['SIGNER_SOCKET', () => keys, 'exists and is not a socket'],
+    ['SIGNER_SOCKET_MODE', () => 'rw', "from env 'SIGNER_SOCKET_MODE' is invalid"],
+    ['SIGNER_LOG_LEVEL', () => 'loud', "from env 'SIGNER_LOG_LEVEL' is invalid"],
+  ])('%s stands for its flag', async (name, value, problem) => {
+    // With what else keeps it off the default addresses.
+    const env = { SIGNER_LISTEN: '127.0.0.1:0', SIGNER_OPS_LISTEN: 'none', [name]: value() };
+    const { code, stderr } = await refused([], env);
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toContain(problem);
+  });
+
+  it('loses to its flag', async () => {
+    const signer = await start([], { SIGNER_LISTEN: occupied, SIGNER_OPS_LISTEN: occupied });
+    expect(signer.url).not.toContain(occupied);
+  });
+
+  it('that is empty is not set', async () => {
+    const signer = await start([], { SIGNER_SOCKET: '', SIGNER_LOG_LEVEL: '', SIGNER_SOCKET_MODE: '' });
+    expect(signer.output()).not.toContain('"socket"');
+  });
+
+  it('SIGNER_ALLOWED_HOST adds to the hosts that are served, separated by commas', async () => {
+    const signer = await start([], { SIGNER_ALLOWED_HOST: 'signer.internal,another.internal' });
+    const { port } = new URL(signer.url);
+    for (const host of ['signer.internal', `another.internal:${port}`, `127.0.0.1:${port}`]) {
+      expect(await statusOf({ port }, host)).toBe(200);
+    }
+    expect(await statusOf({ port }, 'signer.internal,another.internal')).toBe(400);
+    expect(await statusOf({ port }, 'third.internal')).toBe(403);
+  });
+
+  it('of a Service with the name of the signer does no harm', async () => {
+    const signer = await start([], {
+      SIGNER_PORT: 'tcp://10.0.0.1:8700',
+      SIGNER_SERVICE_HOST: '10.0.0.1',
+      SIGNER_SERVICE_PORT: '8700',
+      PORT: '80',
+      BUN_PORT: '80',
+      NODE_PORT: '80',
+    });
+    expect(signer.url).toMatch(/^http:\/\/127\.0\.0\.1:(?!80$)\d+$/);
+  });
+});
+
+describe('an environment that could put code into the process', () => {
+  /** Code that leaves a trace when it runs. */
+  const trap = inDirectory('trap.cjs');
+  const sprung = inDirectory('sprung');
+  writeFileSync(trap, `require('node:fs').writeFileSync(${JSON.stringify(sprung)}, '')`);
+
+  const variables: Readonly<Record<string, string>> = {
+    BUN_OPTIONS: `--preload ${trap}`,
+    BUN_INSPECT: '127.0.0.1:0',
+    BUN_INSPECT_CONNECT_TO: 'x',
+    BUN_INSPECT_NOTIFY: 'x',
+    BUN_INSPECT_PRELOAD: trap,
+    BUN_CONFIG_PRELOAD: trap,
+    BUN_CONFIG_VERBOSE_FETCH: 'curl',
+    BUN_JSC_useJIT: '0',
+    BUN_BE_BUN: '0',
+    NODE_OPTIONS: `--require ${trap}`,
+    NODE_PATH: directory.path,
+    LD_PRELOAD: '/nonexistent.so',
+    LD_AUDIT: '/nonexistent.so',
+    LD_LIBRARY_PATH: '/nonexistent',
+  };
+  /** The runtime itself ends when it sees these, before any of our code runs. */
+  const refusedByRuntime = ['BUN_OPTIONS', 'BUN_INSPECT', 'BUN_INSPECT_PRELOAD'];
+
+  it.each(Object.entries(variables))('is refused: %s', async (name, value) => {
+    const { code, stderr } = await refused(['--listen', '127.0.0.1:0', '--ops-listen', 'none'], {
+      [name]: value,
+    });
+    expect(code).toBeGreaterThan(0);
+    if (!refusedByRuntime.includes(name)) {
+      expect(stderr).toContain(
+        `sidecar-signer: refusing to hold keys with ${name} in the environment; unset it\n`,
+      );
+    }
+    expect(existsSync(sprung)).toBe(false);
+  });
+
+  it('is named whole, without a value', async () => {
+    const env = { NODE_PATH: '/VALUE', LD_LIBRARY_PATH: '/VALUE', BUN_CONFIG_X: 'VALUE' };
+    const { stderr } = await refused(['--listen', '127.0.0.1:0', '--ops-listen', 'none'], env);
+    for (const name of Object.keys(env)) expect(stderr).toContain(name);
+    expect(stderr).not.toContain('VALUE');
+  });
+
+  it('keeps check from reading keys as well', async () => {
+    const { code, stdout, stderr } = await run(['check', '--keys', keys], { env: { NODE_OPTIONS: '-x' } });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('NODE_OPTIONS');
+  });
+
+  it('is not one with a certificate of a company in it', async () => {
+    const signer = await start([], { NODE_EXTRA_CA_CERTS: '/nonexistent.pem', NODE_ENV: 'development' });
+    expect(signer.output()).toContain('"msg":"listening"');
+  });
+});
+
+describe('keys that are not there', () => {
+  it('are waited for, and the log says why', async () => {
+    const missing = inDirectory('missing-keys');
+    const signer = await startSigner(['--keys', missing]);
+    onTestFinished(async () => {
+      await signer.stop();
+    });
+    expect((await fetch(`${signer.opsUrl}/readyz`)).status).toBe(503);
+    expect((await signer.call('/v1/keys')).status).toBe(503);
+    writeVolume(missing, { demo: key });
+    await signer.ready();
+    expect(signer.output()).toContain(`directory ${missing} does not exist (yet); mount the secret there`);
+    printed += signer.output();
+  });
+});

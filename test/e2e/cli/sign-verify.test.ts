@@ -1,0 +1,233 @@
+/** `sign`, `verify` and `healthcheck` against a running signer, over TCP and over a Unix socket, as transcripts. */
+
+import { createHmac, randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keyId } from '../../../src/mac.ts';
+import { writeVolume } from '../../support/atomic-writer.ts';
+import { everythingPrinted, run } from '../../support/command.ts';
+import { leaks } from '../../support/leaks.ts';
+import { type Signer, startSigner, temporaryDirectory, waitFor } from '../../support/signer.ts';
+
+const key = randomBytes(32);
+const message = 'hello';
+const signature = createHmac('sha256', key).update(message).digest('hex');
+const directory = temporaryDirectory();
+const socket = join(directory.path, 'signer.sock');
+const file = join(directory.path, 'message');
+let signer: Signer;
+
+beforeAll(async () => {
+  writeVolume(join(directory.path, 'keys'), { demo: key });
+  writeFileSync(file, message);
+  signer = await startSigner(['--keys', join(directory.path, 'keys'), '--socket', socket]);
+  await signer.ready();
+});
+
+afterAll(async () => {
+  await signer.stop();
+  directory[Symbol.dispose]();
+  expect(leaks(everythingPrinted() + signer.output(), key)).toEqual([]);
+});
+
+const addressOf = (url: string) => new URL(url).host;
+const targets: Readonly<Record<string, () => readonly string[]>> = {
+  'over TCP': () => ['--listen', addressOf(signer.url)],
+  'over a Unix socket': () => ['--socket', socket],
+};
+
+describe.each(Object.entries(targets))('sign %s', (_, target) => {
+  it('prints the signature of a file', async () => {
+    const transcript = await run(['sign', 'demo', file, ...target()]);
+    expect(transcript).toEqual({ code: 0, stdout: `${signature}\n`, stderr: '' });
+  });
+
+  it('reads standard input when no file is named, and for -', async () => {
+    const expected = { code: 0, stdout: `${signature}\n`, stderr: '' };
+    expect(await run(['sign', 'demo', ...target()], { input: message })).toEqual(expected);
+    expect(await run(['sign', 'demo', '-', ...target()], { input: message })).toEqual(expected);
+  });
+
+  it('prints the whole answer with --json', async () => {
+    const { code, stdout, stderr } = await run(['sign', 'demo', file, '--json', ...target()]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({ signature, keyId: keyId(key), algorithm: 'HS256' });
+  });
+
+  it('signs an empty message, and bytes that are no text', async () => {
+    for (const input of [Buffer.alloc(0), randomBytes(100_000)]) {
+      const { stdout } = await run(['sign', 'demo', ...target()], { input });
+      expect(stdout).toBe(`${createHmac('sha256', key).update(input).digest('hex')}\n`);
+    }
+  });
+});
+
+describe.each(Object.entries(targets))('verify %s', (_, target) => {
+  it('says that a signature is valid, and exits with 0', async () => {
+    expect(await run(['verify', 'demo', signature, file, ...target()])).toEqual({
+      code: 0,
+      stdout: `valid, by the primary key ${keyId(key)}\n`,
+      stderr: '',
+    });
+  });
+
+  it('says that a signature is not valid, and exits with 1', async () => {
+    expect(await run(['verify', 'demo', signature, ...target()], { input: 'another message' })).toEqual({
+      code: 1,
+      stdout: 'not valid: mismatch\n',
+      stderr: '',
+    });
+    expect(await run(['verify', 'demo', 'nonsense', file, ...target()])).toEqual({
+      code: 1,
+      stdout: 'not valid: malformed\n',
+      stderr: '',
+    });
+  });
+
+  it('prints the whole answer with --json, and exits the same', async () => {
+    const valid = await run(['verify', 'demo', signature, file, '--json', ...target()]);
+    expect(valid.code).toBe(0);
+    expect(JSON.parse(valid.stdout)).toEqual({ valid: true, keyId: keyId(key), primary: true });
+    const wrong = await run(['verify', 'demo', '00'.repeat(32), file, '--json', ...target()]);
+    expect(wrong.code).toBe(1);
+    expect(JSON.parse(wrong.stdout)).toEqual({ valid: false, reason: 'mismatch' });
+  });
+});
+
+describe('a message that cannot be had', () => {
+  it.each<[string, () => string, string]>([
+    [
+      'a file that is not there',
+      () => join(directory.path, 'missing'),
+      'cannot be read; check the path and its permissions',
+    ],
+    ['a directory', () => directory.path, 'is a directory; give a file, or - for standard input'],
+  ])('is %s, and not a signer that does not answer', async (_, path, problem) => {
+    for (const args of [
+      ['sign', 'demo'],
+      ['verify', 'demo', signature],
+    ]) {
+      expect(await run([...args, path(), '--socket', socket])).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `sidecar-signer: ${path()} ${problem}\n`,
+      });
+    }
+  });
+});
+
+describe('an answer that is an error', () => {
+  it('is told with its code, and the exit code is 1', async () => {
+    const expected = {
+      code: 1,
+      stdout: '',
+      stderr:
+        'sidecar-signer: no key of this name is loaded; GET /v1/keys lists those that are (unknown_key)\n',
+    };
+    expect(await run(['sign', 'other', file, '--socket', socket])).toEqual(expected);
+    expect(await run(['verify', 'other', signature, file, '--socket', socket])).toEqual(expected);
+  });
+});
+
+describe('nobody listening', () => {
+  it.each<[string, readonly string[], string]>([
+    ['sign', ['--listen', '127.0.0.1:1'], '127.0.0.1:1'],
+    ['sign', ['--socket', '/nonexistent.sock'], '/nonexistent.sock'],
+    ['verify', ['--listen', '[::1]:1'], '[::1]:1'],
+    ['healthcheck', ['--ops-listen', '127.0.0.1:1'], '127.0.0.1:1'],
+    ['healthcheck', ['--ops-listen', 'none', '--socket', '/nonexistent.sock'], '/nonexistent.sock'],
+  ])('on the address of %s %j is told with what to do', async (command, target, where) => {
+    const operands = { sign: ['demo'], verify: ['demo', signature] }[command] ?? [];
+    expect(await run([command, ...operands, ...target], { input: message })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `sidecar-signer: no signer answers on ${where}; start one with "sidecar-signer serve"\n`,
+    });
+  });
+
+  it('at all is not what a command can ask', async () => {
+    expect(await run(['sign', 'demo', file, '--listen', 'none'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'sidecar-signer: give --listen HOST:PORT or --socket PATH\n',
+    });
+  });
+});
+
+describe('healthcheck', () => {
+  const silent = { stdout: '', stderr: '' };
+
+  it('of a signer that is ready exits with 0 and prints nothing', async () => {
+    expect(await run(['healthcheck', '--ops-listen', addressOf(signer.opsUrl)])).toEqual({
+      code: 0,
+      ...silent,
+    });
+  });
+
+  it('needs no ops listener', async () => {
+    for (const target of Object.values(targets)) {
+      const args = ['healthcheck', '--ops-listen', 'none', ...target()];
+      expect(await run(args)).toEqual({ code: 0, ...silent });
+    }
+  });
+
+  it('takes the variables that its signer has', async () => {
+    const env = { SIGNER_OPS_LISTEN: 'none', SIGNER_SOCKET: socket };
+    expect(await run(['healthcheck'], { env })).toEqual({ code: 0, ...silent });
+  });
+
+  it('of a signer that has no keys yet exits with 1, and with 0 once it has some', async () => {
+    const keys = join(directory.path, 'later');
+    const waiting = await startSigner(['--keys', keys]);
+    try {
+      const ops = ['healthcheck', '--ops-listen', addressOf(waiting.opsUrl)];
+      const direct = ['healthcheck', '--ops-listen', 'none', '--listen', addressOf(waiting.url)];
+      for (const args of [ops, direct]) {
+        expect(await run(args)).toEqual({
+          code: 1,
+          stdout: '',
+          stderr:
+            'sidecar-signer: the signer is not ready: no valid keys are loaded yet, or it is stopping\n',
+        });
+      }
+      mkdirSync(keys);
+      writeVolume(keys, { later: randomBytes(32) });
+      await waiting.ready();
+      for (const args of [ops, direct]) expect(await run(args)).toEqual({ code: 0, ...silent });
+    } finally {
+      await waiting.stop();
+    }
+  });
+
+  it('of something that is no signer says which flag to check', async () => {
+    const stranger = createServer((_, response) => response.writeHead(404).end());
+    stranger.listen(0, '127.0.0.1');
+    const port = await waitFor(() => (stranger.address() as AddressInfo | null)?.port);
+    try {
+      expect(await run(['healthcheck', '--ops-listen', `127.0.0.1:${port}`])).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'sidecar-signer: what answers there is not a signer (status 404); check --ops-listen\n',
+      });
+    } finally {
+      stranger.close();
+    }
+  });
+
+  it('does not wait for something that never answers', async () => {
+    const mute = createServer(() => undefined);
+    mute.listen(0, '127.0.0.1');
+    const port = await waitFor(() => (mute.address() as AddressInfo | null)?.port);
+    try {
+      const { code, stderr } = await run(['healthcheck', '--ops-listen', `127.0.0.1:${port}`]);
+      expect(code).toBe(1);
+      expect(stderr).toContain('no signer answers');
+    } finally {
+      mute.closeAllConnections();
+      mute.close();
+    }
+  });
+});

@@ -1,0 +1,580 @@
+/** The configuration file as its users meet it: through the binary, its API, its log and its `check`. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Algorithm } from '../../src/mac.ts';
+import { type Payload, writeVolume } from '../support/atomic-writer.ts';
+import { run } from '../support/command.ts';
+import { tagOf } from '../support/keys.ts';
+import { leaks } from '../support/leaks.ts';
+import { type Signer, startSigner, temporaryDirectory, waitFor } from '../support/signer.ts';
+
+/** Not printable, so that no rule about text applies. */
+const newKey = () => Buffer.concat([Buffer.of(0), randomBytes(31)]);
+
+/** A mounted Secret and a mounted ConfigMap. */
+function mounted(): Disposable & {
+  readonly path: string;
+  readonly args: readonly string[];
+  putKeys(payload: Payload): void;
+  putConfig(yaml: string): void;
+} {
+  const directory = temporaryDirectory();
+  const [keys, config] = [join(directory.path, 'keys'), join(directory.path, 'config')];
+  return Object.assign(directory, {
+    args: ['--keys', keys, '--config', join(config, 'signer.yaml')],
+    putKeys: (payload: Payload) => writeVolume(keys, payload),
+    putConfig: (yaml: string) => writeVolume(config, { 'signer.yaml': yaml }),
+  });
+}
+
+/** What the API tells of a key set, as far as these tests ask. */
+interface Listed {
+  readonly name: string;
+  readonly algorithm: string;
+  readonly policy: { readonly maxMessageBytes?: number };
+}
+interface Signature {
+  readonly signature: string;
+}
+interface Problem {
+  readonly code: string;
+}
+interface Results {
+  readonly results: readonly { readonly signature?: string; readonly error?: Problem }[];
+}
+type Verdict = Readonly<Record<'valid' | 'primary', boolean>>;
+const bodyOf = async <T>(response: Response): Promise<T> => (await response.json()) as T;
+const listed = async (signer: Signer): Promise<readonly Listed[]> => {
+  const response = await signer.call('/v1/keys');
+  return response.ok ? (await bodyOf<{ keys: readonly Listed[] }>(response)).keys : [];
+};
+const names = async (signer: Signer) => (await listed(signer)).map(({ name }) => name).join();
+const untilNames = (signer: Signer, expected: string) =>
+  waitFor(async () => ((await names(signer)) === expected ? true : undefined));
+/** The problems of the newest log line that has some. */
+const loggedProblems = (signer: Signer): readonly string[] => {
+  const lines = signer
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('{'));
+  const latest = lines.map((line) => JSON.parse(line)).findLast(({ problems }) => problems !== undefined);
+  return latest?.problems ?? [];
+};
+const untilProblem = (signer: Signer, problem: string) =>
+  waitFor(() => (loggedProblems(signer).some((each) => each.includes(problem)) ? true : undefined));
+const readiness = async (signer: Signer) => (await fetch(`${signer.opsUrl}/readyz`)).status;
+const octets = (body: string | Buffer, headers: Record<string, string> = {}): RequestInit => ({
+  method: 'POST',
+  body,
+  headers: { 'content-type': 'application/octet-stream', ...headers },
+});
+const signatureOf = async (signer: Signer, name: string, message = 'm') =>
+  (await bodyOf<Signature>(await signer.call(`/v1/keys/${name}/sign`, { message }))).signature;
+const tag = (algorithm: Algorithm, key: Buffer, message = 'm') =>
+  tagOf(algorithm, key, message).toString('hex');
+
+describe('a configuration that is wrong at the start', () => {
+  it('leaves the signer running and not ready, names every problem, and is picked up when it is fixed', async () => {
+    using volume = mounted();
+    const key = newKey();
+    volume.putKeys({ orders: key });
+    volume.putConfig(
+      'keys:\n  orders:\n    algoritm: HS512\n    maxMessageBytes: many\n  "a b": {}\nlisten: 1\n',
+    );
+    await using signer = await startSigner(volume.args);
+    await untilProblem(signer, 'listen');
+    expect(loggedProblems(signer)).toEqual([
+      expect.stringMatching(/: listen: unknown field; the fields here are: keys \(line 6\)$/),
+      expect.stringMatching(/: keys: not a usable name; .* \(line 5\)$/),
+      expect.stringMatching(/: keys\.orders\.maxMessageBytes: must be a number \(line 4\)$/),
+      expect.stringMatching(
+        /: keys\.orders\.algoritm: unknown field; did you mean "algorithm"\? \(line 3\)$/,
+      ),
+    ]);
+    expect(await readiness(signer)).toBe(503);
+    const response = await signer.call('/v1/keys/orders/sign', { message: 'm' });
+    expect([response.status, (await bodyOf<Problem>(response)).code]).toEqual([503, 'not_ready']);
+
+    volume.putConfig('keys: { orders: { algorithm: HS512 } }');
+    await signer.ready();
+    expect(await signatureOf(signer, 'orders')).toBe(tag('HS512', key));
+  });
+
+  it('is told together with what is wrong with the keys, once it can be read', async () => {
+    using volume = mounted();
+    volume.putKeys({ a: 'short', b: newKey() });
+    volume.putConfig('keys: { a: , b: { encoding: hex }, c: }');
+    await using signer = await startSigner(volume.args);
+    await untilProblem(signer, '"c"');
+    expect(
+      loggedProblems(signer)
+        .map((each) => each.slice(0, 3))
+        .sort(),
+    ).toEqual(['"a"', '"b"', '"c"']);
+    expect(await readiness(signer)).toBe(503);
+  });
+
+  it('that is not there yet is waited for', async () => {
+    using volume = mounted();
+    volume.putKeys({ k: newKey() });
+    await using signer = await startSigner(volume.args);
+    await untilProblem(signer, 'does not exist (yet)');
+    volume.putConfig('keys: { k: }');
+    await signer.ready();
+    expect(await names(signer)).toBe('k');
+  });
+});
+
+describe('keys and configuration', () => {
+  const before = { yaml: 'keys: { a: { maxMessageBytes: 1 } }', keys: { a: newKey() } };
+  const after = { yaml: 'keys: { b: { algorithm: HS512, maxMessageBytes: 2 } }', keys: { b: newKey() } };
+  type Step = (volume: ReturnType<typeof mounted>) => void;
+  const orders: readonly [string, Step, Step][] = [
+    ['configuration first', (v) => v.putConfig(after.yaml), (v) => v.putKeys(after.keys)],
+    ['keys first', (v) => v.putKeys(after.keys), (v) => v.putConfig(after.yaml)],
+  ];
+
+  it.each(orders)('that change one after the other make one snapshot: %s', async (_, first, second) => {
+    using volume = mounted();
+    volume.putKeys(before.keys);
+    volume.putConfig(before.yaml);
+    await using signer = await startSigner(volume.args);
+    await signer.ready();
+
+    // A caller looks at the whole all the time, and must never see a half.
+    const seen = new Set<string>();
+    const failures: number[] = [];
+    let watching = true;
+    const watch = async () => {
+      while (watching) {
+        const response = await signer.call('/v1/keys');
+        if (!response.ok) failures.push(response.status);
+        else {
+          const { keys } = await bodyOf<{ keys: readonly Listed[] }>(response);
+          seen.add(
+            keys
+              .map(({ name, algorithm, policy }) => `${name} ${algorithm} ${policy.maxMessageBytes}`)
+              .join(),
+          );
+        }
+      }
+    };
+    const watchers = [watch(), watch()];
+    const lastGood = await listed(signer);
+    first(volume);
+    await untilProblem(signer, 'has no file of its name');
+    expect(await listed(signer)).toEqual(lastGood);
+    expect(await readiness(signer)).toBe(200);
+    expect(await signatureOf(signer, 'a')).toBe(tag('HS256', before.keys.a));
+    second(volume);
+    await untilNames(signer, 'b');
+    expect(await signatureOf(signer, 'b')).toBe(tag('HS512', after.keys.b));
+    watching = false;
+    await Promise.all(watchers);
+    expect([...seen]).toEqual(['a HS256 1', 'b HS512 2']);
+    expect(failures).toEqual([]);
+    await waitFor(async () => {
+      const response = await fetch(`${signer.opsUrl}/status`);
+      const { volumes } = await bodyOf<{ volumes: readonly { problems: readonly string[] }[] }>(response);
+      return volumes.every(({ problems }) => problems.length === 0) ? true : undefined;
+    });
+  });
+
+  it('that disagree are settled by going back as well', async () => {
+    using volume = mounted();
+    volume.putKeys(before.keys);
+    volume.putConfig(before.yaml);
+    await using signer = await startSigner(volume.args);
+    await signer.ready();
+    volume.putConfig(after.yaml);
+    await untilProblem(signer, 'has no file of its name');
+    volume.putConfig('keys: { a: { maxMessageBytes: 7 } }');
+    await waitFor(async () => {
+      const [only] = await listed(signer);
+      return only?.policy.maxMessageBytes === 7 ? true : undefined;
+    });
+    expect(await signatureOf(signer, 'a')).toBe(tag('HS256', before.keys.a));
+  });
+
+  it('lie in one directory, or below one, with whatever else is there', async () => {
+    using directory = temporaryDirectory();
+    const keys = join(directory.path, 'keys');
+    writeVolume(keys, { k: newKey(), unlisted: '' });
+    const config = join(directory.path, 'signer.yaml');
+    writeFileSync(config, 'keys: { k: }');
+    const others = join(directory.path, 'others');
+    mkdirSync(others);
+    for (let each = 0; each < 1100; each++) writeFileSync(join(others, `${each}`), '');
+    for (let each = 0; each < 1100; each++) writeFileSync(join(directory.path, `file-${each}`), '');
+    expect(readdirSync(directory.path).length).toBeGreaterThan(1024);
+    await using signer = await startSigner(['--keys', keys, '--config', config]);
+    await signer.ready();
+    writeFileSync(config, 'keys: { again: { file: k } }');
+    await untilNames(signer, 'again');
+    expect(loggedProblems(signer)).toEqual([]);
+  });
+});
+
+describe('a policy', () => {
+  /** A signer with one key set `k` of these fields. */
+  const start = async (volume: ReturnType<typeof mounted>, fields: string, key = newKey()) => {
+    volume.putKeys({ k: key });
+    volume.putConfig(`keys: { k: { ${fields} } }`);
+    const signer = await startSigner(volume.args);
+    await signer.ready();
+    return Object.assign(signer, { key });
+  };
+  const refusal = async (response: Response) => ({
+    status: response.status,
+    code: (await bodyOf<Problem>(response)).code,
+    retryAfter: response.headers.get('retry-after'),
+  });
+
+  it('that limits the rate answers 429 with Retry-After, over all that the key does', async () => {
+    using volume = mounted();
+    await using signer = await start(volume, 'rateLimit: { perSecond: 0.01, burst: 5 }');
+    const signature = tag('HS256', signer.key);
+    const items = [{ message: '1' }, { message: '2' }, { message: '3', reference: 'third' }];
+    expect((await signer.call('/v1/keys/k/sign', { message: 'm' })).status).toBe(200);
+    expect((await signer.call('/v1/keys/k/verify', { message: 'm', signature })).status).toBe(200);
+    expect((await signer.call('/v1/keys/k/sign', undefined, octets('m'))).status).toBe(200);
+    const { results } = await bodyOf<Results>(await signer.call('/v1/keys/k/sign-batch', { items }));
+    expect(results).toEqual([
+      expect.objectContaining({ signature: tag('HS256', signer.key, '1') }),
+      expect.objectContaining({ signature: tag('HS256', signer.key, '2') }),
+      { error: expect.objectContaining({ code: 'rate_limited', status: 429 }), reference: 'third' },
+    ]);
+    const refused = [
+      await signer.call('/v1/keys/k/sign', { message: 'm' }),
+      await signer.call('/v1/keys/k/verify', { message: 'm', signature }),
+      await signer.call('/v1/keys/k/sign', undefined, octets('m')),
+      await signer.call('/v1/keys/k/verify', undefined, octets('m', { 'sec-signer-signature': signature })),
+    ];
+    for (const response of refused) {
+      const { status, code, retryAfter } = await refusal(response);
+      expect([status, code]).toEqual([429, 'rate_limited']);
+      expect(Number(retryAfter)).toBeGreaterThan(60);
+      expect(Number(retryAfter)).toBeLessThanOrEqual(100);
+    }
+    // What is not a use of the key is not counted, and a limit that is lifted is lifted.
+    expect(await names(signer)).toBe('k');
+    volume.putConfig('keys: { k: }');
+    await waitFor(async () =>
+      (await signer.call('/v1/keys/k/sign', { message: 'm' })).ok ? true : undefined,
+    );
+  });
+
+  it('that refills lets through who has waited', async () => {
+    using volume = mounted();
+    await using signer = await start(volume, 'rateLimit: { perSecond: 20, burst: 1 }');
+    const sign = () => signer.call('/v1/keys/k/sign', { message: 'm' });
+    await waitFor(async () => ((await sign()).status === 429 ? true : undefined));
+    await waitFor(async () => ((await sign()).status === 200 ? true : undefined));
+    expect(await names(signer)).toBe('k');
+  });
+
+  it.each([
+    ['sign', 'verify'],
+    ['verify', 'sign'],
+  ])('that allows only to %s answers 403 to everything else', async (allowed, denied) => {
+    using volume = mounted();
+    await using signer = await start(volume, `allow: [${allowed}]`);
+    const request = { message: 'm', ...(allowed === 'verify' && { signature: tag('HS256', signer.key) }) };
+    expect((await signer.call(`/v1/keys/k/${allowed}`, request)).status).toBe(200);
+    expect((await signer.call(`/v1/keys/k/${allowed}-batch`, { items: [request] })).status).toBe(200);
+    const refused = [
+      await signer.call(`/v1/keys/k/${denied}`, { message: 'm', signature: '' }),
+      await signer.call(`/v1/keys/k/${denied}`, undefined, octets('m')),
+      await signer.call(`/v1/keys/k/${denied}-batch`, { items: [{ message: 'm' }] }),
+      // Not even the shape of a request is looked at first.
+      await signer.call(`/v1/keys/k/${denied}`, []),
+    ];
+    for (const response of refused) {
+      expect(await refusal(response)).toEqual({
+        status: 403,
+        code: 'operation_not_allowed',
+        retryAfter: null,
+      });
+    }
+  });
+
+  it.each([
+    ['9', 200],
+    ['10', 200],
+    ['11', 413],
+  ])('that takes 10 bytes, given %s: %i', async (length, status) => {
+    using volume = mounted();
+    await using signer = await start(volume, 'maxMessageBytes: 10');
+    const message = 'x'.repeat(Number(length));
+    const signature = tag('HS256', signer.key, message);
+    const answers = [
+      await signer.call('/v1/keys/k/sign', { message }),
+      await signer.call('/v1/keys/k/verify', { message, signature }),
+      await signer.call('/v1/keys/k/sign', undefined, octets(message)),
+      await signer.call(
+        '/v1/keys/k/verify',
+        undefined,
+        octets(message, { 'sec-signer-signature': signature }),
+      ),
+      await signer.call('/v1/keys/k/sign', {
+        message: Buffer.from(message).toString('hex'),
+        encoding: 'hex',
+      }),
+    ];
+    expect(answers.map((each) => each.status)).toEqual(answers.map(() => status));
+    const items = [{ message }, { message: 'short' }];
+    const { results } = await bodyOf<Results>(await signer.call('/v1/keys/k/sign-batch', { items }));
+    expect(results[0]?.error?.code).toBe(status === 413 ? 'message_too_large' : undefined);
+    expect(results[1]?.signature).toBe(tag('HS256', signer.key, 'short'));
+  });
+
+  it('that ends retained keys at once is in force without a restart', async () => {
+    using volume = mounted();
+    await using signer = await start(volume, '');
+    const next = newKey();
+    volume.putKeys({ k: next });
+    const signature = tag('HS256', signer.key);
+    const verify = async () =>
+      bodyOf<Verdict>(await signer.call('/v1/keys/k/verify', { message: 'm', signature }));
+    await waitFor(async () => ((await verify()).primary === false ? true : undefined));
+    volume.putConfig('keys: { k: { retainPreviousSeconds: 0 } }');
+    await waitFor(async () => ((await verify()).valid === false ? true : undefined));
+    expect(await verify()).toEqual({ valid: false, reason: 'mismatch' });
+  });
+
+  it('is shown to whoever may use the key', async () => {
+    using volume = mounted();
+    await using signer = await start(
+      volume,
+      'output: base64, maxMessageBytes: 5, rateLimit: { perSecond: 3 }, allow: [verify], algorithm: HS384',
+    );
+    expect(await (await signer.call('/v1/keys/k')).json()).toMatchObject({
+      name: 'k',
+      format: 'raw',
+      algorithm: 'HS384',
+      allow: ['verify'],
+      policy: { output: 'base64', maxMessageBytes: 5, rateLimit: { perSecond: 3, burst: 3 } },
+    });
+  });
+});
+
+describe('a key from the environment', () => {
+  it('signs, is listed, and is said not to be reloaded', async () => {
+    using volume = mounted();
+    const key = newKey();
+    volume.putKeys({ file: newKey() });
+    volume.putConfig('keys: { file: , env: { env: SIGNING_KEY, encoding: hex }, skipped: { env: 1NOT } }');
+    await using signer = await startSigner(volume.args, { SIGNING_KEY: key.toString('hex') });
+    await signer.ready();
+    expect(await names(signer)).toBe('env,file');
+    expect(await signatureOf(signer, 'env')).toBe(tag('HS256', key));
+    await waitFor(() =>
+      signer.output().includes('comes from the environment, so it is not reloaded') ? true : undefined,
+    );
+    expect(signer.output()).toContain('keys.skipped.env: not a name that a variable can have');
+
+    volume.putKeys({ file: newKey(), more: newKey() });
+    volume.putConfig('keys: { file: , more: , env: { env: SIGNING_KEY, encoding: hex, algorithm: HS512 } }');
+    await untilNames(signer, 'env,file,more');
+    expect(await signatureOf(signer, 'env')).toBe(tag('HS512', key));
+    expect(leaks(signer.output(), key)).toEqual([]);
+  });
+
+  it('alone needs no directory of keys', async () => {
+    using directory = temporaryDirectory();
+    const config = join(directory.path, 'signer.yaml');
+    writeFileSync(config, 'keys: { env: { env: SIGNING_KEY, encoding: hex } }');
+    const args = ['--keys', join(directory.path, 'missing'), '--config', config];
+    const env = { SIGNING_KEY: newKey().toString('hex') };
+    await using signer = await startSigner(args, env);
+    await signer.ready();
+    expect(await names(signer)).toBe('env');
+    const { code, stdout } = await run(['check', ...args, '--json'], { env });
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ valid: true, problems: [], keys: [{ name: 'env' }] });
+  });
+
+  it('that is not set keeps the signer from being ready', async () => {
+    using volume = mounted();
+    volume.putKeys({ file: newKey() });
+    volume.putConfig('keys: { file: , env: { env: SIGNING_KEY } }');
+    await using signer = await startSigner(volume.args);
+    await untilProblem(signer, '"env" needs a variable that is not set');
+    expect(await readiness(signer)).toBe(503);
+  });
+});
+
+describe('a key that somebody has written into the configuration', () => {
+  // Printable, and different each time.
+  const marker = `marker+${randomBytes(12).toString('base64url')}/"'`;
+  const text = JSON.stringify(marker);
+  it.each([
+    ['as a file', 'keys: { k: { file: MARKER } }'],
+    ['as a variable', 'keys: { k: { env: MARKER } }'],
+    ['as an encoding and a number', `keys: { k: { encoding: ${text}, maxMessageBytes: ${text} } }`],
+    ['as a name', `keys: { ${text}: , k: { ${text}: 1 } }`],
+    ['as the whole document', text],
+    ['as broken YAML', `keys: { k: ${text}\n`],
+  ])('is nowhere in the log, the status or the output of check: %s', async (_, yaml) => {
+    using volume = mounted();
+    const word = marker.replaceAll(/[^A-Za-z0-9]/g, '');
+    volume.putKeys({ ok: newKey() });
+    volume.putConfig(yaml.replaceAll('MARKER', word));
+    await using signer = await startSigner(volume.args);
+    await untilProblem(signer, '');
+    const checked = await run(['check', ...volume.args]);
+    const json = await run(['check', ...volume.args, '--json']);
+    const status = await (await fetch(`${signer.opsUrl}/status`)).text();
+    const shown = [signer.output(), checked.stdout, checked.stderr, json.stdout, json.stderr, status].join(
+      '\n',
+    );
+    expect(shown.length).toBeGreaterThan(300);
+    expect([...leaks(shown, Buffer.from(marker)), ...leaks(shown, Buffer.from(word))]).toEqual([]);
+  });
+});
+
+describe('check', () => {
+  const secret = (body: string) => `apiVersion: v1\nkind: Secret\nmetadata: { name: s }\n${body}\n`;
+  const manifest = (directory: { readonly path: string }, yaml: string) => {
+    const path = join(directory.path, 'secret.yaml');
+    writeFileSync(path, yaml);
+    return path;
+  };
+
+  it('says of a good configuration what would be served', async () => {
+    using volume = mounted();
+    volume.putKeys({ a: newKey(), b: newKey().toString('hex'), unlisted: '' });
+    volume.putConfig('keys: { a: { algorithm: HS512, allow: [sign] }, b: { encoding: hex } }');
+    const { code, stdout, stderr } = await run(['check', ...volume.args]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^✓ a {2}raw {2}HS512 {2}sign {2}key id [0-9a-f]{16}\n✓ b {2}raw {2}HS256 {2}sign, verify {2}key id [0-9a-f]{16}\n/,
+    );
+    expect(stdout).toContain('2 key sets, ready to serve\n');
+  });
+
+  it('says of a bad configuration everything that is wrong, as text and as JSON', async () => {
+    using volume = mounted();
+    volume.putKeys({ a: newKey() });
+    volume.putConfig('keys:\n  a: { encodin: hex }\n  b: { allow: [] }\n');
+    const { code, stdout } = await run(['check', ...volume.args]);
+    expect(code).toBe(1);
+    expect(stdout.match(/^✗ .*/gm)).toEqual([
+      expect.stringMatching(
+        /signer\.yaml: keys\.a\.encodin: unknown field; did you mean "encoding"\? \(line 2\)$/,
+      ),
+      expect.stringMatching(/signer\.yaml: keys\.b\.allow: must have at least 1 element \(line 3\)$/),
+    ]);
+    const json = await run(['check', ...volume.args, '--json']);
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({ valid: false, keys: [], problems: { length: 2 } });
+  });
+
+  it('notes what a person should know', async () => {
+    using volume = mounted();
+    volume.putKeys({ weak: 'partner', text: 'correct horse battery staple\n' });
+    volume.putConfig(
+      'keys: { weak: { allowWeakKey: true }, text: { encoding: text }, skipped: { env: 1NOT } }',
+    );
+    const { code, stdout } = await run(['check', ...volume.args, '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).notes).toEqual(
+      expect.arrayContaining([
+        '"weak" holds a weak key, let in by allowWeakKey; replace it',
+        expect.stringMatching(/^"text" ends with a newline, which is not part of the key/),
+        expect.stringMatching(/^keys\.skipped\.env: not a name that a variable can have/),
+      ]),
+    );
+  });
+
+  it.each<[string, string, string]>([
+    ['data', secret(`data: { k: ${randomBytes(32).toString('base64')} }`), 'k'],
+    [
+      'data over several lines',
+      secret(`data:\n  k: |\n    ${randomBytes(96).toString('base64').replaceAll(/.{64}/g, '$&\n    ')}`),
+      'k',
+    ],
+    ['stringData', secret('stringData: { k: correct horse battery staple }'), 'k'],
+    [
+      'both',
+      secret(`data: { a: ${randomBytes(32).toString('base64')} }\nstringData: { b: correct horse battery }`),
+      'a,b',
+    ],
+    [
+      'several documents',
+      `kind: ConfigMap\n---\n${secret('stringData: { a: correct horse battery }')}---\n${secret('stringData: { b: battery correct horse }')}`,
+      'a,b',
+    ],
+  ])('reads a Secret manifest, from a file and from a pipe: %s', async (_, yaml, expected) => {
+    using directory = temporaryDirectory();
+    const { code, stdout } = await run(['check', '--secret', manifest(directory, yaml), '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ valid: true, problems: [] });
+    expect(
+      JSON.parse(stdout)
+        .keys.map(({ name }: Listed) => name)
+        .join(),
+    ).toBe(expected);
+    expect(await run(['check', '--secret', '-', '--json'], { input: yaml })).toEqual({
+      code,
+      stdout,
+      stderr: '',
+    });
+  });
+
+  it('reads a Secret manifest with the configuration that is to be used', async () => {
+    using volume = mounted();
+    volume.putConfig('keys: { k: { encoding: hex, algorithm: HS512 } }');
+    const [, , , config = ''] = volume.args;
+    const good = manifest(volume, secret(`stringData: { k: "${randomBytes(64).toString('hex')}" }`));
+    const { stdout } = await run(['check', '--secret', good, '--config', config, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ valid: true, keys: [{ name: 'k', algorithm: 'HS512' }] });
+    const bad = manifest(volume, secret('stringData: { k: not hex }'));
+    const refused = await run(['check', '--secret', bad, '--config', config, '--json']);
+    expect(refused.code).toBe(1);
+    expect(JSON.parse(refused.stdout).problems).toEqual([expect.stringContaining('"k" is not hex')]);
+  });
+
+  it.each<[string, string, readonly string[]]>([
+    ['that is none', 'kind: ConfigMap\ndata: { k: YQ== }\n', ['the manifest holds no "kind: Secret"']],
+    ['that is no YAML', 'kind: Secret\ndata: {', ['the manifest is not valid YAML']],
+    [
+      'with all its mistakes',
+      secret('data: { a: "!", b: yes }\nstringData: { c: 5 }'),
+      [
+        'data.a: is not base64; use stringData for plain text',
+        'data.b: must be text; put it in quotes',
+        'stringData.c: must be text; put it in quotes',
+      ],
+    ],
+    [
+      'with the newline of echo',
+      secret('stringData:\n  k: |\n    correct horse battery staple'),
+      [expect.stringContaining('"k" is text that ends with a newline')],
+    ],
+  ])('refuses a manifest %s', async (_, yaml, problems) => {
+    using directory = temporaryDirectory();
+    const { code, stdout, stderr } = await run(['check', '--secret', manifest(directory, yaml), '--json']);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({ valid: false, problems });
+  });
+
+  it('says which file cannot be read', async () => {
+    using directory = temporaryDirectory();
+    const missing = join(directory.path, 'missing.yaml');
+    const good = manifest(directory, secret('stringData: { k: correct horse battery }'));
+    for (const args of [
+      ['--secret', missing],
+      ['--secret', good, '--config', missing],
+    ]) {
+      const { code, stderr } = await run(['check', ...args]);
+      expect({ code, stderr }).toEqual({
+        code: 1,
+        stderr: `sidecar-signer: ${missing} cannot be read; check the path and its permissions\n`,
+      });
+    }
+  });
+});

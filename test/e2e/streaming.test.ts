@@ -1,0 +1,88 @@
+/** A message far larger than the memory is signed and verified as it arrives. */
+
+import { createHmac, randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { writeVolume } from '../support/atomic-writer.ts';
+import { begin, post, write } from '../support/exchange.ts';
+import { hasProc, privateMemoryKiB } from '../support/process.ts';
+import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
+
+const partBytes = 2 ** 20;
+const parts = 1024;
+/** What buffers in flight may take; the message is 16 times as long. */
+const mayGrowKiB = 64 * 1024;
+
+const key = randomBytes(32).toString('hex');
+const noise = randomBytes(partBytes);
+
+/** 1 GiB of which no two parts are alike, without holding it. */
+function* message(): Generator<Buffer> {
+  for (let i = 0; i < parts; i++) {
+    const part = Buffer.from(noise);
+    part.writeUInt32BE(i);
+    yield part;
+  }
+}
+
+function tagOf(parts: Iterable<string | Buffer>): string {
+  const hmac = createHmac('sha256', key);
+  for (const part of parts) hmac.update(part);
+  return hmac.digest('hex');
+}
+
+/** Starts a signer with the key, sends it the message and measures how its private memory grows meanwhile. */
+async function stream(operation: 'sign' | 'verify', headers: Record<string, string | number>) {
+  using directory = temporaryDirectory();
+  writeVolume(directory.path, { big: key });
+  await using signer = await startSigner(['--keys', directory.path]);
+  await signer.ready();
+  const beforeKiB = privateMemoryKiB(signer.process.pid);
+  let peakKiB = beforeKiB;
+  const exchange = begin(signer.url, `/v1/keys/big/${operation}`, { headers });
+  for (const part of message()) {
+    await write(exchange, part);
+    peakKiB = Math.max(peakKiB, privateMemoryKiB(signer.process.pid));
+  }
+  exchange.request.end();
+  const { status, body } = await exchange.answer;
+  return { status, body, grownKiB: peakKiB - beforeKiB };
+}
+
+describe.skipIf(!hasProc)('a message of 1 GiB', { timeout: 300_000 }, () => {
+  it.each([
+    ['of declared length', { 'content-length': parts * partBytes }],
+    ['in chunks', { 'transfer-encoding': 'chunked' }],
+  ])('%s is signed in constant memory, with the tag of node:crypto', async (_, headers) => {
+    const { status, body, grownKiB } = await stream('sign', headers);
+    expect(status).toBe(200);
+    expect(body['signature']).toBe(tagOf(message()));
+    expect(grownKiB).toBeLessThan(mayGrowKiB);
+  });
+
+  it('is verified in constant memory', async () => {
+    const { body, grownKiB } = await stream('verify', { 'sec-signer-signature': tagOf(message()) });
+    expect(body).toMatchObject({ valid: true, primary: true });
+    expect(grownKiB).toBeLessThan(mayGrowKiB);
+  });
+});
+
+describe('a message sent as it is', () => {
+  const verify = (signer: Signer, headers: Record<string, string>) =>
+    post(signer.url, '/v1/keys/small/verify', Buffer.from('hello'), { headers });
+
+  it('is verified against the header Sec-Signer-Signature', async () => {
+    using directory = temporaryDirectory();
+    writeVolume(directory.path, { small: key });
+    await using signer = await startSigner(['--keys', directory.path]);
+    await signer.ready();
+
+    const right = await verify(signer, { 'sec-signer-signature': tagOf(['hello']) });
+    expect(right.body).toMatchObject({ valid: true, primary: true });
+    const otherMessage = await verify(signer, { 'sec-signer-signature': tagOf(['hello ']) });
+    expect(otherMessage.body).toEqual({ valid: false, reason: 'mismatch' });
+    const truncated = await verify(signer, { 'sec-signer-signature': tagOf(['hello']).slice(0, 32) });
+    expect(truncated.body).toEqual({ valid: false, reason: 'malformed' });
+    const missing = await verify(signer, {});
+    expect(missing).toMatchObject({ status: 400, body: { code: 'malformed_request' } });
+  });
+});
