@@ -97,7 +97,8 @@ function runVitest(project: string, resultFile: string): boolean {
 function runBun(project: string, resultFile: string): boolean {
   const folder = project === 'volume' ? './test/secret-volume' : `./test/${project}`;
   const reporter = ['--reporter=junit', `--reporter-outfile=${resultFile}`];
-  return run('bun', ['test', '--timeout', '60000', ...reporter, folder]);
+  const retry = inCi ? ['--retry', '2'] : [];
+  return run('bun', ['test', '--timeout', '60000', ...retry, ...reporter, folder]);
 }
 
 interface VitestResult {
