@@ -1,11 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** What depends on other processes and the kernel's pace gets another try on a busy CI machine; the report says so. */
-const retry = process.env['CI'] === 'true' ? 2 : 0;
-const ring = (name: string, include: string[]) => ({
-  extends: true as const,
-  test: { name, include, retry: name === 'unit' ? 0 : retry },
-});
+const ring = (name: string, include: string[]) => ({ extends: true as const, test: { name, include } });
 
 /** One project for each ring that vitest runs; test/rings.ts runs them all. */
 export default defineConfig({

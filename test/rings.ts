@@ -97,8 +97,7 @@ function runVitest(project: string, resultFile: string): boolean {
 function runBun(project: string, resultFile: string): boolean {
   const folder = project === 'volume' ? './test/secret-volume' : `./test/${project}`;
   const reporter = ['--reporter=junit', `--reporter-outfile=${resultFile}`];
-  const retry = inCi ? ['--retry', '2'] : [];
-  return run('bun', ['test', '--timeout', '60000', ...retry, ...reporter, folder]);
+  return run('bun', ['test', '--timeout', '60000', ...reporter, folder]);
 }
 
 interface VitestResult {
