@@ -1,7 +1,7 @@
 /** Private memory of the signer: idle, and after a million requests. */
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { privateMemoryKiB } from '../support/process.ts';
+import { privateMemory } from '../support/process.ts';
 import { type Figure, format, progress } from './report.ts';
 import { type Start, startServer } from './server.ts';
 import { type Load, runWrk } from './wrk.ts';
@@ -16,7 +16,7 @@ export async function measureMemory(
   await using server = await startServer(signer, load.path);
   // What start-up left behind is collected soon after it.
   await delay(3000);
-  const mebibytes = () => privateMemoryKiB(server.process.pid) / 1024;
+  const mebibytes = () => privateMemory(server) / 2 ** 20;
   const idle = mebibytes();
   let peak = 0;
   const watch = setInterval(() => {

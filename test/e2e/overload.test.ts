@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { post } from '../support/exchange.ts';
-import { hasProc, privateMemoryKiB } from '../support/process.ts';
+import { hasProc, privateMemory } from '../support/process.ts';
 import { type Signer, startSigner, temporaryDirectory, waitFor } from '../support/signer.ts';
 
 const key = randomBytes(32).toString('hex');
@@ -72,7 +72,7 @@ describe.skipIf(!hasProc)('more requests than are taken at the same time', () =>
     writeVolume(directory.path, { demo: key });
     await using signer = await startSigner(['--keys', directory.path]);
     await signer.ready();
-    const beforeKiB = privateMemoryKiB(signer.process.pid);
+    const beforeKiB = privateMemory(signer) / 1024;
 
     const clients = await openClients(signer, maxPendingRequests + excess);
     const message = (index: number) => `message ${index}`.padEnd(20);
@@ -85,7 +85,7 @@ describe.skipIf(!hasProc)('more requests than are taken at the same time', () =>
     const next = await post(signer.url, sign, { message: 'one more' });
     // Its ops listener is not among what is full.
     expect((await fetch(`${signer.opsUrl}/readyz`)).status).toBe(200);
-    const grownKiB = privateMemoryKiB(signer.process.pid) - beforeKiB;
+    const grownKiB = privateMemory(signer) / 1024 - beforeKiB;
     const taken = clients.flatMap((client, index) =>
       client.answer() === undefined ? [{ client, index }] : [],
     );
@@ -109,7 +109,7 @@ describe.skipIf(!hasProc)('more JSON than is held at the same time', () => {
     writeVolume(directory.path, { demo: key });
     await using signer = await startSigner(['--keys', directory.path]);
     await signer.ready();
-    const beforeKiB = privateMemoryKiB(signer.process.pid);
+    const beforeKiB = privateMemory(signer) / 1024;
 
     // 24 MB, where 16 MiB may be held.
     const message = 'x'.repeat(60_000);
@@ -120,7 +120,7 @@ describe.skipIf(!hasProc)('more JSON than is held at the same time', () => {
     for (const client of clients) client.send(head(signer, fields) + body.slice(0, -1));
     const refused = () => clients.filter((client) => client.answer() !== undefined);
     await waitFor(() => (refused().length >= clients.length - held ? true : undefined));
-    const grownKiB = privateMemoryKiB(signer.process.pid) - beforeKiB;
+    const grownKiB = privateMemory(signer) / 1024 - beforeKiB;
     const taken = clients.filter((client) => client.answer() === undefined);
     const refusals = refused().map((client) => client.answer());
     for (const client of taken) client.send(body.slice(-1));

@@ -4,7 +4,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { begin, post, write } from '../support/exchange.ts';
-import { hasProc, privateMemoryKiB } from '../support/process.ts';
+import { hasProc, privateMemory } from '../support/process.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
 
 const partBytes = 2 ** 20;
@@ -36,12 +36,12 @@ async function stream(operation: 'sign' | 'verify', headers: Record<string, stri
   writeVolume(directory.path, { big: key });
   await using signer = await startSigner(['--keys', directory.path]);
   await signer.ready();
-  const beforeKiB = privateMemoryKiB(signer.process.pid);
+  const beforeKiB = privateMemory(signer) / 1024;
   let peakKiB = beforeKiB;
   const exchange = begin(signer.url, `/v1/keys/big/${operation}`, { headers });
   for (const part of message()) {
     await write(exchange, part);
-    peakKiB = Math.max(peakKiB, privateMemoryKiB(signer.process.pid));
+    peakKiB = Math.max(peakKiB, privateMemory(signer) / 1024);
   }
   exchange.request.end();
   const { status, body } = await exchange.answer;

@@ -8,7 +8,7 @@ import { createSigningKeys, deriveSigningKey, type Scope } from '../../src/forma
 import { parseHttpRequest } from '../../src/formats/http-request.ts';
 import { createMac, type Mac, tagOf } from '../../src/mac.ts';
 import type { AwsRequest, AwsSignRequest } from '../../src/wire.ts';
-import { type Circumstances, inUse, refusalOf } from '../support/document-format.ts';
+import { type Circumstances, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 
 const secret = randomBytes(30);

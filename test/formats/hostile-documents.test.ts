@@ -7,7 +7,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SignerError } from '../../src/errors.ts';
-import { type FormatInUse, inUse } from '../support/document-format.ts';
+import { type FormatInUse, inUse } from '../support/format.ts';
 
 const secret = randomBytes(32);
 const now = '2026-11-24T12:00:00Z';
@@ -86,7 +86,9 @@ const nearlyRight = fc.record(
   { requiredKeys: ['method', 'url'] },
 );
 
-const formats: Readonly<Record<string, FormatInUse>> = {
+const formats: Readonly<
+  Record<string, Pick<FormatInUse<'http-signature' | 'aws-sigv4'>, 'sign' | 'verify'>>
+> = {
   'http-signature': inUse('http-signature', { nonce: true }, { secrets: [secret], now }),
   'aws-sigv4': inUse(
     'aws-sigv4',

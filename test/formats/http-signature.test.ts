@@ -9,7 +9,7 @@ import { parseComponents, signatureBase, toComponents } from '../../src/formats/
 import { contentDigest, isDigestOf } from '../../src/formats/http-signature/content-digest.ts';
 import { keyId } from '../../src/mac.ts';
 import type { HttpRequest, HttpSignature } from '../../src/wire.ts';
-import { type Circumstances, inUse, refusalOf } from '../support/document-format.ts';
+import { type Circumstances, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 
 const secret = randomBytes(32);

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesEncodings } from '../../src/encoding.ts';
-import { SignerError } from '../../src/errors.ts';
 import type { Format, Use } from '../../src/format.ts';
 import { formats } from '../../src/formats/index.ts';
 import { type Algorithm, algorithmNames, createMac, type Key } from '../../src/mac.ts';
 import type { BytesEncoding } from '../../src/wire.ts';
+import { refusalOf } from '../support/format.ts';
 import { tagOf } from '../support/keys.ts';
 import { readVectors } from '../support/vectors.ts';
 
@@ -27,16 +27,6 @@ const use = (...keys: readonly [Key, ...Key[]]): Use => ({
   admit: () => undefined,
 });
 const withKey = (algorithm: Algorithm, bytes: Uint8Array) => use(keyOf('id', algorithm, bytes));
-
-const detail = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof SignerError) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return undefined;
-};
 
 interface HmacVector {
   readonly name: string;
@@ -146,7 +136,7 @@ describe('a message', () => {
     ['a list', ['m']],
     ['text alone', 'm' as unknown as object],
   ])('may not be %s', (_, request) => {
-    expect(detail(() => raw.sign(signer, request))).toMatch(/^malformed_request: /);
+    expect(refusalOf(() => raw.sign(signer, request))).toMatch(/^malformed_request: /);
   });
 
   it.each<[string, readonly string[], string]>([
@@ -262,13 +252,15 @@ describe('a signature', () => {
     ['a list', []],
     ['bytes', { type: 'Buffer', data: [1] }],
   ])('that is %s is not well formed', (_, signature) => {
-    expect(detail(() => raw.verify(withKey('HS256', key), { message: 'm', signature }))).toBe(
+    expect(refusalOf(() => raw.verify(withKey('HS256', key), { message: 'm', signature }))).toBe(
       'malformed_request: field "signature": must be a string',
     );
   });
 
   it('that is not there is not well formed', () => {
-    expect(detail(() => raw.verify(withKey('HS256', key), { message: 'm' }))).toMatch(/^malformed_request: /);
+    expect(refusalOf(() => raw.verify(withKey('HS256', key), { message: 'm' }))).toMatch(
+      /^malformed_request: /,
+    );
   });
 
   it('verifies by any of the keys, and tells which, and whether it is the primary', () => {

@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 import { SignerError } from '../../src/errors.ts';
 import { formats } from '../../src/formats/index.ts';
 import { createMac, type Mac } from '../../src/mac.ts';
-import { useOf } from '../support/document-format.ts';
+import { useOf } from '../support/format.ts';
 
 const now = '2026-11-24T12:00:00Z';
 
@@ -52,7 +52,7 @@ function signedFor(name: string, options: object, request: object): readonly Sig
     formats
       .get(name)
       ?.create({ [name]: options })
-      .sign(useOf([{ id: 'id', mac }], now), request);
+      .sign(useOf([{ id: 'id', mac }], { now }), request);
   } catch (error) {
     if (!(error instanceof SignerError)) throw error;
   }

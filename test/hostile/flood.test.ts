@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect } from 'vitest';
+import { connections, isRoot, openFiles, peakMemory, privateMemory } from '../support/process.ts';
 import { waitFor } from '../support/signer.ts';
 import { type Arena, expectProblem, expectSigned, only, test } from './arena.ts';
-import { connections, isRoot, openFiles, peakMemory, privateMemory } from './process.ts';
 import { json, open, parseAnswers, request } from './wire.ts';
 
 const mebibyte = 2 ** 20;

@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
+import { isRoot, openFiles, watches } from '../support/process.ts';
 import { type Signer, waitFor } from '../support/signer.ts';
-import { isRoot, openFiles, watches } from './process.ts';
 import { openScene, type Scene, swapIn, tagOf, writePlain } from './scene.ts';
 
 const notReady = { status: 503, body: { code: 'not_ready' } };

@@ -20,8 +20,8 @@ import { createServer } from 'node:net';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
+import { bytesRead, isRoot } from '../support/process.ts';
 import { type Signer, waitFor } from '../support/signer.ts';
-import { bytesRead, isRoot } from './process.ts';
 import { openScene, type Scene, swapIn, tagOf, writePlain } from './scene.ts';
 import { hasStrace, tamper } from './strace.ts';
 

@@ -2,8 +2,8 @@
 
 import { describe, expect } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
+import { cpuMs, peakMemory } from '../support/process.ts';
 import { doorOf, expectUnsigned, only, test } from './arena.ts';
-import { cpuMs, peakMemory } from './process.ts';
 import { build, expectOutcome, inHandlers, type Row, tooLarge } from './rows.ts';
 import { openScene, writeConfig } from './scene.ts';
 import { chunked, exchange, json, request } from './wire.ts';

@@ -1,9 +1,9 @@
 /** Requests that do not end. Every one of them waits at the same time, so that the whole takes as long as the longest. */
 
 import { expect } from 'vitest';
+import { connections } from '../support/process.ts';
 import { waitFor } from '../support/signer.ts';
 import { type Arena, expectProblem, expectSigned, expectUnsigned, test as withArena } from './arena.ts';
-import { connections } from './process.ts';
 import { build } from './rows.ts';
 import { type Exchange, type Flaw, open, parseAnswers } from './wire.ts';
 

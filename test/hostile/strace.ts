@@ -4,8 +4,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRoot } from '../support/process.ts';
 import { type Signer, temporaryDirectory, waitFor } from '../support/signer.ts';
-import { isRoot } from './process.ts';
 
 /** The signer is not dumpable, so that only root may trace it. */
 export const hasStrace: boolean = isRoot && spawnSync('strace', ['-V']).status === 0;

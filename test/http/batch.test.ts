@@ -1,16 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../../src/errors.ts';
 import { maxBatchItems, maxReferenceLength, parseBatch, takeReference } from '../../src/http/batch.ts';
-
-const detail = (act: () => unknown) => {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof SignerError) return `${error.code}: ${error.message}`;
-    throw error;
-  }
-  return undefined;
-};
+import { refusalOf } from '../support/format.ts';
 
 describe('a batch', () => {
   it('holds its items as they are, in order', () => {
@@ -22,10 +12,10 @@ describe('a batch', () => {
     expect(maxBatchItems).toBe(1000);
     expect(parseBatch({ items: [{}] })).toHaveLength(1);
     expect(parseBatch({ items: Array(maxBatchItems).fill({}) })).toHaveLength(maxBatchItems);
-    expect(detail(() => parseBatch({ items: [] }))).toBe(
+    expect(refusalOf(() => parseBatch({ items: [] }))).toBe(
       'malformed_request: field "items": must have at least 1 element',
     );
-    expect(detail(() => parseBatch({ items: Array(maxBatchItems + 1).fill({}) }))).toBe(
+    expect(refusalOf(() => parseBatch({ items: Array(maxBatchItems + 1).fill({}) }))).toBe(
       'malformed_request: field "items": must have at most 1000 elements',
     );
   });
@@ -42,7 +32,7 @@ describe('a batch', () => {
     { items: [{}], more: 1 },
     [{ items: [{}] }],
   ])('is not %j', (body) => {
-    expect(detail(() => parseBatch(body))).toMatch(/^malformed_request: /);
+    expect(refusalOf(() => parseBatch(body))).toMatch(/^malformed_request: /);
   });
 });
 
@@ -62,7 +52,7 @@ describe('a reference', () => {
   });
 
   it.each([5, null, {}, [], true, 'x'.repeat(maxReferenceLength + 1)])('may not be %j', (reference) => {
-    expect(detail(() => takeReference({ message: 'm', reference }))).toBe(
+    expect(refusalOf(() => takeReference({ message: 'm', reference }))).toBe(
       `malformed_request: field "reference": must be a string of at most ${maxReferenceLength} characters`,
     );
   });

@@ -12,10 +12,10 @@ type Name = keyof Formats;
 export interface FormatInUse<F extends Name> {
   readonly format: Format;
   readonly use: Use;
-  sign(request: Formats[F]['sign']): Formats[F]['signature'];
+  sign(request: unknown): Formats[F]['signature'];
   /** Signs a message that comes in parts. */
   signParts(...parts: readonly Uint8Array[]): Formats[F]['signature'];
-  verify(request: Formats[F]['verify']): Formats[F]['verification'];
+  verify(request: unknown): Formats[F]['verification'];
 }
 
 export interface Circumstances {
@@ -39,7 +39,7 @@ export function inUse<F extends Name>(
   const format = formats.get(name)?.create({ [name]: options });
   if (format === undefined) throw new Error(`there is no format ${name}`);
   const { secrets = [randomBytes(64)], algorithm = format.algorithms[0] ?? 'HS256' } = circumstances;
-  const [first, ...others] = secrets.map((secret) => keyOf(algorithm, secret));
+  const [first, ...others] = secrets.map((secret) => keyOf(algorithm, secret, format.keyPrefix));
   if (first === undefined) throw new Error('there is no key');
   const use = useOf(circumstances.keys ?? [first, ...others], circumstances);
   return {
@@ -70,9 +70,9 @@ export function useOf(
   };
 }
 
-export function keyOf(algorithm: Algorithm, secret: Uint8Array | string): Key {
+export function keyOf(algorithm: Algorithm, secret: Uint8Array | string, prefix = ''): Key {
   const bytes = Buffer.from(secret);
-  return { id: keyId(bytes), mac: createMac(algorithm, bytes) };
+  return { id: keyId(bytes), mac: createMac(algorithm, Buffer.concat([Buffer.from(prefix), bytes])) };
 }
 
 /** A moment in Unix seconds, as the wire says it. */

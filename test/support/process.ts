@@ -1,13 +1,68 @@
-/** What the kernel tells of another process (Linux). */
+/** What the kernel tells of another process, without its help. Linux alone has `/proc`. */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import type { Signer } from './signer.ts';
 
 /** Whether this system has `/proc`. */
 export const hasProc: boolean = existsSync('/proc/self/status');
 
-/** Private memory in KiB: what the process itself has allocated, without the pages of its file. */
-export function privateMemoryKiB(pid: number | undefined): number {
-  const match = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  if (match === null) throw new Error(`no RssAnon of process ${pid}`);
-  return Number(match[1]);
+export const isRoot: boolean = process.getuid?.() === 0;
+
+/** Bytes in physical memory that are the process' own. */
+export function privateMemory(running: Pick<Signer, 'process'>): number {
+  return statusOf(running, 'RssAnon');
+}
+
+/** The most bytes that it ever had in physical memory, the program's file included. */
+export function peakMemory(signer: Signer): number {
+  return statusOf(signer, 'VmHWM');
+}
+
+/** How long its main thread has been running for, by the scheduler's own account. */
+export function cpuMs({ process: { pid } }: Signer): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+}
+
+/** What its file descriptors stand for. The process is not dumpable, so that root alone may look. */
+export function openFiles({ process: { pid } }: Signer): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
+}
+
+/** How many files and directories it watches. */
+export function watches({ process: { pid } }: Signer): number {
+  const infos = readdirSync(`/proc/${pid}/fdinfo`).map((fd) => {
+    try {
+      return readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8');
+    } catch {
+      return '';
+    }
+  });
+  return infos.flatMap((info) => info.match(/^inotify /gm) ?? []).length;
+}
+
+/** Bytes it has read, by all its system calls. */
+export function bytesRead({ process: { pid } }: Signer): number {
+  return Number(/rchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
+}
+
+/** TCP connections that its signing listener still has open. What the kernel alone keeps of one has no inode. */
+export function connections({ url }: Signer): number {
+  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
+  const listening = '0A';
+  const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
+  return rows.filter((row) => {
+    const [, local, , state, , , , , , inode] = row.trim().split(/\s+/);
+    return local?.endsWith(`:${port}`) && state !== listening && inode !== '0';
+  }).length;
+}
+
+function statusOf({ process: { pid } }: Pick<Signer, 'process'>, field: string): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return 1024 * Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1]);
 }
