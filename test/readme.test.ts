@@ -12,6 +12,7 @@ import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/keys/settings.ts';
 import { createSigner } from '../src/signer.ts';
+import type { Problem } from '../src/wire.ts';
 import { codeBlocks, headings, table, tokens } from './support/readme.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -29,15 +30,29 @@ describe('the tables of the README', () => {
     expect(listed).toEqual(actual);
   });
 
-  it('list every route of the signing listener', () => {
-    const app = createApp({
+  it('list every route of the signing listener', async () => {
+    const handle = createApp({
       snapshot: () => undefined,
       bodies: createBodyReader(),
       signer: createSigner({ now: () => 0, monotonicMs: () => 0, random: randomBytes }),
       onFault: () => undefined,
     });
-    const routes = app.routes.map(({ method, path }) => `${method} ${path.replace(':name', '{name}')}`);
-    expect([...firstColumn('HTTP API', 'method and path')].sort()).toEqual([...new Set(routes)].sort());
+    const ask = async (method: string, path: string) => {
+      const answer = await handle(
+        new Request(`http://localhost${path}`, { method, headers: { 'content-type': 'application/json' } }),
+      );
+      return (await answer.json()) as Problem;
+    };
+    const listed = firstColumn('HTTP API', 'method and path').map((cell) => cell?.split(' ') ?? []);
+    for (const [method = '', path = ''] of listed) {
+      const at = path.replace('{name}', 'demo');
+      expect(await ask(method, at)).toMatchObject({ code: 'not_ready' });
+      expect(await ask(method === 'GET' ? 'POST' : 'GET', at)).toMatchObject({ code: 'method_not_allowed' });
+    }
+    // Whoever asks for another path is told of these.
+    const { detail } = await ask('GET', '/v1/other');
+    const told = detail.match(/[\w{}-]+(?=,|$| and)/g) ?? [];
+    expect(told.sort()).toEqual(listed.map(([, path = '']) => path.split('/').at(-1)).sort());
   });
 
   it('list every encoding of a key', () => {

@@ -1,7 +1,6 @@
 /** The signer itself: puts the parts together, and takes them apart on SIGTERM. */
 
 import { isIP } from 'node:net';
-import type { Hono } from 'hono';
 import type { DestinationStream } from 'pino';
 import { systemClocks } from '../clocks.ts';
 import { formatAddress, servedHosts, type TcpAddress } from '../config/address.ts';
@@ -9,7 +8,7 @@ import { SettingError } from '../config/setting-error.ts';
 import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
-import { type Listener, listen } from '../http/listen.ts';
+import { type Handler, type Listener, listen } from '../http/listen.ts';
 import { createOpsApp } from '../http/ops.ts';
 import type { KeyStore } from '../keys/store.ts';
 import { createLog, describeFault, type Log, type LogFields, type LogLevel } from '../log.ts';
@@ -64,7 +63,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     signer: createSigner({ ...systemClocks, random: unpredictable }),
     onFault: (error) => log.error('a request failed by a fault of the signer', describeFault(error)),
   });
-  const ops = createOpsApp(() => describeStatus(store.current, volumes, stopping));
+  const ops = createOpsApp(() => describeStatus(store.current, volumes, stopping)).fetch;
 
   const close = () => Promise.all(volumes.map((volume) => volume.close()));
   const listeners = await openListeners(options, app, ops).catch(async (error) => {
@@ -98,24 +97,24 @@ interface Listeners {
 }
 
 /** All of them or none. */
-async function openListeners(options: ServeOptions, app: Hono, ops: Hono): Promise<Listeners> {
+async function openListeners(options: ServeOptions, app: Handler, ops: Handler): Promise<Listeners> {
   const guard = (port: number | undefined) => createGuard(servedHosts(options.allowedHost, port));
   const opened: Listeners = {};
   try {
     if (options.listen !== 'none') {
       const address = options.listen;
-      opened.signing = bind('--listen', address, () => listen({ address, guard, handle: app.fetch }));
+      opened.signing = bind('--listen', address, () => listen({ address, guard, handle: app }));
     }
     if (options.socket !== undefined) {
       const path = options.socket;
       await claimSocket(path);
       opened.socket = bind('--socket', path, () =>
-        withMode(path, options.socketMode, () => listen({ address: { path }, guard, handle: app.fetch })),
+        withMode(path, options.socketMode, () => listen({ address: { path }, guard, handle: app })),
       );
     }
     if (options.opsListen !== 'none') {
       const address = options.opsListen;
-      opened.ops = bind('--ops-listen', address, () => listen({ address, handle: ops.fetch }));
+      opened.ops = bind('--ops-listen', address, () => listen({ address, handle: ops }));
     }
     return opened;
   } catch (error) {

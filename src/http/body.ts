@@ -3,6 +3,7 @@
  */
 
 import { SignerError } from '../errors.ts';
+import { createDeadline } from './deadline.ts';
 import { parseJson } from './json.ts';
 import { overloaded } from './problem.ts';
 
@@ -42,39 +43,63 @@ export interface BodyReader {
 
 export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyReader {
   let heldBytes = 0;
+  const inTime = createDeadline(limits.timeoutMs);
 
   /** Reserves what a body may take. Those that stall keep out others of their kind, but no small one. */
-  const reserve = (length: number | undefined): Disposable => {
-    const bytes = Math.min(length ?? readAheadBytes, readAheadBytes);
-    const counted = bytes > limits.smallBytes ? bytes : 0;
-    if (heldBytes + counted > limits.maxHeldBytes) throw overloaded();
-    heldBytes += counted;
+  const reserve = (length: number): Disposable => {
+    const bytes = Math.min(length, readAheadBytes);
+    if (heldBytes + bytes > limits.maxHeldBytes) throw overloaded();
+    heldBytes += bytes;
     return {
       [Symbol.dispose]: () => {
-        heldBytes -= counted;
+        heldBytes -= bytes;
       },
     };
   };
 
-  const json: BodyReader['json'] = async (request, maxBytes, parse) => {
+  const json: BodyReader['json'] = (request, maxBytes, parse) => {
     const length = declaredLength(request);
+    const read = (bytes: Uint8Array) => parseJson(bytes, parse);
+    if (length !== undefined && length <= Math.min(limits.smallBytes, maxBytes)) return whole(request, read);
+    return long(request, length, maxBytes).then(read);
+  };
+
+  const long = async (request: Request, length: number | undefined, maxBytes: number) => {
     if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
-    using _held = reserve(length);
-    const body =
-      length === undefined ? collect(request, maxBytes) : within(limits.timeoutMs, request.bytes());
-    return parseJson(await body, parse);
+    using _held = reserve(length ?? readAheadBytes);
+    return await (length === undefined ? collect(request, maxBytes) : whole(request, (bytes) => bytes));
   };
 
   async function* parts(request: Request): AsyncGenerator<Uint8Array, void, void> {
     const length = declaredLength(request);
-    using _held = reserve(length);
     // To stream a short message would cost twice as much as to sign it.
     if (length !== undefined && length <= limits.smallBytes) {
-      yield await within(limits.timeoutMs, request.bytes());
+      yield await whole(request, (bytes) => bytes);
     } else {
+      using _held = reserve(length ?? readAheadBytes);
       yield* receive(request, limits.minBytesPerSecond);
     }
   }
+
+  /** A body that comes at once, or not in time. Of few promises, since every request makes them anew. */
+  const whole = <T>(request: Request, use: (bytes: Uint8Array) => T): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const arrived = inTime(() => reject(late()));
+      request.bytes().then(
+        (bytes) => {
+          arrived();
+          try {
+            resolve(use(bytes));
+          } catch (error) {
+            reject(error);
+          }
+        },
+        () => {
+          arrived();
+          reject(brokenOff());
+        },
+      );
+    });
 
   async function* receive(
     request: Request,
@@ -125,10 +150,7 @@ function declaredLength({ headers }: Request): number | undefined {
 /** The promise's value, or a `timeout` when it takes longer. A transfer that breaks off is malformed. */
 function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new SignerError('timeout', 'send the whole body at once', { connection: 'close' })),
-      Math.max(ms, 0),
-    );
+    const timer = setTimeout(() => reject(late()), Math.max(ms, 0));
     promise.then(
       (value) => {
         clearTimeout(timer);
@@ -136,10 +158,18 @@ function within<T>(ms: number, promise: Promise<T>): Promise<T> {
       },
       () => {
         clearTimeout(timer);
-        reject(new SignerError('malformed_request', 'the body broke off', { connection: 'close' }));
+        reject(brokenOff());
       },
     );
   });
+}
+
+function late(): SignerError {
+  return new SignerError('timeout', 'send the whole body at once', { connection: 'close' });
+}
+
+function brokenOff(): SignerError {
+  return new SignerError('malformed_request', 'the body broke off', { connection: 'close' });
 }
 
 function tooLarge(maxBytes: number): SignerError {

@@ -10,11 +10,14 @@ import { asSignerError, overloaded, problemResponse } from './problem.ts';
 /** Where to listen: a TCP address (port 0 for any free one) or the path of a Unix socket. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
+/** Answers a request that has passed the guard. */
+export type Handler = (request: Request) => Response | Promise<Response>;
+
 export interface ListenOptions {
   readonly address: Address;
   /** Built once the port is known. */
   readonly guard?: (port: number | undefined) => Guard;
-  readonly handle: (request: Request) => Response | Promise<Response>;
+  readonly handle: Handler;
 }
 
 export interface Listener {

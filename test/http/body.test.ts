@@ -75,7 +75,9 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });
 
-afterEach(() => {
+afterEach(async () => {
+  // The deadline that requests share is let go of once it has passed.
+  await vi.advanceTimersByTimeAsync(limits.timeoutMs);
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
