@@ -39,7 +39,6 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   commander: ['main', 'cli'],
   'fastest-levenshtein': ['config', 'keys'],
   hono: ['cli', 'http'],
-  'jsonc-parser': ['keys'],
   pino: ['cli', 'log'],
   'pino-pretty': ['cli'],
   'package.json': ['cli'],

@@ -5,13 +5,10 @@ import { isLoopback, parseAddress, parseMode, parseSwitch } from '../config/addr
 import { refuseInjection } from '../config/environment.ts';
 import { SettingError } from '../config/setting-error.ts';
 import { logLevels } from '../log.ts';
-import { check } from './check.ts';
-import { healthcheck } from './healthcheck.ts';
 import { createKeysCommand } from './keys/program.ts';
-import { type ServeOptions, serve } from './serve.ts';
-import { sign } from './sign.ts';
+import { type Action, loaded } from './loaded.ts';
+import type { ServeOptions } from './serve.ts';
 import { version } from './status.ts';
-import { verify } from './verify.ts';
 
 const defaultKeysDirectory = '/etc/signer/keys';
 const defaultListen = '127.0.0.1:8700';
@@ -22,7 +19,9 @@ export function createProgram(): Command {
   const program = new Command('sidecar-signer')
     .description('signs and verifies HMAC messages for the container next to it, which never sees the key')
     .version(version, '-V, --version', 'print the version');
-  program.addCommand(createServeCommand(unlessInjected(serve)));
+  program.addCommand(
+    createServeCommand(unlessInjected(loaded(async () => (await import('./serve.ts')).serve))),
+  );
   program.addCommand(
     new Command('check')
       .description('read the keys as serve would and print every problem')
@@ -33,7 +32,7 @@ export function createProgram(): Command {
         'a Kubernetes Secret in YAML to check in place of mounted keys; - for stdin',
       )
       .addOption(jsonOption())
-      .action(unlessInjected(check)),
+      .action(unlessInjected(loaded(async () => (await import('./check.ts')).check))),
   );
   program.addCommand(
     new Command('sign')
@@ -43,7 +42,7 @@ export function createProgram(): Command {
       .addOption(listenOption())
       .addOption(socketOption())
       .addOption(jsonOption())
-      .action(sign),
+      .action(loaded(async () => (await import('./sign.ts')).sign)),
   );
   program.addCommand(
     new Command('verify')
@@ -54,7 +53,7 @@ export function createProgram(): Command {
       .addOption(listenOption())
       .addOption(socketOption())
       .addOption(jsonOption())
-      .action(verify),
+      .action(loaded(async () => (await import('./verify.ts')).verify)),
   );
   program.addCommand(
     new Command('healthcheck')
@@ -62,7 +61,7 @@ export function createProgram(): Command {
       .addOption(opsListenOption())
       .addOption(listenOption())
       .addOption(socketOption())
-      .action(healthcheck),
+      .action(loaded(async () => (await import('./healthcheck.ts')).healthcheck)),
   );
   program.addCommand(createKeysCommand());
   const commands = [program, ...program.commands];
@@ -186,10 +185,10 @@ function collect(value: string, previous: readonly string[]): readonly string[] 
 }
 
 /** A process into which code could have been put reads no key. */
-function unlessInjected<A extends readonly unknown[]>(action: (...args: A) => Promise<void>) {
-  return async (...args: A): Promise<void> => {
+function unlessInjected<A extends readonly unknown[]>(action: Action<A>): Action<A> {
+  return (...args) => {
     refuseInjection();
-    await action(...args);
+    return action(...args);
   };
 }
 

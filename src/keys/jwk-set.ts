@@ -1,8 +1,8 @@
 /** A JWK set (RFC 7517 §5) of symmetric keys, with an added `primary`: which of them signs. */
 
-import { visit } from 'jsonc-parser';
 import * as z from 'zod/mini';
 import { decode } from '../encoding.ts';
+import { parseUnambiguousJson } from '../json.ts';
 import { type Algorithm, algorithmNames } from '../mac.ts';
 import { shapeProblems } from '../schema.ts';
 
@@ -40,21 +40,22 @@ export type JwkSet = z.infer<typeof jwkSet>;
 
 /** @returns the set as it is written, or everything that is wrong with its shape */
 export function readJwkSet(content: Uint8Array): JwkSet | Problems {
-  let text: string;
   let json: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
-    json = JSON.parse(text);
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+    json = parseUnambiguousJson(text);
   } catch {
     // Nothing of the parser's own error, which repeats a part of the text.
     return { problems: ['is not one JSON text in UTF-8 without a byte order mark'] };
   }
+  // RFC 7517 §4: of two members of one name, some readers take the first and some the last.
+  if (json === undefined)
+    return { problems: ['has a member that stands twice in one object; remove one of them'] };
   const parsed = jwkSet.safeParse(json);
-  const problems = parsed.success
-    ? duplicateMembers(text)
-    : shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
+  if (parsed.success) return parsed.data;
+  const problems = shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
   // Unknown members are not named, so that several are one problem.
-  return parsed.success && problems.length === 0 ? parsed.data : { problems: [...new Set(problems)] };
+  return { problems: [...new Set(problems)] };
 }
 
 /** @returns the enabled keys, the primary first, or everything that is wrong with the set */
@@ -107,18 +108,4 @@ function notBase64url(index: number): string {
 
 function where(path: readonly PropertyKey[]): string {
   return path.length === 0 ? 'as a JWK set: ' : `${path.join('.')}: `;
-}
-
-/** RFC 7517 §4: of two members of one name, some readers take the first and some the last. */
-function duplicateMembers(text: string): string[] {
-  const seen = new Set<string>();
-  const lines = new Set<number>();
-  visit(text, {
-    onObjectProperty: (name, _offset, _length, line, _character, path) => {
-      const member = JSON.stringify([...path(), name]);
-      if (seen.has(member)) lines.add(line + 1);
-      seen.add(member);
-    },
-  });
-  return [...lines].map((line) => `line ${line}: has a member that stands there twice; remove one of them`);
 }

@@ -179,16 +179,15 @@ describe('refuses', () => {
 describe('two members of one name', () => {
   const one = JSON.stringify(key('a')).slice(1, -1);
   const other = JSON.stringify(key('b')).slice(1, -1);
-  const twice = (line: number) => [`line ${line}: has a member that stands there twice; remove one of them`];
 
   it.each([
-    ['primary', `{"primary":"a",\n"keys":[{${one}},{${other}}],\n"primary":"b"}`, 3],
-    ['keys', `{"primary":"a","keys":[{${other}}],\n"keys":[{${one}}]}`, 2],
-    ['k of a key', `{"primary":"a","keys":[{${one},\n\n"k":"${k()}"}]}`, 3],
-    ['the same value', `{"primary":"a","keys":[{${one}}],"primary":"a"}`, 1],
-    ['a name in another spelling', `{"primary":"a","keys":[{${one}}],"prim\\u0061ry":"a"}`, 1],
-  ])('are refused: %s', (_, json, line) => {
-    expect(problems(json)).toEqual(twice(line));
+    ['primary', `{"primary":"a",\n"keys":[{${one}},{${other}}],\n"primary":"b"}`],
+    ['keys', `{"primary":"a","keys":[{${other}}],\n"keys":[{${one}}]}`],
+    ['k of a key', `{"primary":"a","keys":[{${one},\n\n"k":"${k()}"}]}`],
+    ['the same value', `{"primary":"a","keys":[{${one}}],"primary":"a"}`],
+    ['a name in another spelling', `{"primary":"a","keys":[{${one}}],"prim\\u0061ry":"a"}`],
+  ])('are refused: %s', (_, json) => {
+    expect(problems(json)).toEqual(['has a member that stands twice in one object; remove one of them']);
   });
 
   it('are no such thing in two keys', () => {

@@ -3,9 +3,7 @@
 import { Argument, Command, Option } from 'commander';
 import { keyEncodings } from '../../keys/settings.ts';
 import { algorithmNames } from '../../mac.ts';
-import { keysNew } from './new.ts';
-import { keysAdd, keysPromote, keysRemove } from './rotate.ts';
-import { keysShow } from './show.ts';
+import { loaded } from '../loaded.ts';
 
 export function createKeysCommand(): Command {
   const keys = new Command('keys').description('make keys, and rotate them in files and Secret manifests');
@@ -23,7 +21,7 @@ export function createKeysCommand(): Command {
       )
       .option('--secret-name <name>', 'metadata.name of the manifest', 'signer-keys')
       .option('--replace', 'put the new key in the place of an old one')
-      .action(keysNew),
+      .action(loaded(async () => (await import('./new.ts')).keysNew)),
   );
   keys.addCommand(
     new Command('add')
@@ -32,7 +30,7 @@ export function createKeysCommand(): Command {
       .addOption(entryOption())
       .addOption(algorithmOption())
       .addOption(kidOption())
-      .action(keysAdd),
+      .action(loaded(async () => (await import('./rotate.ts')).keysAdd)),
   );
   keys.addCommand(
     new Command('promote')
@@ -40,7 +38,7 @@ export function createKeysCommand(): Command {
       .addArgument(targetArgument())
       .argument('<kid>', 'the id of the key')
       .addOption(entryOption())
-      .action(keysPromote),
+      .action(loaded(async () => (await import('./rotate.ts')).keysPromote)),
   );
   keys.addCommand(
     new Command('remove')
@@ -48,7 +46,7 @@ export function createKeysCommand(): Command {
       .addArgument(targetArgument())
       .argument('<kid>', 'the id of the key')
       .addOption(entryOption())
-      .action(keysRemove),
+      .action(loaded(async () => (await import('./rotate.ts')).keysRemove)),
   );
   keys.addCommand(
     new Command('show')
@@ -57,7 +55,7 @@ export function createKeysCommand(): Command {
       .addOption(entryOption())
       .addOption(encodingOption())
       .option('--json', 'print JSON')
-      .action(keysShow),
+      .action(loaded(async () => (await import('./show.ts')).keysShow)),
   );
   return keys;
 }
