@@ -3,7 +3,8 @@
  * nor a buffer nor a request can get into it by accident, not even one that the compiler knows nothing of.
  */
 
-import { type DestinationStream, destination, type Level, pino } from 'pino';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DestinationStream, type Level, pino } from 'pino';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
@@ -11,13 +12,21 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
+  /** Ends the log. Resolves when its last line is written, or is not within a second. */
+  end(): Promise<void>;
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** @param stream default: standard output, written at once so that no line is lost when the process dies */
-export function createLog(level: LogLevel, stream: DestinationStream = standardOutput()): Log {
+const endWithinMs = 1000;
+
+/** Where lines go. */
+export interface LogOutput extends DestinationStream {
+  end?(done: () => void): unknown;
+}
+
+export function createLog(level: LogLevel, output: LogOutput): Log {
   const logger = pino(
     {
       level,
@@ -25,10 +34,21 @@ export function createLog(level: LogLevel, stream: DestinationStream = standardO
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    output,
   );
   const write = (at: Level) => (message: string, fields?: LogFields) => logger[at](admitted(fields), message);
-  return { info: write('info'), warn: write('warn'), error: write('error') };
+  return {
+    info: write('info'),
+    warn: write('warn'),
+    error: write('error'),
+    end: async () => {
+      const written = new Promise<void>((resolve) => {
+        if (output.end === undefined) resolve();
+        else output.end(resolve);
+      });
+      await Promise.race([written, delay(endWithinMs, undefined, { ref: false })]);
+    },
+  };
 }
 
 /** The kind of an error and where it arose, without its message, which could repeat what it was about. */
@@ -59,11 +79,4 @@ function admitted(fields: LogFields = {}): Readonly<Record<string, unknown>> {
 function isAllowed(value: unknown): boolean {
   if (Array.isArray(value)) return value.every((each) => typeof each === 'string');
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-}
-
-function standardOutput(): DestinationStream {
-  const stream = destination({ dest: 1, sync: true });
-  // A reader that went away (EPIPE) must not take the signer with it.
-  stream.on('error', () => undefined);
-  return stream;
 }

@@ -29,7 +29,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'node:stream': ['client/node-socket.ts'],
   'node:util': ['cli', 'formats'],
   'bun:ffi': ['cli'],
-  'node:timers': ['http', 'keys', 'secret-volume'],
+  'node:timers': ['http', 'keys', 'log', 'secret-volume'],
   // Computation.
   'node:buffer': ['cli', 'keys'],
   'node:crypto': ['cli', 'digest', 'keys', 'mac', 'secret-volume'],

@@ -1,7 +1,6 @@
 /** The signer itself: puts the parts together, and takes them apart on SIGTERM. */
 
 import { isIP } from 'node:net';
-import type { DestinationStream } from 'pino';
 import { systemClocks } from '../clocks.ts';
 import { formatAddress, servedHosts, type TcpAddress } from '../config/address.ts';
 import { SettingError } from '../config/setting-error.ts';
@@ -11,11 +10,12 @@ import { createGuard } from '../http/guard.ts';
 import { type Handler, type Listener, listen } from '../http/listen.ts';
 import { createOpsApp } from '../http/ops.ts';
 import type { KeyStore } from '../keys/store.ts';
-import { createLog, describeFault, type Log, type LogFields, type LogLevel } from '../log.ts';
+import { createLog, describeFault, type Log, type LogFields, type LogLevel, type LogOutput } from '../log.ts';
 import { systemCode, type Volume } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
 import { hardenProcess } from './harden.ts';
 import { openKeys } from './open-keys.ts';
+import { standardOutput } from './output.ts';
 import { claimSocket, withMode } from './socket.ts';
 import { describeStatus } from './status.ts';
 
@@ -39,7 +39,7 @@ const graceMs = 5000;
 
 export interface ServeHooks {
   /** Where the log goes instead of standard output. */
-  readonly log?: DestinationStream;
+  readonly log?: LogOutput;
   /** Called when the first keys are in use; with the port of the signing listener, if it is a TCP one. */
   readonly ready?: (port: number | undefined) => void;
 }
@@ -51,7 +51,7 @@ export interface ServeHooks {
 export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Promise<void> {
   // Before anything else, so that a signal while it starts ends it in order as well.
   const stopped = untilStopped();
-  const log = createLog(options.logLevel, hooks.log);
+  const log = createLog(options.logLevel, hooks.log ?? standardOutput());
   dieOnFaults(log);
   if (!hardenProcess()) log.warn('core dumps could not be turned off on this system');
 
@@ -88,6 +88,9 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   await close();
   store.drop();
   log.info('stopped');
+  await log.end();
+  // A line that nobody reads would keep the process alive.
+  process.exit();
 }
 
 interface Listeners {
@@ -187,7 +190,7 @@ function logKeys(log: Log, store: KeyStore, volumes: readonly Volume<void>[]): v
 function dieOnFaults(log: Log): void {
   const die = (error: unknown) => {
     log.error('stopping after a fault of the signer', describeFault(error));
-    process.exit(1);
+    void log.end().then(() => process.exit(1));
   };
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);

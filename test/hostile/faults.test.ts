@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, openSync } from 'node:fs';
+import { constants, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
@@ -77,10 +77,30 @@ describe('system calls', () => {
   });
 });
 
+/** The end for writing of a pipe that is full and stays so. */
+function fullPipe(): number {
+  using place = temporaryDirectory();
+  const path = join(place.path, 'pipe');
+  execFileSync('mkfifo', [path]);
+  // Opened for both, it has a reader that never reads.
+  const filling = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const full = openSync(path, constants.O_WRONLY);
+  const isFull = () => {
+    try {
+      return writeSync(filling, Buffer.alloc(4096)) === 0;
+    } catch {
+      return true;
+    }
+  };
+  while (!isFull());
+  return full;
+}
+
 describe('the log', () => {
   const outputs: Readonly<Record<string, () => number | 'closed'>> = {
     'goes to a full disk (ENOSPC)': () => openSync('/dev/full', 'w'),
     'goes to a reader that went away (EPIPE)': () => 'closed',
+    'goes to a reader that has stopped reading': fullPipe,
   };
 
   test.for(Object.entries(outputs))(
