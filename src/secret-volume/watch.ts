@@ -4,7 +4,7 @@
  */
 
 import { stat } from 'node:fs/promises';
-import { watch } from 'chokidar';
+import { type FSWatcher, watch } from 'chokidar';
 
 /** What a hint source reports. After `down` the source is closed and a new one is started. */
 export interface HintEvents {
@@ -16,34 +16,58 @@ export interface HintEvents {
 /** Starts watching a directory that exists; returns what stops it. */
 export type HintSource = (directory: string, events: HintEvents) => { close(): Promise<void> };
 
+/** chokidar remembers every name that it has seen, and each generation of a volume has another one. */
+const renewAfterEvents = 1000;
+
 /**
  * File system events by chokidar. Only the mount directory itself is watched: a second watch on `..data` dies at the
  * first swap and adds nothing.
  */
 export const fileEvents: HintSource = (directory, events) => {
-  const watcher = watch(directory, {
-    depth: 0,
-    followSymlinks: false,
-    ignoreInitial: true,
-    atomic: false,
-    persistent: false,
-  });
   let failed = false;
+  let closing: Promise<unknown> = Promise.resolve();
   const fail = () => {
     failed = true;
     events.down();
   };
-  watcher.on('error', fail);
-  watcher.on('all', (event, path) => {
-    const root = path === directory && (event === 'addDir' || event === 'unlinkDir');
-    if (root) fail();
-    else events.hint();
-  });
-  // "ready" comes even when the watch could not be set up (inotify limits), hence the flag.
-  watcher.on('ready', () => {
-    if (!failed) events.up();
-  });
-  return watcher;
+  const end = (watcher: FSWatcher) => {
+    closing = Promise.all([closing, watcher.close()]);
+  };
+  const open = (ready: () => void) => {
+    const watcher = watch(directory, {
+      depth: 0,
+      followSymlinks: false,
+      ignoreInitial: true,
+      atomic: false,
+      persistent: false,
+    });
+    let seen = 0;
+    watcher.on('error', fail);
+    watcher.on('all', (event, path) => {
+      const root = path === directory && (event === 'addDir' || event === 'unlinkDir');
+      if (root) return fail();
+      events.hint();
+      if (++seen === renewAfterEvents) renew();
+    });
+    // "ready" comes even when the watch could not be set up (inotify limits), hence the flag.
+    watcher.on('ready', () => {
+      if (!failed) ready();
+    });
+    return watcher;
+  };
+  const renew = () => {
+    const old = current;
+    // Not before the next one watches, so that no event falls between them.
+    current = open(() => end(old));
+  };
+  let current = open(events.up);
+  return {
+    close: async () => {
+      failed = true;
+      end(current);
+      await closing;
+    },
+  };
 };
 
 /** A hint source that is rebuilt whenever it fails. */
