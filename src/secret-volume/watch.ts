@@ -4,7 +4,7 @@
  */
 
 import { stat } from 'node:fs/promises';
-import { type FSWatcher, watch } from 'chokidar';
+import { watch } from 'chokidar';
 
 /** What a hint source reports. After `down` the source is closed and a new one is started. */
 export interface HintEvents {
@@ -16,58 +16,34 @@ export interface HintEvents {
 /** Starts watching a directory that exists; returns what stops it. */
 export type HintSource = (directory: string, events: HintEvents) => { close(): Promise<void> };
 
-/** chokidar remembers every name that it has seen, and each generation of a volume has another one. */
-const renewAfterEvents = 1000;
-
 /**
  * File system events by chokidar. Only the mount directory itself is watched: a second watch on `..data` dies at the
  * first swap and adds nothing.
  */
 export const fileEvents: HintSource = (directory, events) => {
+  const watcher = watch(directory, {
+    depth: 0,
+    followSymlinks: false,
+    ignoreInitial: true,
+    atomic: false,
+    persistent: false,
+  });
   let failed = false;
-  let closing: Promise<unknown> = Promise.resolve();
   const fail = () => {
     failed = true;
     events.down();
   };
-  const end = (watcher: FSWatcher) => {
-    closing = Promise.all([closing, watcher.close()]);
-  };
-  const open = (ready: () => void) => {
-    const watcher = watch(directory, {
-      depth: 0,
-      followSymlinks: false,
-      ignoreInitial: true,
-      atomic: false,
-      persistent: false,
-    });
-    let seen = 0;
-    watcher.on('error', fail);
-    watcher.on('all', (event, path) => {
-      const root = path === directory && (event === 'addDir' || event === 'unlinkDir');
-      if (root) return fail();
-      events.hint();
-      if (++seen === renewAfterEvents) renew();
-    });
-    // "ready" comes even when the watch could not be set up (inotify limits), hence the flag.
-    watcher.on('ready', () => {
-      if (!failed) ready();
-    });
-    return watcher;
-  };
-  const renew = () => {
-    const old = current;
-    // Not before the next one watches, so that no event falls between them.
-    current = open(() => end(old));
-  };
-  let current = open(events.up);
-  return {
-    close: async () => {
-      failed = true;
-      end(current);
-      await closing;
-    },
-  };
+  watcher.on('error', fail);
+  watcher.on('all', (event, path) => {
+    const root = path === directory && (event === 'addDir' || event === 'unlinkDir');
+    if (root) fail();
+    else events.hint();
+  });
+  // "ready" comes even when the watch could not be set up (inotify limits), hence the flag.
+  watcher.on('ready', () => {
+    if (!failed) events.up();
+  });
+  return watcher;
 };
 
 /** A hint source that is rebuilt whenever it fails. */
@@ -80,6 +56,8 @@ export interface Watcher {
   close(): Promise<void>;
 }
 
+/** A source may remember every name that it has seen (chokidar does), and each generation of a volume has another one. */
+const renewAfterHints = 1000;
 const firstBackoffMs = 200;
 const lastBackoffMs = 60_000;
 
@@ -92,6 +70,7 @@ export function keepWatching(directory: string, source: HintSource, onHint: () =
   /** Which start is in force; what an earlier one still reports is ignored. */
   let attempt = 0;
   let upSince: number | undefined;
+  let hints = 0;
   let started = 0;
   let closed = false;
 
@@ -112,6 +91,12 @@ export function keepWatching(directory: string, source: HintSource, onHint: () =
     timer = setTimeout(start, backoffMs * (0.8 + Math.random() * 0.4));
     backoffMs = Math.min(backoffMs * 2, lastBackoffMs);
   };
+  const renew = () => {
+    hints = 0;
+    started--;
+    drop();
+    start();
+  };
   const start = () => {
     const mine = ++attempt;
     const inForce = () => mine === attempt && !closed;
@@ -121,7 +106,10 @@ export function keepWatching(directory: string, source: HintSource, onHint: () =
     const open = () => {
       started++;
       const opened = source(directory, {
-        hint: ifInForce(onHint),
+        hint: ifInForce(() => {
+          onHint();
+          if (++hints === renewAfterHints) renew();
+        }),
         down: ifInForce(retry),
         up: ifInForce(() => {
           upSince = performance.now();

@@ -124,6 +124,24 @@ row('B6', 'starts one watcher at a time, and later each time', async ({ director
   expect(live).toBe(0);
 });
 
+row('B13', 'renews a watcher that could remember too much', async ({ directory, writer, open }) => {
+  const opened: HintEvents[] = [];
+  const recorded = recordedSource((events) => {
+    opened.push(events);
+    events.up();
+  });
+  await writer.write(directory, { a: '1' });
+  const { volume } = open({ ...noPoll, watch: recorded.source });
+  await until(() => opened.length === 1);
+  for (let hints = 0; hints < 2000; hints++) opened[0]?.hint();
+  await until(() => opened.length === 2 && recorded.live() === 1);
+  await writer.write(directory, { a: '2' });
+  opened[1]?.hint();
+  await until(() => texts(volume.current)['a'] === '2');
+  // Nothing was wrong with the one before.
+  expect(volume.health).toMatchObject({ watcher: 'up', watcherRestarts: 0, rescuedByPoll: 0 });
+});
+
 row('B7', 'does not believe a watcher that is ready after an error', async ({ directory, writer, open }) => {
   const failed = recordedSource((events) =>
     queueMicrotask(() => {
