@@ -132,7 +132,7 @@ row('B13', 'renews a watcher that could remember too much', async ({ directory, 
   });
   await writer.write(directory, { a: '1' });
   const { volume } = open({ ...noPoll, watch: recorded.source });
-  await until(() => opened.length === 1);
+  await Promise.all([volume.ready(), until(() => opened.length === 1)]);
   for (let hints = 0; hints < 2000; hints++) opened[0]?.hint();
   await until(() => opened.length === 2 && recorded.live() === 1);
   await writer.write(directory, { a: '2' });
