@@ -8,6 +8,8 @@ export interface Resources {
   readonly instances: number;
   readonly watches: number;
   readonly rssBytes: number;
+  /** What the runtime's objects take. */
+  readonly heapBytes: number;
   /** Read since the start, from files and pipes. */
   readonly readBytes: number;
 }
@@ -25,6 +27,7 @@ export function resources(): Resources {
     instances: descriptors.filter((info) => info.includes('inotify')).length,
     watches: descriptors.flatMap((info) => info.match(/^inotify wd:/gm) ?? []).length,
     rssBytes: process.memoryUsage.rss(),
+    heapBytes: process.memoryUsage().heapUsed,
     readBytes: Number(/^rchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]),
   };
 }
