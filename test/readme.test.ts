@@ -1,7 +1,7 @@
 /** The README says what the code does: its tables are compared with the code, its links with its headings. */
 
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
@@ -61,6 +61,32 @@ describe('the tables of the README', () => {
 
   it('list every field of a key set', () => {
     expect([...firstColumn('Configuration', 'field')].sort()).toEqual([...keySetFieldNames].sort());
+  });
+
+  it('say of each way of mounting what a scenario shows', () => {
+    const shownBy: Readonly<Record<string, readonly [updates: string, scenario: RegExp]>> = {
+      'Secret, ConfigMap or projected volume': ['yes, all files at once', /'A2',\s+'/],
+      'the same with subPath': ['never', /'C10',\s+'says that a subPath mount never updates'/],
+      'an immutable Secret': ['never', /keeps an immutable Secret/],
+      'an optional Secret that comes later': ['yes', /'B8',\s*'/],
+      'a variable of the environment': ['never', /comes from the environment/],
+      'a directory of plain files': ['yes, once it has been left alone for a moment', /'C2',\s*'/],
+      'a single file bound into the container': [
+        'only if it is written in place',
+        /'C9',\s+'says that a file/,
+      ],
+    };
+    const folders = ['secret-volume', 'cluster', 'keys'].map((name) => join(root, 'test', name));
+    const sources = folders.flatMap((folder) =>
+      readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')),
+    );
+    const { rows } = table('The secret volume as a library', 'mounted as');
+    expect(rows.map(([how, updates]) => [how, updates])).toEqual(
+      Object.entries(shownBy).map(([how, [updates]]) => [how, updates]),
+    );
+    for (const [how, [, scenario]] of Object.entries(shownBy)) {
+      expect([how, sources.some((source) => scenario.test(source))]).toEqual([how, true]);
+    }
   });
 
   it.each([

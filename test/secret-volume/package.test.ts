@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
-import { databaseExample } from '../support/database-example.ts';
+import { codeBlocks } from '../support/readme.ts';
 import { until } from '../support/scenario.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 
@@ -14,6 +14,11 @@ const root = join(import.meta.dirname, '../..');
 const place = temporaryDirectory();
 const project = join(place.path);
 const volume = join(place.path, 'database');
+/** The example of the README: a program that keeps its database credentials up to date. */
+const databaseExample =
+  codeBlocks.find(
+    ({ heading, language }) => heading === 'The secret volume as a library' && language === 'ts',
+  )?.code ?? '';
 const program = databaseExample.replace('/etc/database', volume);
 
 beforeAll(() => {
