@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-const ring = (name: string, include: string[]) => ({ extends: true as const, test: { name, include } });
+const ring = (name: string, include: string[], options = {}) => ({
+  extends: true as const,
+  test: { name, include, ...options },
+});
 
 /** One project for each ring that vitest runs; test/rings.ts runs them all. */
 export default defineConfig({
@@ -9,7 +12,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      ring('unit', ['test/*.test.ts', 'test/{cli,config,formats,http,keys}/*.test.ts']),
+      // Modules without state need not be loaded anew for each file, which would take longer than the tests.
+      ring('unit', ['test/*.test.ts', 'test/{cli,config,formats,http,keys}/*.test.ts'], { isolate: false }),
       ring('volume', ['test/secret-volume/*.test.ts']),
       ring('interop', ['test/interop/*.test.ts']),
       ring('hostile', ['test/hostile/*.test.ts']),
