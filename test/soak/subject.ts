@@ -69,7 +69,6 @@ const functions = {
       },
     });
     const entry: Held = { volume, readings: 0, torn: 0, looks: [], published: new Map() };
-    volume.onChange(() => entry.published.set(volume.current ?? -1, Date.now()));
     held.set(directory, entry);
   },
 
@@ -98,9 +97,10 @@ const functions = {
     refresh();
   },
 
-  /** Notes from now on when looks at the directory begin. */
+  /** Notes from now on when looks at the directory begin, and what they publish. */
   noteLooks(directory: string): void {
-    const { volume, looks } = find(directory);
+    const { volume, looks, published } = find(directory);
+    volume.onChange(() => published.set(volume.current ?? -1, Date.now()));
     setInterval(() => {
       const at = volume.health.lastAttempt?.getTime();
       if (at !== undefined && at !== looks.at(-1)) looks.push(at);
