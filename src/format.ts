@@ -6,6 +6,9 @@
 import type { Algorithm, Key } from './mac.ts';
 import type { Verification } from './wire.ts';
 
+/** A text that stands for key bytes; of `text`, the key is the text itself. */
+export type TextEncoding = 'text' | 'hex' | 'base64' | 'base64url' | 'whsec';
+
 /** A format together with the options that one key set gives it. */
 export interface Format {
   readonly name: string;
@@ -17,6 +20,8 @@ export interface Format {
   readonly minKeyBytes: (algorithm: Algorithm) => number;
   /** ASCII that stands before the secret in the bytes of its keys. */
   readonly keyPrefix?: string;
+  /** How its receivers are given a secret. Default: `hex`. */
+  readonly secretEncoding?: TextEncoding;
   /** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `unprocessable`, `message_too_large` */
   sign(use: Use, request: unknown): object;
   /** A wrong signature is an answer. @throws {SignerError} `malformed_request`, `message_too_large` */

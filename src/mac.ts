@@ -3,7 +3,16 @@
  * the bytes again.
  */
 
-import { createHash, createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
+import { hkdf as nobleHkdf } from '@noble/hashes/hkdf.js';
 import { hmac as nobleHmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
@@ -100,6 +109,24 @@ export function agreesWithOracle(mac: Mac, secret: Uint8Array): boolean {
   const stream = mac.start();
   stream.update(message);
   return equalTags(nobleHmac(algorithms[mac.algorithm].noble, secret, message), stream.digest());
+}
+
+/**
+ * HKDF-SHA-256 (RFC 5869): `length` bytes that are as good as a key of their own for each `info`. The caller may
+ * overwrite `secret` afterwards.
+ * @returns undefined when two implementations disagree
+ */
+export function hkdf(
+  secret: Uint8Array,
+  salt: Uint8Array,
+  info: Uint8Array,
+  length: number,
+): Buffer | undefined {
+  const derived = Buffer.from(hkdfSync('sha256', secret, salt, info, length));
+  const independent = nobleHkdf(sha256, secret, salt, info, length);
+  const agree = equalTags(independent, derived);
+  independent.fill(0);
+  return agree ? derived : undefined;
 }
 
 /**

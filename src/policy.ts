@@ -15,6 +15,10 @@ export interface Policy {
   readonly maxMessageBytes: number;
   /** Signatures and verifications together; undefined for no limit. */
   readonly rateLimit?: RateLimit | undefined;
+  /** Where keys are derived: the tenants that are served; undefined for all. */
+  readonly tenants?: ReadonlySet<string> | undefined;
+  /** Where keys are derived: whether a tenant's secret may be printed. */
+  readonly allowExport?: boolean | undefined;
 }
 
 /** A token bucket: `burst` at once after a pause, `perSecond` in the long run. */
@@ -47,6 +51,15 @@ export function admit({ maxMessageBytes }: Policy, messageBytes: number): void {
       `a message for this key has at most ${maxMessageBytes} bytes (maxMessageBytes)`,
     );
   }
+}
+
+/** @throws {SignerError} `unknown_key` */
+export function admitTenant({ tenants }: Policy, tenant: string): void {
+  if (tenants?.has(tenant) !== false) return;
+  throw new SignerError(
+    'unknown_key',
+    'there is no key for this tenant; the configuration of this key set lists those that it serves (tenants)',
+  );
 }
 
 /** RFC 9110 §10.2.3 wants plain digits, and a client that waits a year need not be told more. */

@@ -6,8 +6,9 @@
 import type { Clocks } from './clocks.ts';
 import { SignerError } from './errors.ts';
 import type { Signing, Use } from './format.ts';
+import { isKeySetName, keySetNameRule } from './keys/settings.ts';
 import type { KeySet, Snapshot } from './keys/snapshot.ts';
-import { type Allowance, admit, authorize, type Operation, spend } from './policy.ts';
+import { type Allowance, admit, admitTenant, authorize, type Operation, spend } from './policy.ts';
 import type { Verification } from './wire.ts';
 
 export interface Signer {
@@ -52,24 +53,50 @@ export function createSigner({ now, monotonicMs, random }: Surroundings): Signer
   };
 
   return {
-    carryOut: (keySet, operation, request) => keySet.settings.format[operation](use(keySet), request),
-    startSigning: (keySet) => {
-      const { format } = keySet.settings;
-      if (format.startSigning === undefined) throw jsonOnly(format.name);
+    carryOut: (keySet, operation, body) => {
+      const { format, policy } = keySet.settings;
       const begun = use(keySet);
-      return bounded(format.startSigning(begun), begun);
+      if (keySet.tenantKeys === undefined) return format[operation](begun, body);
+      const { tenant, request } = takeTenant(body);
+      admitTenant(policy, tenant);
+      return format[operation]({ ...begun, keys: keySet.tenantKeys(tenant) }, request);
+    },
+    startSigning: (keySet) => {
+      const { startSigning } = keySet.settings.format;
+      if (startSigning === undefined || keySet.tenantKeys !== undefined) throw jsonOnly(keySet);
+      const begun = use(keySet);
+      return bounded(startSigning(begun), begun);
     },
     startVerification: (keySet, signature) => {
-      const { format } = keySet.settings;
-      if (format.startVerification === undefined) throw jsonOnly(format.name);
+      const { startVerification } = keySet.settings.format;
+      if (startVerification === undefined || keySet.tenantKeys !== undefined) throw jsonOnly(keySet);
       const begun = use(keySet);
-      return bounded(format.startVerification(begun, signature), begun);
+      return bounded(startVerification(begun, signature), begun);
     },
   };
 }
 
-function jsonOnly(format: string): SignerError {
-  return new SignerError('unsupported_media_type', `the format ${format} takes application/json here`);
+/** A tenant's own key is found by what a JSON request says beside the format's own members. */
+function takeTenant(body: unknown): { readonly tenant: string; readonly request: unknown } {
+  if (typeof body !== 'object' || body === null || !('tenant' in body)) {
+    throw new SignerError(
+      'malformed_request',
+      'field "tenant": must name the tenant whose key is meant, since this key set derives one for each',
+    );
+  }
+  const { tenant, ...request } = body;
+  if (typeof tenant !== 'string' || !isKeySetName(tenant)) {
+    throw new SignerError('malformed_request', `field "tenant": not a usable name; use ${keySetNameRule}`);
+  }
+  return { tenant, request };
+}
+
+function jsonOnly({ tenantKeys, settings: { format } }: KeySet): SignerError {
+  const detail =
+    tenantKeys === undefined
+      ? `the format ${format.name} takes application/json here`
+      : 'a key set with derived keys takes application/json, in which the request names its tenant';
+  return new SignerError('unsupported_media_type', detail);
 }
 
 function bounded<A>(signing: Signing<A>, { admit }: Use): Signing<A> {

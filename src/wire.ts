@@ -201,6 +201,12 @@ interface Webhook<Sign> {
   readonly verification: Verification;
 }
 
+/** What a request says beside its format's own members. */
+export interface TenantRequest {
+  /** Whose key is meant: needed where a key set derives its keys, and refused elsewhere. */
+  readonly tenant?: string | undefined;
+}
+
 /** What anybody who may use a key set may know of it. */
 export interface KeySetDescription {
   readonly name: string;
@@ -212,6 +218,8 @@ export interface KeySetDescription {
   readonly primary: string;
   /** When the primary became the primary, as RFC 3339. */
   readonly since: string;
+  /** Set where each tenant has a key of its own; the key ids are then those of the roots. */
+  readonly derived?: true;
   /** The format's options and the limits in force. */
   readonly policy: Readonly<Record<string, unknown>>;
 }

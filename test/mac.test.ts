@@ -2,6 +2,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
+import { hkdf as independentHkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
@@ -12,6 +13,7 @@ import {
   algorithms,
   createMac,
   equalTags,
+  hkdf,
   keyId,
   keyMarks,
   type Mac,
@@ -223,5 +225,35 @@ describe('key marks', () => {
     const key = randomBytes(100);
     expect(leaks(keyMarks('HS256', key).join(), key)).toEqual([]);
     expect(keyMarks('HS256', key).join()).not.toContain(createHash('sha256').update(key).digest('base64'));
+  });
+});
+
+interface Rfc5869 {
+  readonly name: string;
+  readonly ikm: string;
+  readonly salt: string;
+  readonly info: string;
+  readonly length: number;
+  readonly okm: string;
+}
+
+describe.each(readVectors<Rfc5869>('rfc5869'))('RFC 5869 $name', ({ ikm, salt, info, length, okm }) => {
+  it('has the published output', () => {
+    const [secret, salted, purpose] = [ikm, salt, info].map((hex) => Buffer.from(hex, 'hex'));
+    if (secret === undefined || salted === undefined || purpose === undefined) throw new Error('no input');
+    expect(hkdf(secret, salted, purpose, length)?.toString('hex')).toBe(okm);
+  });
+});
+
+describe('HKDF', () => {
+  it('is what an independent implementation computes, whatever the length of its inputs', () => {
+    const bytes = fc.uint8Array({ maxLength: 300 });
+    fc.assert(
+      fc.property(secret, bytes, bytes, fc.constantFrom(32, 48, 64), (ikm, salt, info, length) => {
+        const derived = hkdf(ikm, salt, info, length);
+        expect(derived).toEqual(Buffer.from(independentHkdf(sha256, ikm, salt, info, length)));
+      }),
+      { numRuns: 100 },
+    );
   });
 });

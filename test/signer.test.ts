@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SignerError } from '../src/errors.ts';
 import type { KeySet, Snapshot } from '../src/keys/snapshot.ts';
 import { createSigner, findKeySet, type Signer } from '../src/signer.ts';
+import { refusalOf } from './support/format.ts';
 import { createTestStore, type ManualClocks, manualClocks, tagOf } from './support/keys.ts';
 
 const key = randomBytes(32);
@@ -221,5 +222,137 @@ describe('a format that takes only JSON', () => {
     expect(() => signer.startSigning(jsonOnly)).toThrow(refused);
     expect(() => signer.startVerification(jsonOnly, '00')).toThrow(refused);
     expect(codeOf(() => sign(signer, jsonOnly))).toBeUndefined();
+  });
+});
+
+describe('a tenant', () => {
+  const root = Buffer.concat([Buffer.of(0), randomBytes(31)]);
+  const missing =
+    'malformed_request: field "tenant": must name the tenant whose key is meant, since this key set derives one for each';
+  const malformed =
+    'malformed_request: field "tenant": not a usable name; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
+  const unknown =
+    'unknown_key: there is no key for this tenant; the configuration of this key set lists those that it serves (tenants)';
+
+  const open = async (fields = '', clocks = manualClocks()) => {
+    const yaml = `keys: { k: { deriveFrom: root, ${fields} }, plain: { file: plain } }`;
+    const { store, put } = createTestStore({ yaml, clocks });
+    await put({ root, plain: key });
+    const signer = createSigner(clocks);
+    const keySet = (name = 'k') => {
+      if (store.current === undefined) throw new Error('nothing is loaded');
+      return findKeySet(store.current, name);
+    };
+    const outcome = (operation: 'sign' | 'verify', body: unknown, name?: string) =>
+      refusalOf(() => signer.carryOut(keySet(name), operation, body));
+    return { signer, keySet, outcome, clocks };
+  };
+
+  it('has signatures of its own, which no other tenant verifies', async () => {
+    const { signer, keySet } = await open();
+    const verdict = (tenant: string, signature: string) =>
+      signer.carryOut(keySet(), 'verify', { message: 'm', signature, tenant });
+    const signed = ['acme', 'globex'].map((tenant) => {
+      const answer = signer.carryOut(keySet(), 'sign', { message: 'm', tenant }) as {
+        signature: string;
+        keyId: string;
+      };
+      return { tenant, ...answer };
+    });
+    for (const { tenant, signature, keyId } of signed) {
+      expect(verdict(tenant, signature)).toEqual({ valid: true, keyId, primary: true });
+      const [other = ''] = signed.map((each) => each.tenant).filter((each) => each !== tenant);
+      expect(verdict(other, signature)).toEqual({ valid: false, reason: 'mismatch' });
+    }
+    expect(new Set(signed.map(({ keyId }) => keyId)).size).toBe(2);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['none', { message: 'm' }, missing],
+    ['no object', null, missing],
+    ['a text', 'tenant', missing],
+    ['a list', [{ tenant: 'acme' }], missing],
+    ['a number', { message: 'm', tenant: 5 }, malformed],
+    ['null', { message: 'm', tenant: null }, malformed],
+    ['an object', { message: 'm', tenant: { toString: 'acme' } }, malformed],
+    ['a list of one', { message: 'm', tenant: ['acme'] }, malformed],
+    ['an empty name', { message: 'm', tenant: '' }, malformed],
+    ['a name with NUL', { message: 'm', tenant: 'acme\0' }, malformed],
+    ['a name with NUL and another format', { message: 'm', tenant: 'x\0jwt\0acme' }, malformed],
+    ['a name with a newline', { message: 'm', tenant: 'acme\n' }, malformed],
+    ['a name with a space', { message: 'm', tenant: ' acme' }, malformed],
+    ['a name with a slash', { message: 'm', tenant: 'a/b' }, malformed],
+    ['a name that only looks the same', { message: 'm', tenant: 'аcme' }, malformed],
+    ['a lone surrogate', { message: 'm', tenant: '\ud800' }, malformed],
+    ['two dots', { message: 'm', tenant: '..' }, malformed],
+    ['one dot', { message: 'm', tenant: '.' }, malformed],
+    ['254 characters', { message: 'm', tenant: 'n'.repeat(254) }, malformed],
+    ['60,000 characters', { message: 'm', tenant: 'n'.repeat(60_000) }, malformed],
+  ])('cannot be %s', async (_, body, refusal) => {
+    const { outcome } = await open();
+    for (const operation of ['sign', 'verify'] as const) expect(outcome(operation, body)).toBe(refusal);
+  });
+
+  it.each(['n'.repeat(253), 'a', '-', '__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
+    'may be named %s, where all are served',
+    async (tenant) => {
+      const { outcome } = await open();
+      expect(outcome('sign', JSON.parse(`{"message": "m", "tenant": ${JSON.stringify(tenant)}}`))).toBe(
+        'not refused',
+      );
+    },
+  );
+
+  it('is served if it is listed, where tenants are listed', async () => {
+    const { outcome } = await open('tenants: [acme, __proto__]');
+    const served = ['acme', '__proto__', 'Acme', 'acme.', 'constructor', 'toString', 'globex'].filter(
+      (tenant) => outcome('sign', { message: 'm', tenant }) === 'not refused',
+    );
+    expect(served).toEqual(['acme', '__proto__']);
+    expect(outcome('sign', { message: 'm', tenant: 'globex' })).toBe(unknown);
+    expect(outcome('verify', { message: 'm', tenant: 'globex', signature: '' })).toBe(unknown);
+  });
+
+  it('is no field of a key set with a key of its own', async () => {
+    const { outcome } = await open();
+    for (const [operation, more] of [
+      ['sign', {}],
+      ['verify', { signature: '' }],
+    ] as const) {
+      const refusal = outcome(operation, { message: 'm', tenant: 'acme', ...more }, 'plain');
+      expect(refusal).toMatch(/^malformed_request: the body: unknown field; the fields here are: message, /);
+    }
+  });
+
+  it('leaves the rest of the request to the format, which refuses what it does not know', async () => {
+    const { outcome } = await open();
+    expect(outcome('sign', { tenant: 'acme' })).toMatch(/^malformed_request: field "message": /);
+    expect(outcome('sign', { message: 'm', tenant: 'acme', tenants: [] })).toContain('unknown field');
+    expect(outcome('sign', JSON.parse('{"tenant": "acme", "message": "m", "__proto__": {}}'))).toContain(
+      'unknown field',
+    );
+  });
+
+  it('cannot be named by a message that is the body itself, so that is refused', async () => {
+    const { signer, keySet } = await open();
+    const refusal =
+      'unsupported_media_type: a key set with derived keys takes application/json, in which the request names its tenant';
+    expect(refusalOf(() => signer.startSigning(keySet()))).toBe(refusal);
+    expect(refusalOf(() => signer.startVerification(keySet(), ''))).toBe(refusal);
+  });
+
+  it('uses up the rate limit of its key set, whoever it is', async () => {
+    const { outcome, clocks } = await open('rateLimit: { perSecond: 1, burst: 3 }, tenants: [a, b]');
+    expect(outcome('sign', { message: 'm', tenant: 'a' })).toBe('not refused');
+    expect(outcome('sign', { message: 'm', tenant: 'b' })).toBe('not refused');
+    expect(outcome('sign', { message: 'm', tenant: 'c' })).toBe(unknown);
+    expect(outcome('sign', { message: 'm', tenant: 'a' })).toMatch(/^rate_limited: /);
+    clocks.advance(1000);
+    expect(outcome('sign', { message: 'm', tenant: 'a' })).toBe('not refused');
+  });
+
+  it('is limited in the size of its messages as its key set is', async () => {
+    const { outcome } = await open('maxMessageBytes: 3');
+    expect(outcome('sign', { message: 'four', tenant: 'a' })).toMatch(/^message_too_large: /);
   });
 });

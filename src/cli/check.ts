@@ -4,12 +4,12 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { takeVariable } from '../config/environment.ts';
-import { everyFile } from '../config/file.ts';
+import { everyFile } from '../config/key-set.ts';
 import { SettingError } from '../config/setting-error.ts';
 import type { KeySet } from '../keys/snapshot.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
-import { type Volume, VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
-import { type KeyOptions, openKeys, readConfiguration } from './open-keys.ts';
+import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
+import { type KeyOptions, readConfiguration, readOnce } from './open-keys.ts';
 import { parseSecretManifest } from './secret-manifest.ts';
 
 export interface CheckOptions extends KeyOptions {
@@ -32,6 +32,14 @@ interface CheckedKeySet {
   readonly allow: readonly string[];
   /** The primary first. */
   readonly keyIds: readonly string[];
+  /** Set where the key ids are those of roots. */
+  readonly derived?: Derived;
+}
+
+/** Of keys that are derived: for how many tenants, null for any, and whether their secrets may be printed. */
+interface Derived {
+  readonly tenants: number | null;
+  readonly allowExport: boolean;
 }
 
 export async function check(options: CheckOptions): Promise<void> {
@@ -43,20 +51,8 @@ export async function check(options: CheckOptions): Promise<void> {
 
 async function inspectMounted(options: KeyOptions): Promise<Report> {
   const notes: string[] = [];
-  const { store, volumes } = openKeys(options, { watch: false, onWarning: (warning) => notes.push(warning) });
-  await Promise.all(volumes.map(firstOutcome));
-  const problems = volumes.flatMap(({ directory, health }) =>
-    (health.problem?.problems ?? []).map((problem) => placed(problem, directory)),
-  );
-  await Promise.all(volumes.map((volume) => volume.close()));
+  const { store, problems } = await readOnce(options, (warning) => notes.push(warning));
   return report(store, problems, [...notes, ...options.keys.flatMap(permissionNotes)]);
-}
-
-/** A problem of a whole directory names it, since there may be several. */
-function placed(problem: VolumeProblem, directory: string): VolumeProblem {
-  const { name, message } = problem;
-  if (name !== undefined || message.includes(directory)) return problem;
-  return { ...problem, message: `${directory}: ${message}` };
 }
 
 /** The manifest's content in the place of a mounted directory. */
@@ -93,14 +89,6 @@ function report(store: KeyStore, found: readonly VolumeProblem[], notes: readonl
   };
 }
 
-/** Resolves when a volume has been read once, whatever came of it. */
-async function firstOutcome(volume: Volume<void>): Promise<void> {
-  const problem = new Promise<void>((resolve) => {
-    volume.onProblem(() => resolve());
-  });
-  await Promise.race([volume.ready(), problem]);
-}
-
 /** @throws {SettingError} */
 function readText(file: string): string {
   try {
@@ -110,13 +98,16 @@ function readText(file: string): string {
   }
 }
 
-function describeKeySet({ name, settings: { format, policy }, keys }: KeySet): CheckedKeySet {
+function describeKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKeySet {
+  const { format, policy } = settings;
+  const { tenants, allowExport = false } = policy;
   return {
     name,
     format: format.name,
     algorithm: keys[0].mac.algorithm,
     allow: policy.allow,
     keyIds: keys.map(({ id }) => id),
+    ...(tenantKeys && { derived: { tenants: tenants?.size ?? null, allowExport } }),
   };
 }
 
@@ -142,9 +133,10 @@ function permissionNotes(directory: string): string[] {
 function describe({ valid, keys, problems, notes }: Report): string {
   const width = Math.max(...keys.map(({ name }) => name.length));
   const lines = [
-    ...keys.map(({ name, format, algorithm, allow, keyIds: [primary, ...others] }) => {
+    ...keys.map(({ name, format, algorithm, allow, keyIds: [primary, ...others], derived }) => {
       const more = others.length === 0 ? '' : `, and ${others.length} more`;
-      return `${styleText('green', '✓')} ${name.padEnd(width)}  ${format}  ${algorithm}  ${allow.join(', ')}  key id ${primary}${more}`;
+      const key = `${derived === undefined ? 'key id' : `${describeDerived(derived)}  root id`} ${primary}${more}`;
+      return `${styleText('green', '✓')} ${name.padEnd(width)}  ${format}  ${algorithm}  ${allow.join(', ')}  ${key}`;
     }),
     ...problems.map((problem) => `${styleText('red', '✗')} ${problem}`),
     ...notes.map((note) => `${styleText('yellow', '!')} ${note}`),
@@ -153,4 +145,9 @@ function describe({ valid, keys, problems, notes }: Report): string {
       : 'serve would not load these keys',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function describeDerived({ tenants, allowExport }: Derived): string {
+  const whose = tenants === null ? 'any tenant' : `${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
+  return `derived for ${whose}${allowExport ? ', export allowed' : ''}`;
 }

@@ -1,9 +1,10 @@
-/** Mounted key directories and a configuration to a live key store: the part that `serve` and `check` share. */
+/** Mounted key directories and a configuration to a key store: the part that `serve` and the commands share. */
 
 import { isUtf8 } from 'node:buffer';
 import { basename, dirname, resolve } from 'node:path';
 import { takeVariable } from '../config/environment.ts';
-import { ConfigurationError, type ConfigurationFile, everyFile, parseConfiguration } from '../config/file.ts';
+import { ConfigurationError, type ConfigurationFile, parseConfiguration } from '../config/file.ts';
+import { everyFile } from '../config/key-set.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
 import {
   openVolume,
@@ -11,6 +12,7 @@ import {
   type Volume,
   VolumeError,
   type VolumeOptions,
+  type VolumeProblem,
 } from '../secret-volume/index.ts';
 
 export interface LiveKeys {
@@ -67,6 +69,37 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
     });
   }
   return { store, volumes };
+}
+
+/** What `serve` would load: the store, and why what is not in it could not be loaded. */
+export interface OnceRead {
+  readonly store: KeyStore;
+  readonly problems: readonly VolumeProblem[];
+}
+
+export async function readOnce(options: KeyOptions, onWarning?: OpenOptions['onWarning']): Promise<OnceRead> {
+  const { store, volumes } = openKeys(options, { watch: false, ...(onWarning && { onWarning }) });
+  await Promise.all(volumes.map(firstOutcome));
+  const problems = volumes.flatMap(({ directory, health }) =>
+    (health.problem?.problems ?? []).map((problem) => placed(problem, directory)),
+  );
+  await Promise.all(volumes.map((volume) => volume.close()));
+  return { store, problems };
+}
+
+/** Resolves when a volume has been read once, whatever came of it. */
+async function firstOutcome(volume: Volume<void>): Promise<void> {
+  const problem = new Promise<void>((resolve) => {
+    volume.onProblem(() => resolve());
+  });
+  await Promise.race([volume.ready(), problem]);
+}
+
+/** A problem of a whole directory names it, since there may be several. */
+function placed(problem: VolumeProblem, directory: string): VolumeProblem {
+  const { name, message } = problem;
+  if (name !== undefined || message.includes(directory)) return problem;
+  return { ...problem, message: `${directory}: ${message}` };
 }
 
 /** @throws {VolumeError} */

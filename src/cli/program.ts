@@ -2,15 +2,14 @@
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { isLoopback, parseAddress, parseMode, parseSwitch } from '../config/address.ts';
-import { refuseInjection } from '../config/environment.ts';
 import { SettingError } from '../config/setting-error.ts';
 import { logLevels } from '../log.ts';
 import { createKeysCommand } from './keys/program.ts';
-import { type Action, loaded } from './loaded.ts';
+import { loaded } from './loaded.ts';
+import { collect, configOption, env, jsonOption, keysOption, unlessInjected } from './options.ts';
 import type { ServeOptions } from './serve.ts';
 import { version } from './status.ts';
 
-const defaultKeysDirectory = '/etc/signer/keys';
 const defaultListen = '127.0.0.1:8700';
 const defaultOpsListen = '127.0.0.1:8701';
 
@@ -128,18 +127,6 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
   });
 }
 
-function keysOption(): Option {
-  const option = new Option('--keys <directory>', 'mounted secret directory; repeatable').argParser(collect);
-  return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
-}
-
-function configOption(): Option {
-  return env(
-    new Option('--config <file>', 'which key sets there are, as YAML; default: every file'),
-    'CONFIG',
-  );
-}
-
 function listenOption(): Option {
   const option = new Option('--listen <host:port>', 'signing listener, or none').argParser(
     parsed(parseAddress),
@@ -159,37 +146,12 @@ function socketOption(): Option {
   return env(new Option('--socket <path>', 'Unix socket of the signing listener'), 'SOCKET');
 }
 
-function jsonOption(): Option {
-  return new Option('--json', 'print JSON');
-}
-
 function keyArgument(): Argument {
   return new Argument('<key>', 'name of the key set');
 }
 
 function fileArgument(): Argument {
   return new Argument('[file]', 'the message').default('-', 'standard input');
-}
-
-/** Every flag has a variable of the same name: `--ops-listen` is `SIGNER_OPS_LISTEN`. */
-function env(option: Option, name: string): Option {
-  return option.env(`SIGNER_${name}`);
-}
-
-/** Values of a repeatable flag; the first replaces the default. Its variable holds several, separated by commas. */
-const collected = new WeakSet<readonly string[]>();
-function collect(value: string, previous: readonly string[]): readonly string[] {
-  const values = [...(collected.has(previous) ? previous : []), ...value.split(',')];
-  collected.add(values);
-  return values;
-}
-
-/** A process into which code could have been put reads no key. */
-function unlessInjected<A extends readonly unknown[]>(action: Action<A>): Action<A> {
-  return (...args) => {
-    refuseInjection();
-    return action(...args);
-  };
 }
 
 function parsed<T>(parse: (text: string) => T): (text: string) => T {

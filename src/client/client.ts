@@ -1,6 +1,6 @@
 /** The client: typed calls to a signer, bounded in time, tried again only where the signer asks for it. */
 
-import type { Formats, KeySetDescription, Problem, Verification } from '../wire.ts';
+import type { Formats, KeySetDescription, Problem, TenantRequest, Verification } from '../wire.ts';
 import { errorOf, SignerError } from './error.ts';
 import { overSocket, overTcp } from './fetch.ts';
 import type { Received, Sent, Transport } from './transport.ts';
@@ -27,12 +27,17 @@ export type BatchResult<Answer> = (Answer | { readonly error: Problem }) & { rea
 /** A message as it is, of any length. */
 export type Message = Uint8Array | ReadableStream<Uint8Array>;
 
-type WithReference<Request> = Request & { readonly reference?: string };
+/** A request, with the tenant whose key is meant where the key set derives its keys. */
+type ForTenant<Request> = Request & TenantRequest;
+type WithReference<Request> = ForTenant<Request> & { readonly reference?: string };
 
 /** One key set, with the types of its format. Every call rejects with a {@link SignerError}. */
 export interface KeySet<F extends keyof Formats> {
-  sign(request: Formats[F]['sign'], options?: CallOptions): Promise<Formats[F]['signature']>;
-  verify(request: Formats[F]['verify'], options?: CallOptions): Promise<Formats[F]['verification']>;
+  sign(request: ForTenant<Formats[F]['sign']>, options?: CallOptions): Promise<Formats[F]['signature']>;
+  verify(
+    request: ForTenant<Formats[F]['verify']>,
+    options?: CallOptions,
+  ): Promise<Formats[F]['verification']>;
   /** At most 1,000 items; the results are in their order. */
   signBatch(
     items: readonly WithReference<Formats[F]['sign']>[],
@@ -42,7 +47,7 @@ export interface KeySet<F extends keyof Formats> {
     items: readonly WithReference<Formats[F]['verify']>[],
     options?: CallOptions,
   ): Promise<readonly BatchResult<Formats[F]['verification']>[]>;
-  /** Signs a message that is sent as it is (raw and webhook formats). A stream is sent once, and never again. */
+  /** Signs a message that is sent as it is (raw and webhook formats, for no tenant). A stream is sent once, and never again. */
   signMessage(message: Message, options?: CallOptions): Promise<Formats[F]['signature']>;
   /** Verifies such a message (raw). */
   verifyMessage(message: Message, signature: string, options?: CallOptions): Promise<Verification>;

@@ -5,20 +5,10 @@
 
 import { closest, distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
-import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
-import {
-  type Configuration,
-  defaultEncoding,
-  isKeySetName,
-  type KeySettings,
-  type KeySource,
-  keyEncodings,
-  keySetNameRule,
-} from '../keys/settings.ts';
-import { algorithmNames } from '../mac.ts';
-import { operations, type Policy } from '../policy.ts';
+import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from '../keys/settings.ts';
 import { shapeProblems } from '../schema.ts';
+import { conflictsOf, fieldOf, type KeySetFields, settingsOf, shapeOf, variablePattern } from './key-set.ts';
 
 /** What a configuration says, and what in it had to be left out. */
 export interface ConfigurationFile {
@@ -39,60 +29,8 @@ export class ConfigurationError extends Error {
   }
 }
 
-export const defaultRetainSeconds = 3600;
 /** More than 1,024 key sets with every field need; it bounds for how long requests wait while YAML is parsed. */
 export const maxConfigurationBytes = 256 * 1024;
-/** What the kubelet accepts as the name of a variable (Kubernetes API conventions, IsEnvVarName). */
-const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
-
-const positive = z.int().check(z.gte(1));
-const keySetFields = {
-  file: z.optional(
-    z.string().check(
-      z.refine((file) => isKeySetName(fileName(file)), {
-        error: `must be the name of a file: ${keySetNameRule}, with / for sub-directories`,
-      }),
-    ),
-  ),
-  env: z.optional(z.string()),
-  encoding: z.optional(z.enum(keyEncodings)),
-  format: z.optional(z.enum([...formats.keys()] as [string, ...string[]])),
-  algorithm: z.optional(z.enum(algorithmNames)),
-  allow: z.optional(z.array(z.enum(operations)).check(z.minLength(1))),
-  maxMessageBytes: z.optional(positive),
-  rateLimit: z.optional(
-    z.strictObject({ perSecond: z.number().check(z.positive()), burst: z.optional(positive) }),
-  ),
-  retainPreviousSeconds: z.optional(z.int().check(z.gte(0))),
-  allowWeakKey: z.optional(z.boolean()),
-};
-const keySetShape = z.strictObject(keySetFields);
-/** The fields that every key set has, and `output`, the one of the format `raw` that stands beside them. */
-export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);
-type KeySetFields = z.infer<typeof keySetShape>;
-
-/** The format's own fields beside those that every key set has. */
-const schemas: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
-  [...formats.values()].map((format) => [
-    format,
-    z.strictObject({ ...keySetFields, ...format.fields }) as z.ZodMiniType<KeySetFields>,
-  ]),
-);
-
-/** For a key set whose format is not known: what may belong to that format is neither refused nor missed. */
-const unknownFormatShape = z.strictObject({
-  ...Object.fromEntries(
-    [...formats.values()].flatMap(({ fields }) =>
-      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
-    ),
-  ),
-  ...keySetFields,
-});
-
-/** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
-export const everyFile: Configuration = (files) =>
-  new Map(files.map((file) => [file, settingsOf(file, rawFormat(), {})]));
-
 /** YAML 1.2, with names as they are written, and nothing of YAML 1.1 even if a directive asks for it. */
 const yamlOptions = {
   schema: 'core',
@@ -173,15 +111,13 @@ function parseKeySet(
   lineOf: (path: readonly PropertyKey[]) => string,
 ): KeySettings | { readonly problems: readonly string[] } | { readonly warning: string } {
   const known = formats.get(String(fieldOf(value, 'format') ?? 'raw'));
-  const schema = (known && schemas.get(known)) ?? unknownFormatShape;
+  const schema = shapeOf(known);
   const parsed = schema.safeParse(value);
   const at = ['keys', name];
   const problems: string[] = [];
   const refuse = (field: keyof KeySetFields, what: string) =>
     problems.push(`${[...at, field].join('.')}: ${what}${lineOf([field])}`);
-  if (fieldOf(value, 'file') !== undefined && fieldOf(value, 'env') !== undefined) {
-    refuse('env', 'give a file or a variable, not both');
-  }
+  for (const [field, what] of conflictsOf(value)) refuse(field, what);
   if (!parsed.success) {
     const found = shapeProblems(schema, parsed.error).map(({ path, message, unknown }) => {
       const place = [...at, ...path];
@@ -193,7 +129,7 @@ function parseKeySet(
     return { problems: [...found, ...problems] };
   }
   const fields = parsed.data;
-  const settings = settingsOf(name, known ?? rawFormat(), fields);
+  const settings = settingsOf(name, known, fields);
   const { algorithms, name: format } = settings.format;
   if (fields.algorithm !== undefined && !algorithms.includes(fields.algorithm)) {
     refuse('algorithm', `must be one of ${algorithms.join(', ')} with the format ${format}`);
@@ -205,43 +141,6 @@ function parseKeySet(
     };
   }
   return settings;
-}
-
-function settingsOf(name: string, format: FormatDefinition, fields: KeySetFields): KeySettings {
-  const { file = name, env, rateLimit } = fields;
-  const source: KeySource = env === undefined ? { file: fileName(file) } : { env };
-  const policy: Policy = {
-    allow: operations.filter((operation) => fields.allow?.includes(operation) ?? true),
-    maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
-    rateLimit: rateLimit && {
-      perSecond: rateLimit.perSecond,
-      burst: rateLimit.burst ?? Math.ceil(rateLimit.perSecond),
-    },
-  };
-  return {
-    source,
-    encoding: fields.encoding ?? (env === undefined ? defaultEncoding(file) : 'bytes'),
-    format: format.create(fields),
-    algorithm: fields.algorithm,
-    policy,
-    retainPreviousSeconds: fields.retainPreviousSeconds ?? defaultRetainSeconds,
-    allowWeakKey: fields.allowWeakKey ?? false,
-  };
-}
-
-/** How a file in a sub-directory is named. */
-function fileName(path: string): string {
-  return path.replaceAll('/', '.');
-}
-
-function rawFormat(): FormatDefinition {
-  const raw = formats.get('raw');
-  if (raw === undefined) throw new TypeError('the table of formats has no "raw"');
-  return raw;
-}
-
-function fieldOf(value: unknown, field: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
 }
 
 /** What to say of a field that another format has. */

@@ -37,6 +37,7 @@ export const awsSigv4 = defineFormat('aws-sigv4', { 'aws-sigv4': options }, ({ '
     algorithms: ['HS256'],
     minKeyBytes: () => 16,
     keyPrefix: 'AWS4',
+    secretEncoding: 'text',
     sign: (use, request) => sign(policy, signingKeys, use, parse(signRequest, request)),
     verify: (use, request) => verify(policy, signingKeys, use, parse(verifyRequest, request)),
   };

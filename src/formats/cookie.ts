@@ -29,6 +29,7 @@ export const cookie = defineFormat('cookie', {}, () => ({
   options: {},
   algorithms: [algorithm],
   minKeyBytes: () => 0,
+  secretEncoding: 'text',
   sign: (use, request): CookieSignature => {
     const { value } = parse(signRequest, request);
     const message = messageBytes('value', value);

@@ -82,6 +82,7 @@ export const jwt = defineFormat('jwt', { jwt: z.optional(options) }, ({ jwt: giv
     options: { ...policy, type },
     algorithms,
     minKeyBytes: tagBytes,
+    secretEncoding: 'base64url',
     exactNumbers: true,
     sign: (use, request) => {
       const { claims, lifetimeSeconds = policy.maxLifetimeSeconds } = parse(signRequest, request);

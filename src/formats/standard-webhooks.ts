@@ -8,6 +8,7 @@ const version = 'v1,';
 export const standardWebhooks = timestampedFormat('standard-webhooks', {
   output: 'base64',
   minKeyBytes: 24,
+  secretEncoding: 'whsec',
   ids: true,
   several: true,
   prefix: ({ id, timestamp }) => `${id}.${timestamp}.`,

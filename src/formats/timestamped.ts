@@ -4,7 +4,7 @@
  */
 
 import * as z from 'zod/mini';
-import type { Use } from '../format.ts';
+import type { TextEncoding, Use } from '../format.ts';
 import type { BytesEncoding, MessageHeaders, VerificationFailure } from '../wire.ts';
 import { defineFormat, type FormatDefinition } from './definition.ts';
 import { type HeaderLookup, idPattern, type Received, webhook } from './webhook.ts';
@@ -28,6 +28,7 @@ export interface TimestampedHeaders {
 export interface TimestampedSettings {
   readonly output: BytesEncoding;
   readonly minKeyBytes?: number;
+  readonly secretEncoding?: TextEncoding;
   /** Whether a message has an id. */
   readonly ids?: true;
   /** Whether a message may carry several signatures, of which any is enough. */
@@ -62,7 +63,7 @@ const timestampPattern = /^[1-9][0-9]{0,11}$/;
 const defaultToleranceSeconds = 300;
 
 export function timestampedFormat(name: string, settings: TimestampedSettings): FormatDefinition {
-  const { output, minKeyBytes, ids, several } = settings;
+  const { output, minKeyBytes, secretEncoding, ids, several } = settings;
   const schema: z.ZodMiniType<TimestampedOptions | undefined> = several ? optionsOfSeveral : options;
   return defineFormat(name, { [name]: schema }, ({ [name]: given = {} }) => {
     const { toleranceSeconds = defaultToleranceSeconds, signWith = 'primary' } = given;
@@ -72,6 +73,7 @@ export function timestampedFormat(name: string, settings: TimestampedSettings): 
       options: { toleranceSeconds, futureToleranceSeconds, ...(several && { signWith }) },
       output,
       ...(minKeyBytes !== undefined && { minKeyBytes }),
+      ...(secretEncoding !== undefined && { secretEncoding }),
       ...(ids && { takesId: ids }),
       signWithAll: signWith === 'all',
       stamp: (use, id = ids ? `msg_${use.random(18).toString('base64url')}` : '') => ({

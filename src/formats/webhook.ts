@@ -6,7 +6,7 @@
 import * as z from 'zod/mini';
 import { decodeExactly, encode } from '../encoding.ts';
 import { SignerError } from '../errors.ts';
-import { type Format, type Signing, type Use, verification, whole } from '../format.ts';
+import { type Format, type Signing, type TextEncoding, type Use, verification, whole } from '../format.ts';
 import { indexOfTag, tagBytes, tagOf } from '../mac.ts';
 import { parse } from '../schema.ts';
 import type {
@@ -26,6 +26,8 @@ export interface Scheme<Stamp> {
   readonly name: string;
   readonly options: object;
   readonly minKeyBytes?: number;
+  /** How receivers are given a secret. Default: `text`. */
+  readonly secretEncoding?: TextEncoding;
   /** How a tag is written. */
   readonly output: BytesEncoding;
   /** What the signer adds, for a request that has this id if it has one. */
@@ -79,12 +81,13 @@ const verifyRequest: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({
 });
 
 export function webhook<Stamp>(scheme: Scheme<Stamp>): Format {
-  const { name, options, minKeyBytes = 0 } = scheme;
+  const { name, options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
   return {
     name,
     options,
     algorithms: [algorithm],
     minKeyBytes: () => minKeyBytes,
+    secretEncoding,
     sign: (use, request) => {
       const { body, encoding, id } = parseSignRequest(scheme, request);
       return whole(use, startSigning(scheme, use, id), messageBytes('body', body, encoding));

@@ -100,7 +100,7 @@ export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Ha
 const operationPattern = /^http:\/\/[^/]+\/v1\/keys\/([^/]+)\/(sign|verify)(-batch)?$/;
 
 /** What anybody who may use a key set may know of it: never key material. */
-function describe({ name, settings, keys, since }: KeySet): object {
+function describe({ name, settings, keys, tenantKeys, since }: KeySet): object {
   const { format, policy } = settings;
   const [primary] = keys;
   return {
@@ -111,6 +111,8 @@ function describe({ name, settings, keys, since }: KeySet): object {
     keyIds: keys.map(({ id }) => id),
     primary: primary.id,
     since: since.toISOString(),
+    // Not for whom: who an application's customers are is nothing that its neighbour has to be told.
+    ...(tenantKeys && { derived: true }),
     policy: {
       ...format.options,
       ...(Number.isFinite(policy.maxMessageBytes) && { maxMessageBytes: policy.maxMessageBytes }),

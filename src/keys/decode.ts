@@ -16,6 +16,9 @@ const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const base64Digits = table(`${letters}+/`);
 const base64urlDigits = table(`${letters}-_`);
 const whsecPrefix = Buffer.from('whsec_');
+const versionedPrefix = Buffer.from('v1,whsec_');
+/** Of UTF-8 and of UTF-16. */
+const byteOrderMarks = [Buffer.of(0xef, 0xbb, 0xbf), Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)];
 
 /** @returns bytes that may share memory with `content` */
 export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Decoded {
@@ -54,8 +57,7 @@ function decodeBytes(content: Uint8Array): Decoded {
 }
 
 function decodeText(content: Uint8Array): Decoded {
-  const begins = (...bytes: number[]) => bytes.every((byte, index) => content[index] === byte);
-  if (begins(0xef, 0xbb, 0xbf) || begins(0xff, 0xfe) || begins(0xfe, 0xff)) {
+  if (byteOrderMarks.some((mark) => begins(content, mark))) {
     return { problem: 'begins with a byte order mark; save it as UTF-8 without one' };
   }
   if (!isUtf8(content)) return { problem: 'is not UTF-8 text; declare the encoding that it has' };
@@ -94,11 +96,20 @@ function decodeBase64url(text: Uint8Array): Decoded {
 
 /** Standard Webhooks v1.0.0, "Signature scheme": the key is what stands behind the prefix, decoded. */
 function decodeWhsec(text: Uint8Array): Decoded {
-  if (!whsecPrefix.every((byte, index) => text[index] === byte)) {
+  if (!begins(text, whsecPrefix)) {
     return { problem: 'does not begin with "whsec_"; copy the whole secret, and nothing in front of it' };
   }
   const decoded = decodeBase64(text.subarray(whsecPrefix.length));
   return 'bytes' in decoded ? decoded : { problem: `behind "whsec_" ${decoded.problem}` };
+}
+
+/** Whether this is the text of a Standard Webhooks secret, perhaps with the version that some dashboards put before it. */
+export function isWhsecText(text: Uint8Array): boolean {
+  return begins(text, whsecPrefix) || begins(text, versionedPrefix);
+}
+
+function begins(text: Uint8Array, prefix: Uint8Array): boolean {
+  return prefix.every((byte, index) => text[index] === byte);
 }
 
 function withoutNewline(content: Uint8Array): Uint8Array {

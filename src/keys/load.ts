@@ -1,19 +1,15 @@
 /** The secrets of one moment to loaded key sets: all of them, or every reason why not. */
 
 import { closest, distance } from 'fastest-levenshtein';
-import { agreesWithOracle, createMac, type Key, keyId, keyMarks, processKeyId } from '../mac.ts';
+import { keyId, processKeyId } from '../mac.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
-import { decodeKey } from './decode.ts';
+import { decodeKey, isWhsecText } from './decode.ts';
+import { loadRoot, minRootBytes } from './derive.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
+import { type LoadedKey, makeKey } from './key.ts';
 import { createPace } from './pace.ts';
 import { type Secret, withBytes } from './secret.ts';
 import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
-
-/** A key together with the marks by which the same key is found under another name. */
-export interface LoadedKey {
-  readonly key: Key;
-  readonly marks: readonly string[];
-}
 
 /** The keys of one key set as they are now, the primary first. */
 export interface LoadedKeySet {
@@ -107,13 +103,14 @@ function findSecret(name: string, { source }: KeySettings, { files, variable }: 
       'needs a variable that is not set ("env"); set it and restart the signer, or correct its name'
     );
   }
-  const [secret, another] = files.get(source.file) ?? [];
+  const [field, file] = 'root' in source ? ['deriveFrom', source.root] : ['file', source.file];
+  const [secret, another] = files.get(file) ?? [];
   if (another !== undefined) return 'is the name of two files; rename one of them';
   if (secret !== undefined) return secret;
   // The name that was asked for is not repeated: somebody may have put the key itself there.
-  const what = source.file === name ? 'has no file of its name' : 'needs a file ("file") that is not there';
-  const near = files.size > 0 ? closest(source.file, [...files.keys()]) : undefined;
-  const hint = near !== undefined && distance(near, source.file) <= 2 ? `; did you mean "${near}"?` : '';
+  const what = file === name ? 'has no file of its name' : `needs a file ("${field}") that is not there`;
+  const near = files.size > 0 ? closest(file, [...files.keys()]) : undefined;
+  const hint = near !== undefined && distance(near, file) <= 2 ? `; did you mean "${near}"?` : '';
   return `${what} in the mounted secrets${hint}`;
 }
 
@@ -124,7 +121,8 @@ type Parsed =
   | { readonly keys: readonly ParsedKey[]; readonly warnings: readonly string[] }
   | { readonly problems: readonly string[] };
 
-function parseContent(content: Buffer, { encoding, source }: KeySettings): Parsed {
+function parseContent(content: Buffer, settings: KeySettings): Parsed {
+  const { encoding, source } = settings;
   if (content.length === 0) {
     return { problems: ['is empty; write a key of at least 32 random bytes into it'] };
   }
@@ -135,6 +133,9 @@ function parseContent(content: Buffer, { encoding, source }: KeySettings): Parse
       return { problems: ['is a variable that is not UTF-8; write the key as hex or base64'] };
     }
     warnings.push('comes from the environment, so it is not reloaded; restart the signer to change it');
+  }
+  if (encoding !== 'whsec' && isUndecoded(content, settings)) {
+    return { problems: [`${undecoded}; set "encoding: whsec", which decodes it`] };
   }
   if (encoding === 'jwks') {
     const set = parseJwkSet(content);
@@ -151,8 +152,10 @@ function loadKey(
   id: string | undefined,
   bytes: Uint8Array,
   own: ParsedKey['algorithm'],
-  { format, algorithm: configured, allowWeakKey }: KeySettings,
+  settings: KeySettings,
 ): (LoadedKey & { readonly warnings: readonly string[] }) | readonly string[] {
+  const { source, format, algorithm: configured, allowWeakKey, policy } = settings;
+  const isRoot = 'root' in source;
   const algorithm = configured ?? own ?? format.algorithms[0];
   if (own !== undefined && own !== algorithm) {
     return [`is a key for ${own}, but the configuration says "algorithm: ${algorithm}"`];
@@ -160,32 +163,29 @@ function loadKey(
   if (!format.algorithms.includes(algorithm)) {
     return [`is a key for ${algorithm}, which the format ${format.name} does not use`];
   }
+  if (isUndecoded(bytes, settings)) return [`${undecoded}; give that part, in this file's own encoding`];
   if (bytes.length === 0) return ['is empty; generate a random key (openssl rand -hex 32)'];
-  const weak = weaknesses(bytes, Math.max(minKeyBytes, format.minKeyBytes(algorithm)));
+  const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes(algorithm));
+  const weak = weaknesses(bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return weak;
-  const prefixed = withPrefix(format.keyPrefix ?? '', bytes);
-  try {
-    const mac = createMac(algorithm, prefixed);
-    if (!agreesWithOracle(mac, prefixed)) {
-      return ['failed its self-test: two HMAC implementations disagree on this machine'];
-    }
-    // An id that is derived from the key alone would let its reader test guesses of a weak key.
-    const ownId = weak.length > 0 ? processKeyId(bytes) : keyId(bytes);
-    const warnings = weak.length > 0 ? ['holds a weak key, let in by allowWeakKey; replace it'] : [];
-    // The secret is one, with the prefix and without it.
-    const marks = new Set([...keyMarks(algorithm, prefixed), ...keyMarks(algorithm, bytes)]);
-    return { key: { id: id ?? ownId, mac }, marks: [...marks], warnings };
-  } finally {
-    prefixed.fill(0);
+  // An id that is derived from the key alone would let its reader test guesses of a weak key.
+  const ownId = () => (weak.length > 0 ? processKeyId(bytes) : keyId(bytes));
+  const loaded = isRoot
+    ? loadRoot(id, bytes, algorithm, format, policy.allowExport ?? false)
+    : makeKey(id ?? ownId(), bytes, algorithm, format);
+  if (loaded === undefined) {
+    return ['failed its self-test: two implementations of HMAC or HKDF disagree on this machine'];
   }
+  const warnings = weak.length > 0 ? ['holds a weak key, let in by allowWeakKey; replace it'] : [];
+  return { ...loaded, warnings };
 }
 
-/** A copy of its own, outside of the pool that Node shares among small buffers. */
-function withPrefix(prefix: string, bytes: Uint8Array): Uint8Array {
-  const prefixed = Buffer.allocUnsafeSlow(prefix.length + bytes.length);
-  prefixed.write(prefix, 'latin1');
-  prefixed.set(bytes, prefix.length);
-  return prefixed;
+const undecoded =
+  'is the text of a secret ("whsec_…"), of which the key is the part behind "whsec_", decoded from base64';
+
+/** The most frequent mistake with a format whose secrets are written so. */
+function isUndecoded(key: Uint8Array, { format, source }: KeySettings): boolean {
+  return format.secretEncoding === 'whsec' && !('root' in source) && isWhsecText(key);
 }
 
 function weaknesses(bytes: Uint8Array, atLeast: number): string[] {

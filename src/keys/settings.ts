@@ -9,8 +9,11 @@ export type KeyEncoding = (typeof keyEncodings)[number];
 
 export const keyEncodings = ['bytes', 'text', 'hex', 'base64', 'base64url', 'whsec', 'jwks'] as const;
 
-/** Where the secret comes from: a file of a secret volume, or a variable of the environment. */
-export type KeySource = { readonly file: string } | { readonly env: string };
+/**
+ * Where the secret comes from: a file of a secret volume, or a variable of the environment. From a root, also a file,
+ * the keys of tenants are derived.
+ */
+export type KeySource = { readonly file: string } | { readonly env: string } | { readonly root: string };
 
 export interface KeySettings {
   readonly source: KeySource;

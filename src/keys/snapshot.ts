@@ -5,7 +5,9 @@
 
 import type { Clocks } from '../clocks.ts';
 import type { Key } from '../mac.ts';
-import type { LoadedKey, LoadedKeySet } from './load.ts';
+import { createTenantKeys, type TenantKeys } from './derive.ts';
+import type { LoadedKey } from './key.ts';
+import type { LoadedKeySet } from './load.ts';
 import type { KeySettings } from './settings.ts';
 
 /** A key that signs no more but still verifies. */
@@ -20,6 +22,8 @@ export interface KeySet {
   readonly settings: KeySettings;
   /** All that verify: the primary, the others of its JWK set, and the retained ones, newest first. */
   readonly keys: readonly [Key, ...Key[]];
+  /** Where keys are derived: those of a tenant. `keys` are then the roots, known by their ids alone. */
+  readonly tenantKeys?: TenantKeys;
   /** When the primary became the primary, as this process saw it. */
   readonly since: Date;
   readonly warnings: readonly string[];
@@ -31,6 +35,8 @@ export interface Snapshot {
   /** Counts up from 1. */
   readonly generation: number;
   readonly keySets: ReadonlyMap<string, KeySet>;
+  /** Of every loaded key. */
+  readonly marks: ReadonlySet<string>;
   readonly loadedAt: Date;
 }
 
@@ -45,25 +51,24 @@ export function nextSnapshot(
 ): Snapshot {
   const loadedAt = new Date(now());
   const atMs = monotonicMs();
-  const marksInUse = new Set(loaded.flatMap(({ keys }) => keys.flatMap(({ marks }) => marks)));
-  const isFree = ({ marks }: LoadedKey) => !marks.some((mark) => marksInUse.has(mark));
+  const marks = new Set(loaded.flatMap(({ keys }) => keys.flatMap((key) => key.marks)));
   const keySets = loaded.map(({ name, settings, keys, warnings }): KeySet => {
     const before = previous?.keySets.get(name);
     const isSame = before !== undefined && isSameKey(before.loaded[0], keys[0]);
-    // A key that another key set has now, or another algorithm, is not this one's any more.
-    const retained = replacedKeys(before, settings, atMs).filter(isFree);
+    const retained = replacedKeys(before, settings, atMs).filter((key) => isFree(key, marks));
     return {
       name,
       settings,
       warnings,
       since: isSame ? before.since : loadedAt,
-      ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys)),
+      ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys), marks),
     };
   });
   keySets.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     generation: (previous?.generation ?? 0) + 1,
     keySets: new Map(keySets.map((keySet) => [keySet.name, keySet])),
+    marks,
     loadedAt,
   };
 }
@@ -72,7 +77,8 @@ export function nextSnapshot(
 export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
   const keySets = [...snapshot.keySets].map(([name, keySet]) => {
     const { loaded, retained, settings } = keySet;
-    return [name, { ...keySet, ...verifying(loaded, unexpired(retained, settings, atMs)) }] as const;
+    const left = unexpired(retained, settings, atMs);
+    return [name, { ...keySet, ...verifying(loaded, left, snapshot.marks) }] as const;
   });
   return { ...snapshot, keySets: new Map(keySets) };
 }
@@ -89,21 +95,33 @@ export function firstExpiryMs({ keySets }: Snapshot): number {
 /** What verified before and is not in the key file any more, newest first. */
 function replacedKeys(
   before: KeySet | undefined,
-  { encoding, format }: KeySettings,
+  { encoding, format, source }: KeySettings,
   atMs: number,
 ): readonly RetainedKey[] {
-  // Whoever keeps a JWK set says there which keys verify. In another format, what the key has signed so far could
-  // mean something else.
-  if (before === undefined || encoding === 'jwks' || before.settings.format.name !== format.name) return [];
+  // Whoever keeps a JWK set says there which keys verify.
+  if (before === undefined || encoding === 'jwks') return [];
+  // In another format, what the key has signed so far could mean something else. A root has signed nothing.
+  if (before.settings.format.name !== format.name) return [];
+  if ('root' in before.settings.source !== 'root' in source) return [];
   return [...before.loaded.map((key) => ({ ...key, replacedAtMs: atMs })), ...before.retained];
 }
 
 function verifying(
   loaded: KeySet['loaded'],
   retained: KeySet['retained'],
-): Pick<KeySet, 'keys' | 'loaded' | 'retained'> {
+  marks: Snapshot['marks'],
+): Pick<KeySet, 'keys' | 'tenantKeys' | 'loaded' | 'retained'> {
   const [primary, ...others] = loaded;
-  return { keys: [primary.key, ...[...others, ...retained].map(({ key }) => key)], loaded, retained };
+  const rest = [...others, ...retained];
+  const keys = [primary.key, ...rest.map(({ key }) => key)] as const;
+  if (primary.root === undefined) return { keys, loaded, retained };
+  const roots = [primary.root, ...rest.flatMap(({ root }) => root ?? [])] as const;
+  return { keys, tenantKeys: createTenantKeys(roots, (key) => isFree(key, marks)), loaded, retained };
+}
+
+/** A key that another key set has now, or another algorithm, is not this one's any more. */
+function isFree(key: LoadedKey, marks: Snapshot['marks']): boolean {
+  return !key.marks.some((mark) => marks.has(mark));
 }
 
 function unexpired(

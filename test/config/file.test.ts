@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import {
-  ConfigurationError,
-  defaultRetainSeconds,
-  everyFile,
-  maxConfigurationBytes,
-  parseConfiguration,
-} from '../../src/config/file.ts';
+import { ConfigurationError, maxConfigurationBytes, parseConfiguration } from '../../src/config/file.ts';
+import { defaultRetainSeconds, everyFile } from '../../src/config/key-set.ts';
 import { keyEncodings } from '../../src/keys/settings.ts';
 import { algorithmNames } from '../../src/mac.ts';
 
@@ -58,6 +53,13 @@ describe('a field with a value that it takes', () => {
     ['env: a-b.c_9', { source: { env: 'a-b.c_9' } }],
     ['env: K, encoding: jwks', { source: { env: 'K' }, encoding: 'jwks' }],
     ...keyEncodings.map((encoding): [string, object] => [`encoding: ${encoding}`, { encoding }]),
+    ['deriveFrom: root', { source: { root: 'root' }, encoding: 'bytes', policy: { allowExport: false } }],
+    ['deriveFrom: my-group/root', { source: { root: 'my-group.root' } }],
+    ['deriveFrom: r.jwks.json', { source: { root: 'r.jwks.json' }, encoding: 'jwks' }],
+    ['deriveFrom: r, tenants: [acme, "__proto__"]', { policy: { tenants: new Set(['acme', '__proto__']) } }],
+    ['deriveFrom: r', { policy: { tenants: undefined } }],
+    ['deriveFrom: r, allowExport: true', { policy: { allowExport: true } }],
+    ['deriveFrom: r, allowWeakKey: false', { source: { root: 'r' }, allowWeakKey: false }],
     ['format: raw', { format: { name: 'raw' } }],
     ...algorithmNames.map((algorithm): [string, object] => [`algorithm: ${algorithm}`, { algorithm }]),
     ['output: hex', { format: { options: { output: 'hex' } } }],
@@ -98,7 +100,25 @@ describe('a field with a value that it does not take', () => {
     ['file: [a]', 'file', 'must be a string'],
     ['file: ~', 'file', 'must be a string'],
     ['env: 1', 'env', 'must be a string'],
-    ['file: a, env: B', 'env', 'give a file or a variable, not both'],
+    ['file: a, env: B', 'env', 'give only one of file, env, deriveFrom'],
+    ['env: A, deriveFrom: b', 'deriveFrom', 'give only one of file, env, deriveFrom'],
+    ['file: a, deriveFrom: a', 'deriveFrom', 'give only one of file, env, deriveFrom'],
+    ['deriveFrom: ../root', 'deriveFrom', file],
+    ['deriveFrom: ~', 'deriveFrom', 'must be a string'],
+    ['deriveFrom: [a]', 'deriveFrom', 'must be a string'],
+    ['deriveFrom: r, tenants: acme', 'tenants', 'must be an array'],
+    ['deriveFrom: r, tenants: []', 'tenants', 'must have at least 1 element'],
+    ['deriveFrom: r, tenants: [a, b c]', 'tenants.1', 'must be a name: 1 to 253 of'],
+    ['deriveFrom: r, tenants: [..]', 'tenants.0', 'must be a name: 1 to 253 of'],
+    ['deriveFrom: r, tenants: [""]', 'tenants.0', 'must be a name: 1 to 253 of'],
+    ['deriveFrom: r, tenants: ["a\\0"]', 'tenants.0', 'must be a name: 1 to 253 of'],
+    [`deriveFrom: r, tenants: [${'n'.repeat(254)}]`, 'tenants.0', 'must be a name: 1 to 253 of'],
+    ['deriveFrom: r, tenants: [2025]', 'tenants.0', 'must be a string'],
+    ['deriveFrom: r, allowExport: yes', 'allowExport', 'must be a boolean'],
+    ['deriveFrom: r, allowWeakKey: true', 'allowWeakKey', 'a root (deriveFrom) must not be weak'],
+    ['tenants: [acme]', 'tenants', 'is for a key set whose keys are derived (deriveFrom)'],
+    ['file: a, allowExport: true', 'allowExport', 'is for a key set whose keys are derived (deriveFrom)'],
+    ['env: A, allowExport: false', 'allowExport', 'is for a key set whose keys are derived (deriveFrom)'],
     ['encoding: utf8', 'encoding', encodings],
     ['encoding: HEX', 'encoding', encodings],
     ['encoding: [hex]', 'encoding', encodings],
@@ -351,7 +371,7 @@ version: 2
       'keys.orders.rateLimit.burst: must be a number (line 8)',
       'keys.orders.encodings: unknown field; did you mean "encoding"? (line 4)',
       expect.stringMatching(/^keys\.session\.algorithm: .* \(line 16\)$/),
-      'keys.session.env: give a file or a variable, not both (line 15)',
+      'keys.session.env: give only one of file, env, deriveFrom (line 15)',
     ]);
   });
 });

@@ -445,3 +445,58 @@ it('a variable that is not UTF-8, of which the runtime loses bytes, is refused',
     '"k" is a variable that is not UTF-8; write the key as hex or base64',
   ]);
 });
+
+describe('the text of a Standard Webhooks secret', () => {
+  const secret = strong();
+  const whsec = `whsec_${secret.toString('base64')}`;
+  // 24 bytes have neither padding nor, by chance, a character that base64url does not have.
+  const asBase64url = `whsec_${Buffer.alloc(24, 'a secret').toString('base64')}`;
+  const undecoded =
+    '"k" is the text of a secret ("whsec_…"), of which the key is the part behind "whsec_", decoded from base64';
+  const declare = `${undecoded}; set "encoding: whsec", which decodes it`;
+  const givePart = `${undecoded}; give that part, in this file's own encoding`;
+  const set = (k: Buffer) => JSON.stringify({ primary: '1', keys: [jwk('1', k)] });
+  const yaml = (format: string, encoding: string) =>
+    `keys: { k: { format: ${format}, encoding: ${encoding} } }`;
+
+  it.each([
+    ['bytes', whsec, declare],
+    ['text', whsec, declare],
+    ['text', `${whsec}\n`, declare],
+    ['text', `v1,${whsec}`, declare],
+    ['base64url', asBase64url, declare],
+    ['base64', Buffer.from(whsec).toString('base64'), givePart],
+    ['hex', Buffer.from(whsec).toString('hex'), givePart],
+    ['hex', Buffer.from(`v1,${whsec}`).toString('hex'), givePart],
+    ['whsec', `whsec_${Buffer.from(whsec).toString('base64')}`, givePart],
+    ['jwks', set(Buffer.from(whsec)), `"k" key 1${givePart.slice('"k"'.length)}`],
+  ])('is refused as a key of that format, not decoded: %s', async (encoding, content, problem) => {
+    const problems = await refusal({ k: content }, { yaml: yaml('standard-webhooks', encoding) });
+    expect(problems).toEqual([problem]);
+    expect(leaks(problems.join(), secret)).toEqual([]);
+  });
+
+  it.each([
+    ['whsec', whsec],
+    ['bytes', secret],
+    ['base64', secret.toString('base64')],
+    ['jwks', set(secret)],
+  ])('is what it stands for when it is decoded: %s', async (encoding, content) => {
+    const keySets = await load({ k: content }, { yaml: yaml('standard-webhooks', encoding) });
+    const stream = keySets.get('k')?.keys[0].mac.start();
+    stream?.update(Buffer.from('m'));
+    expect(stream?.digest()).toEqual(tagOf('HS256', secret, 'm'));
+  });
+
+  it.each(['stripe', 'raw', 'github'])('is itself the key of the format %s', async (format) => {
+    const keySets = await load({ k: whsec }, { yaml: yaml(format, 'text') });
+    const stream = keySets.get('k')?.keys[0].mac.start();
+    stream?.update(Buffer.from('m'));
+    expect(stream?.digest()).toEqual(tagOf('HS256', whsec, 'm'));
+  });
+
+  it('is let in by no allowance', async () => {
+    const weak = 'keys: { k: { format: standard-webhooks, encoding: text, allowWeakKey: true } }';
+    expect(await refusal({ k: whsec }, { yaml: weak })).toEqual([declare]);
+  });
+});

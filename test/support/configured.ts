@@ -8,6 +8,8 @@ import { type Signer, startSigner, temporaryDirectory } from './signer.ts';
 export interface ConfiguredSigner extends AsyncDisposable {
   readonly signer: Signer;
   readonly client: SignerClient;
+  /** The flags by which commands read the same keys. */
+  readonly args: readonly string[];
 }
 
 /** @param keySets what stands under `keys:` in the configuration file, as JSON, which is YAML too */
@@ -16,11 +18,13 @@ export async function startConfigured(files: Payload, keySets: object): Promise<
   const [keys, config] = [join(directory.path, 'keys'), join(directory.path, 'config')];
   writeVolume(keys, files);
   writeVolume(config, { 'signer.yaml': JSON.stringify({ keys: keySets }) });
-  const signer = await startSigner(['--keys', keys, '--config', join(config, 'signer.yaml')]);
+  const args = ['--keys', keys, '--config', join(config, 'signer.yaml')];
+  const signer = await startSigner(args);
   await signer.ready();
   return {
     signer,
     client: new SignerClient({ url: signer.url }),
+    args,
     [Symbol.asyncDispose]: async () => {
       await signer.stop();
       directory[Symbol.dispose]();

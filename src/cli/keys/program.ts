@@ -4,9 +4,12 @@ import { Argument, Command, Option } from 'commander';
 import { keyEncodings } from '../../keys/settings.ts';
 import { algorithmNames } from '../../mac.ts';
 import { loaded } from '../loaded.ts';
+import { configOption, jsonOption, keysOption, unlessInjected } from '../options.ts';
 
 export function createKeysCommand(): Command {
-  const keys = new Command('keys').description('make keys, and rotate them in files and Secret manifests');
+  const keys = new Command('keys').description(
+    'make keys, rotate them in files and Secret manifests, and derive those of tenants',
+  );
   keys.addCommand(
     new Command('new')
       .description('make a random key; *.jwks.json makes a JWK set of one')
@@ -54,8 +57,19 @@ export function createKeysCommand(): Command {
       .addArgument(targetArgument())
       .addOption(entryOption())
       .addOption(encodingOption())
-      .option('--json', 'print JSON')
+      .addOption(jsonOption())
       .action(loaded(async () => (await import('./show.ts')).keysShow)),
+  );
+  keys.addCommand(
+    new Command('derive')
+      .description('print the secret of a tenant, where the configuration lets it be exported')
+      .argument('<key>', 'name of a key set whose keys are derived')
+      .argument('<tenant>', 'whose secret')
+      .addOption(keysOption())
+      .addOption(configOption().makeOptionMandatory())
+      .option('--root <key id>', 'the root to derive it from; default: the primary')
+      .addOption(jsonOption())
+      .action(unlessInjected(loaded(async () => (await import('./derive.ts')).keysDerive))),
   );
   return keys;
 }

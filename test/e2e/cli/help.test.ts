@@ -44,6 +44,14 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'keys add': { '<file>': '', '--entry': '', '--algorithm': '', '--kid': '' },
   'keys promote': { '<file>': '', '<kid>': '', '--entry': '' },
   'keys remove': { '<file>': '', '<kid>': '', '--entry': '' },
+  'keys derive': {
+    '<key>': '',
+    '<tenant>': '',
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--root': '',
+    '--json': '',
+  },
   'keys show': { '<file>': '', '--entry': '', '--encoding': '', '--json': '' },
 };
 
@@ -128,6 +136,7 @@ describe('a usage error', () => {
     [['verify', 'demo'], "missing required argument 'signature'"],
     [['keys', 'frobnicate'], "unknown command 'frobnicate'"],
     [['keys', 'promote', 'a.jwks.json'], "missing required argument 'kid'"],
+    [['keys', 'derive', 'hooks', '--config', 'c.yaml'], "missing required argument 'tenant'"],
     [['serve', '--listen', 'none'], 'nothing to listen on; give --listen HOST:PORT or --socket PATH'],
   ])('of %j says what is wrong and where help is', async (args, message) => {
     expect(await run(args)).toEqual({ code: 2, stdout: '', stderr: `error: ${message}\n${hint}` });

@@ -1,0 +1,44 @@
+/** The flags that several commands have, and the variable that each may come from. */
+
+import { Option } from 'commander';
+import { refuseInjection } from '../config/environment.ts';
+import type { Action } from './loaded.ts';
+
+const defaultKeysDirectory = '/etc/signer/keys';
+
+export function keysOption(): Option {
+  const option = new Option('--keys <directory>', 'mounted secret directory; repeatable').argParser(collect);
+  return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
+}
+
+export function configOption(): Option {
+  return env(
+    new Option('--config <file>', 'which key sets there are, as YAML; default: every file'),
+    'CONFIG',
+  );
+}
+
+export function jsonOption(): Option {
+  return new Option('--json', 'print JSON');
+}
+
+/** Every flag has a variable of the same name: `--ops-listen` is `SIGNER_OPS_LISTEN`. */
+export function env(option: Option, name: string): Option {
+  return option.env(`SIGNER_${name}`);
+}
+
+/** Values of a repeatable flag; the first replaces the default. Its variable holds several, separated by commas. */
+const collected = new WeakSet<readonly string[]>();
+export function collect(value: string, previous: readonly string[]): readonly string[] {
+  const values = [...(collected.has(previous) ? previous : []), ...value.split(',')];
+  collected.add(values);
+  return values;
+}
+
+/** A process into which code could have been put reads no key. */
+export function unlessInjected<A extends readonly unknown[]>(action: Action<A>): Action<A> {
+  return (...args) => {
+    refuseInjection();
+    return action(...args);
+  };
+}

@@ -1,0 +1,151 @@
+/** The fields of a key set in the configuration file: their shapes, what may stand together, and what they come to. */
+
+import * as z from 'zod/mini';
+import { type FormatDefinition, formats } from '../formats/index.ts';
+import {
+  type Configuration,
+  defaultEncoding,
+  isKeySetName,
+  type KeyEncoding,
+  type KeySettings,
+  type KeySource,
+  keyEncodings,
+  keySetNameRule,
+} from '../keys/settings.ts';
+import { algorithmNames } from '../mac.ts';
+import { operations, type Policy } from '../policy.ts';
+
+export const defaultRetainSeconds = 3600;
+/** What the kubelet accepts as the name of a variable (Kubernetes API conventions, IsEnvVarName). */
+export const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
+
+const positive = z.int().check(z.gte(1));
+const file = z.optional(
+  z.string().check(
+    z.refine((path) => isKeySetName(fileName(path)), {
+      error: `must be the name of a file: ${keySetNameRule}, with / for sub-directories`,
+    }),
+  ),
+);
+const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
+const keySetFields = {
+  file,
+  env: z.optional(z.string()),
+  deriveFrom: file,
+  tenants: z.optional(z.array(tenant).check(z.minLength(1))),
+  allowExport: z.optional(z.boolean()),
+  encoding: z.optional(z.enum(keyEncodings)),
+  format: z.optional(z.enum([...formats.keys()] as [string, ...string[]])),
+  algorithm: z.optional(z.enum(algorithmNames)),
+  allow: z.optional(z.array(z.enum(operations)).check(z.minLength(1))),
+  maxMessageBytes: z.optional(positive),
+  rateLimit: z.optional(
+    z.strictObject({ perSecond: z.number().check(z.positive()), burst: z.optional(positive) }),
+  ),
+  retainPreviousSeconds: z.optional(z.int().check(z.gte(0))),
+  allowWeakKey: z.optional(z.boolean()),
+};
+/** The fields that every key set may have, whatever its format. */
+export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);
+export type KeySetFields = z.infer<z.ZodMiniObject<typeof keySetFields>>;
+
+/** The format's own fields beside those that every key set has. */
+const schemas: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
+  [...formats.values()].map((format) => [
+    format,
+    z.strictObject({ ...keySetFields, ...format.fields }) as z.ZodMiniType<KeySetFields>,
+  ]),
+);
+
+/** The shape of a key set of this format; undefined for one that is not known. */
+export function shapeOf(format: FormatDefinition | undefined): z.ZodMiniType<KeySetFields> {
+  return (format && schemas.get(format)) ?? unknownFormatShape;
+}
+
+/** For a key set whose format is not known: what may belong to that format is neither refused nor missed. */
+const unknownFormatShape = z.strictObject({
+  ...Object.fromEntries(
+    [...formats.values()].flatMap(({ fields }) =>
+      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
+    ),
+  ),
+  ...keySetFields,
+});
+
+/** What is wrong with fields that do not go together, whatever they hold. */
+export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFields, string])[] {
+  const has = (field: keyof KeySetFields) => fieldOf(value, field) !== undefined;
+  const conflicts: [keyof KeySetFields, string][] = [];
+  const [, ...more] = (['file', 'env', 'deriveFrom'] as const).filter(has);
+  for (const field of more) conflicts.push([field, 'give only one of file, env, deriveFrom']);
+  if (has('deriveFrom')) {
+    if (fieldOf(value, 'allowWeakKey') === true) {
+      const why = 'whoever has a key that is derived from it could guess it';
+      conflicts.push(['allowWeakKey', `a root (deriveFrom) must not be weak, since ${why}`]);
+    }
+    return conflicts;
+  }
+  for (const field of (['tenants', 'allowExport'] as const).filter(has)) {
+    conflicts.push([field, 'is for a key set whose keys are derived (deriveFrom)']);
+  }
+  return conflicts;
+}
+
+export function fieldOf(value: unknown, field: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
+}
+
+/** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
+export const everyFile: Configuration = (files) => new Map(files.map((file) => [file, settingsOf(file)]));
+
+/** @param format default: `raw` */
+export function settingsOf(
+  name: string,
+  format: FormatDefinition = rawFormat(),
+  fields: KeySetFields = {},
+): KeySettings {
+  const { rateLimit, tenants } = fields;
+  const source = sourceOf(name, fields);
+  const policy: Policy = {
+    allow: operations.filter((operation) => fields.allow?.includes(operation) ?? true),
+    maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
+    rateLimit: rateLimit && {
+      perSecond: rateLimit.perSecond,
+      burst: rateLimit.burst ?? Math.ceil(rateLimit.perSecond),
+    },
+    ...('root' in source && {
+      tenants: tenants && new Set(tenants),
+      allowExport: fields.allowExport ?? false,
+    }),
+  };
+  return {
+    source,
+    encoding: fields.encoding ?? usualEncoding(source),
+    format: format.create(fields),
+    algorithm: fields.algorithm,
+    policy,
+    retainPreviousSeconds: fields.retainPreviousSeconds ?? defaultRetainSeconds,
+    allowWeakKey: fields.allowWeakKey ?? false,
+  };
+}
+
+function sourceOf(name: string, { file = name, env, deriveFrom }: KeySetFields): KeySource {
+  if (env !== undefined) return { env };
+  return deriveFrom === undefined ? { file: fileName(file) } : { root: fileName(deriveFrom) };
+}
+
+function usualEncoding(source: KeySource): KeyEncoding {
+  if ('env' in source) return 'bytes';
+  return defaultEncoding('root' in source ? source.root : source.file);
+}
+
+/** How a file in a sub-directory is named. */
+function fileName(path: string): string {
+  return path.replaceAll('/', '.');
+}
+
+function rawFormat(): FormatDefinition {
+  const raw = formats.get('raw');
+  if (raw === undefined) throw new TypeError('the table of formats has no "raw"');
+  return raw;
+}
