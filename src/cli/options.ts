@@ -1,10 +1,13 @@
 /** The flags that several commands have, and the variable that each may come from. */
 
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { parseAddress } from '../config/address.ts';
 import { refuseInjection } from '../config/environment.ts';
+import { SettingError } from '../config/setting-error.ts';
 import type { Action } from './loaded.ts';
 
 const defaultKeysDirectory = '/etc/signer/keys';
+const defaultListen = '127.0.0.1:8700';
 
 export function keysOption(): Option {
   const option = new Option('--keys <directory>', 'mounted secret directory; repeatable').argParser(collect);
@@ -16,6 +19,17 @@ export function configOption(): Option {
     new Option('--config <file>', 'which key sets there are, as YAML; default: every file'),
     'CONFIG',
   );
+}
+
+export function listenOption(): Option {
+  const option = new Option('--listen <host:port>', 'signing listener, or none').argParser(
+    parsed(parseAddress),
+  );
+  return env(option, 'LISTEN').default(parseAddress(defaultListen), defaultListen);
+}
+
+export function socketOption(): Option {
+  return env(new Option('--socket <path>', 'Unix socket of the signing listener'), 'SOCKET');
 }
 
 export function jsonOption(): Option {
@@ -40,5 +54,16 @@ export function unlessInjected<A extends readonly unknown[]>(action: Action<A>):
   return (...args) => {
     refuseInjection();
     return action(...args);
+  };
+}
+
+export function parsed<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (error instanceof SettingError) throw new InvalidArgumentError(error.message);
+      throw error;
+    }
   };
 }

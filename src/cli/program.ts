@@ -1,16 +1,24 @@
 /** The command line: its commands, flags and help. What each command does is in the file of its name. */
 
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { isLoopback, parseAddress, parseMode, parseSwitch } from '../config/address.ts';
-import { SettingError } from '../config/setting-error.ts';
 import { logLevels } from '../log.ts';
 import { createKeysCommand } from './keys/program.ts';
 import { loaded } from './loaded.ts';
-import { collect, configOption, env, jsonOption, keysOption, unlessInjected } from './options.ts';
+import {
+  collect,
+  configOption,
+  env,
+  jsonOption,
+  keysOption,
+  listenOption,
+  parsed,
+  socketOption,
+  unlessInjected,
+} from './options.ts';
 import type { ServeOptions } from './serve.ts';
 import { version } from './status.ts';
 
-const defaultListen = '127.0.0.1:8700';
 const defaultOpsListen = '127.0.0.1:8701';
 
 /** The whole program; a command sets the exit code: 0 for yes, 1 for no or failure, 2 for a usage error. */
@@ -127,13 +135,6 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
   });
 }
 
-function listenOption(): Option {
-  const option = new Option('--listen <host:port>', 'signing listener, or none').argParser(
-    parsed(parseAddress),
-  );
-  return env(option, 'LISTEN').default(parseAddress(defaultListen), defaultListen);
-}
-
 function opsListenOption(): Option {
   const option = new Option('--ops-listen <host:port>', 'listener for probes and status, or none');
   return env(option.argParser(parsed(parseAddress)), 'OPS_LISTEN').default(
@@ -142,25 +143,10 @@ function opsListenOption(): Option {
   );
 }
 
-function socketOption(): Option {
-  return env(new Option('--socket <path>', 'Unix socket of the signing listener'), 'SOCKET');
-}
-
 function keyArgument(): Argument {
   return new Argument('<key>', 'name of the key set');
 }
 
 function fileArgument(): Argument {
   return new Argument('[file]', 'the message').default('-', 'standard input');
-}
-
-function parsed<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (error instanceof SettingError) throw new InvalidArgumentError(error.message);
-      throw error;
-    }
-  };
 }

@@ -4,7 +4,14 @@ import { Argument, Command, Option } from 'commander';
 import { keyEncodings } from '../../keys/settings.ts';
 import { algorithmNames } from '../../mac.ts';
 import { loaded } from '../loaded.ts';
-import { configOption, jsonOption, keysOption, unlessInjected } from '../options.ts';
+import {
+  configOption,
+  jsonOption,
+  keysOption,
+  listenOption,
+  socketOption,
+  unlessInjected,
+} from '../options.ts';
 
 export function createKeysCommand(): Command {
   const keys = new Command('keys').description(
@@ -59,6 +66,14 @@ export function createKeysCommand(): Command {
       .addOption(encodingOption())
       .addOption(jsonOption())
       .action(loaded(async () => (await import('./show.ts')).keysShow)),
+  );
+  keys.addCommand(
+    new Command('list')
+      .description('list the key sets of a running signer, with the ids of their keys')
+      .addOption(listenOption())
+      .addOption(socketOption())
+      .addOption(jsonOption())
+      .action(loaded(async () => (await import('./list.ts')).keysList)),
   );
   keys.addCommand(
     new Command('derive')

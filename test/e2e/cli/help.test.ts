@@ -52,6 +52,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--root': '',
     '--json': '',
   },
+  'keys list': { '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
   'keys show': { '<file>': '', '--entry': '', '--encoding': '', '--json': '' },
 };
 

@@ -65,6 +65,22 @@ describe.each(Object.entries(targets))('sign %s', (_, target) => {
   });
 });
 
+describe.each(Object.entries(targets))('keys list %s', (_, target) => {
+  it('prints the key sets with the ids of their keys', async () => {
+    expect(await run(['keys', 'list', ...target()])).toEqual({
+      code: 0,
+      stdout: `demo  raw  HS256  primary ${keyId(key)}\n`,
+      stderr: '',
+    });
+  });
+
+  it('prints what GET /v1/keys answers with --json', async () => {
+    const { code, stdout, stderr } = await run(['keys', 'list', '--json', ...target()]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual(await (await signer.call('/v1/keys')).json());
+  });
+});
+
 describe.each(Object.entries(targets))('verify %s', (_, target) => {
   it('says that a signature is valid, and exits with 0', async () => {
     expect(await run(['verify', 'demo', signature, file, ...target()])).toEqual({
