@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { takeVariable } from '../config/environment.ts';
-import { everyFile } from '../config/key-set.ts';
 import { SettingError } from '../config/setting-error.ts';
+import { everyFile } from '../config/settings.ts';
 import type { KeySet } from '../keys/snapshot.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
@@ -60,7 +60,7 @@ async function inspectManifest(secret: string, { config }: KeyOptions): Promise<
   const notes: string[] = [];
   const store = createKeyStore({ directories: [secret], variable: takeVariable });
   try {
-    const configured = config === undefined ? undefined : readConfiguration(readText(config), config);
+    const configured = config === undefined ? undefined : await readConfiguration(readText(config), config);
     notes.push(...(configured?.warnings ?? []));
     await store.configure(configured?.configuration ?? everyFile);
     await store.load(secret, { files: parseSecretManifest(readText(secret)) });

@@ -3,8 +3,8 @@
 import { isUtf8 } from 'node:buffer';
 import { basename, dirname, resolve } from 'node:path';
 import { takeVariable } from '../config/environment.ts';
-import { ConfigurationError, type ConfigurationFile, parseConfiguration } from '../config/file.ts';
-import { everyFile } from '../config/key-set.ts';
+import type { ConfigurationFile } from '../config/file.ts';
+import { everyFile } from '../config/settings.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
 import {
   openVolume,
@@ -53,8 +53,8 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
       openVolume(dirname(resolve(config)), {
         ...watching,
         required: [file],
-        parse: (reading) => {
-          const { configuration, warnings } = readConfiguration(text(reading, file), config);
+        parse: async (reading) => {
+          const { configuration, warnings } = await readConfiguration(text(reading, file), config);
           for (const warning of warnings) onWarning?.(warning);
           return store.configure(configuration);
         },
@@ -112,7 +112,9 @@ function text(reading: Reading, name: string): string {
 }
 
 /** @param name the file's name, for messages. @throws {VolumeError} */
-export function readConfiguration(text: string, name: string): ConfigurationFile {
+export async function readConfiguration(text: string, name: string): Promise<ConfigurationFile> {
+  // Loaded by whoever has a configuration: to start without one takes half the time.
+  const { ConfigurationError, parseConfiguration } = await import('../config/file.ts');
   try {
     return parseConfiguration(text);
   } catch (error) {

@@ -8,7 +8,8 @@ import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDo
 import { type FormatDefinition, formats } from '../formats/index.ts';
 import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from '../keys/settings.ts';
 import { shapeProblems } from '../schema.ts';
-import { conflictsOf, fieldOf, type KeySetFields, settingsOf, shapeOf, variablePattern } from './key-set.ts';
+import { conflictsOf, fieldOf, type KeySetFields, shapeOf, variablePattern } from './key-set.ts';
+import { settingsOf } from './settings.ts';
 
 /** What a configuration says, and what in it had to be left out. */
 export interface ConfigurationFile {

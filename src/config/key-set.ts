@@ -1,21 +1,11 @@
-/** The fields of a key set in the configuration file: their shapes, what may stand together, and what they come to. */
+/** The fields of a key set in the configuration file: their shapes, and what may stand together. */
 
 import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
-import {
-  type Configuration,
-  defaultEncoding,
-  isKeySetName,
-  type KeyEncoding,
-  type KeySettings,
-  type KeySource,
-  keyEncodings,
-  keySetNameRule,
-} from '../keys/settings.ts';
+import { fileName, isKeySetName, keyEncodings, keySetNameRule } from '../keys/settings.ts';
 import { algorithmNames } from '../mac.ts';
-import { operations, type Policy } from '../policy.ts';
+import { operations } from '../policy.ts';
 
-export const defaultRetainSeconds = 3600;
 /** What the kubelet accepts as the name of a variable (Kubernetes API conventions, IsEnvVarName). */
 export const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
@@ -93,59 +83,4 @@ export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFie
 
 export function fieldOf(value: unknown, field: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
-}
-
-/** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
-export const everyFile: Configuration = (files) => new Map(files.map((file) => [file, settingsOf(file)]));
-
-/** @param format default: `raw` */
-export function settingsOf(
-  name: string,
-  format: FormatDefinition = rawFormat(),
-  fields: KeySetFields = {},
-): KeySettings {
-  const { rateLimit, tenants } = fields;
-  const source = sourceOf(name, fields);
-  const policy: Policy = {
-    allow: operations.filter((operation) => fields.allow?.includes(operation) ?? true),
-    maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
-    rateLimit: rateLimit && {
-      perSecond: rateLimit.perSecond,
-      burst: rateLimit.burst ?? Math.ceil(rateLimit.perSecond),
-    },
-    ...('root' in source && {
-      tenants: tenants && new Set(tenants),
-      allowExport: fields.allowExport ?? false,
-    }),
-  };
-  return {
-    source,
-    encoding: fields.encoding ?? usualEncoding(source),
-    format: format.create(fields),
-    algorithm: fields.algorithm,
-    policy,
-    retainPreviousSeconds: fields.retainPreviousSeconds ?? defaultRetainSeconds,
-    allowWeakKey: fields.allowWeakKey ?? false,
-  };
-}
-
-function sourceOf(name: string, { file = name, env, deriveFrom }: KeySetFields): KeySource {
-  if (env !== undefined) return { env };
-  return deriveFrom === undefined ? { file: fileName(file) } : { root: fileName(deriveFrom) };
-}
-
-function usualEncoding(source: KeySource): KeyEncoding {
-  if ('env' in source) return 'bytes';
-  return defaultEncoding('root' in source ? source.root : source.file);
-}
-
-/** How a file in a sub-directory is named. */
-function fileName(path: string): string {
-  return path.replaceAll('/', '.');
-}
-
-function rawFormat(): FormatDefinition {
-  const raw = formats.get('raw');
-  if (raw === undefined) throw new TypeError('the table of formats has no "raw"');
-  return raw;
 }

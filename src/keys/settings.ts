@@ -42,3 +42,8 @@ export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin wi
 export function defaultEncoding(file: string): KeyEncoding {
   return file.endsWith('.jwks.json') ? 'jwks' : 'bytes';
 }
+
+/** How a file in a sub-directory is named. */
+export function fileName(path: string): string {
+  return path.replaceAll('/', '.');
+}

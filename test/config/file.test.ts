@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { ConfigurationError, maxConfigurationBytes, parseConfiguration } from '../../src/config/file.ts';
-import { defaultRetainSeconds, everyFile } from '../../src/config/key-set.ts';
+import { defaultRetainSeconds, everyFile } from '../../src/config/settings.ts';
 import { keyEncodings } from '../../src/keys/settings.ts';
 import { algorithmNames } from '../../src/mac.ts';
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseConfiguration } from '../../src/config/file.ts';
-import { everyFile } from '../../src/config/key-set.ts';
+import { everyFile } from '../../src/config/settings.ts';
 import { createKeyStore } from '../../src/keys/store.ts';
 import { createTestStore, manualClocks, problemsOf, readingOf } from '../support/keys.ts';
 import { leaks } from '../support/leaks.ts';

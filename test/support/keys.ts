@@ -6,7 +6,7 @@ import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
 import type { Clocks } from '../../src/clocks.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
-import { everyFile } from '../../src/config/key-set.ts';
+import { everyFile } from '../../src/config/settings.ts';
 import { createKeyStore, type KeyStore } from '../../src/keys/store.ts';
 import type { Algorithm } from '../../src/mac.ts';
 import { VolumeError } from '../../src/secret-volume/index.ts';
