@@ -1,7 +1,9 @@
-/** `sidecar-signer keys new`: a random key, into a file or into a Secret manifest. */
+/** `sidecar-signer keys new`: random keys, into files or a Secret manifest. */
 
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { SettingError } from '../../config/setting-error.ts';
 import { encodeKey } from '../../keys/encode.ts';
 import { newJwkSet } from '../../keys/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../keys/settings.ts';
@@ -14,22 +16,41 @@ export interface NewOptions {
   readonly kid?: string;
   readonly output: 'file' | 'secret';
   readonly secretName: string;
+  /** What a new file may be read by. */
+  readonly mode: number;
   readonly replace?: true;
+  readonly ifMissing?: true;
 }
 
-export function keysNew(file: string, options: NewOptions): void {
-  const { algorithm, encoding = defaultEncoding(file), output, secretName, replace } = options;
+/** @throws {SettingError} */
+export function keysNew(files: readonly string[], options: NewOptions): void {
+  const { output, secretName } = options;
+  if (output === 'secret') {
+    const entries = new Map(files.map((file) => [basename(file), newKey(file, options).content]));
+    if (entries.size < files.length)
+      throw new SettingError('two of the files have one name; a Secret has it once');
+    process.stdout.write(secretManifest(secretName, entries));
+  } else if (files.includes('-')) {
+    if (files.length > 1) throw new SettingError('- prints one key; name it alone');
+    process.stdout.write(newKey('-', options).content);
+  } else for (const file of files) writeNewKey(file, options);
+}
+
+function writeNewKey(file: string, options: NewOptions): void {
+  if (options.ifMissing && existsSync(file)) {
+    process.stdout.write(`${file}: there already\n`);
+    return;
+  }
+  const { id, content } = newKey(file, options);
+  (options.replace ? replaceFile : createFile)(file, content, options.mode);
+  process.stdout.write(`${file}: new ${options.algorithm} key ${id}\n`);
+}
+
+function newKey(file: string, { algorithm, kid, encoding = defaultEncoding(file) }: NewOptions) {
   // As long as the tag: RFC 7518 §3.2 asks for no less, and RFC 2104 §3 finds no strength in more.
   const bytes = randomBytes(tagBytes(algorithm));
-  const id = encoding === 'jwks' ? (options.kid ?? keyId(bytes)) : keyId(bytes);
-  const content = contentOf(bytes, encoding, id, algorithm);
-  if (output === 'secret') {
-    process.stdout.write(secretManifest(secretName, basename(file), content));
-  } else if (file === '-') process.stdout.write(content);
-  else {
-    (replace ? replaceFile : createFile)(file, content);
-    process.stdout.write(`${file}: new ${algorithm} key ${id}\n`);
-  }
+  const id = encoding === 'jwks' ? (kid ?? keyId(bytes)) : keyId(bytes);
+  return { id, content: contentOf(bytes, encoding, id, algorithm) };
 }
 
 /** The content of a key file in this encoding, without a newline where one would count. */

@@ -1,6 +1,7 @@
 /** The command `keys` and its sub-commands on the command line. */
 
 import { Argument, Command, Option } from 'commander';
+import { parseMode } from '../../config/address.ts';
 import { keyEncodings } from '../../keys/settings.ts';
 import { algorithmNames } from '../../mac.ts';
 import { loaded } from '../loaded.ts';
@@ -9,6 +10,7 @@ import {
   jsonOption,
   keysOption,
   listenOption,
+  parsed,
   socketOption,
   unlessInjected,
 } from '../options.ts';
@@ -19,8 +21,8 @@ export function createKeysCommand(): Command {
   );
   keys.addCommand(
     new Command('new')
-      .description('make a random key; *.jwks.json makes a JWK set of one')
-      .argument('<file>', 'the key file to make, which names the key set; - prints the key')
+      .description('make random keys; *.jwks.json makes a JWK set of one')
+      .argument('<file...>', 'a key file to make, which names the key set; - prints the key')
       .addOption(encodingOption())
       .addOption(algorithmOption())
       .addOption(kidOption())
@@ -30,7 +32,15 @@ export function createKeysCommand(): Command {
           .default('file'),
       )
       .option('--secret-name <name>', 'metadata.name of the manifest', 'signer-keys')
+      .addOption(
+        new Option('--mode <mode>', 'file mode of a file that is new')
+          .argParser(parsed(parseMode))
+          .default(0o600, '0600'),
+      )
       .option('--replace', 'put the new key in the place of an old one')
+      .addOption(
+        new Option('--if-missing', 'leave a file as it is that is there already').conflicts('replace'),
+      )
       .action(loaded(async () => (await import('./new.ts')).keysNew)),
   );
   keys.addCommand(

@@ -7,6 +7,9 @@ import { type Document, parseAllDocuments, stringify } from 'yaml';
 import { SettingError } from '../../config/setting-error.ts';
 import { decode } from '../../encoding.ts';
 
+/** The mode of a file that holds a key, where nothing else was asked for. */
+const ownerOnly = 0o600;
+
 export interface Target {
   readonly path: string;
   /** What holds the key: the file's name, or the manifest's entry. */
@@ -23,30 +26,33 @@ export interface Target {
 export function openTarget(path: string, entry: string | undefined): Target {
   if (path === '-' || /\.ya?ml$/.test(path)) return openManifest(path, entry);
   if (entry !== undefined) throw new SettingError(`--entry is for a Secret manifest, and ${path} is none`);
-  return { path, name: path, read: () => readBytes(path), write: (content) => replaceFile(path, content) };
+  const write = (content: Uint8Array) => replaceFile(path, content, ownerOnly);
+  return { path, name: path, read: () => readBytes(path), write };
 }
 
-/** A manifest of a new Secret with one entry. */
-export function secretManifest(secretName: string, entry: string, content: Uint8Array): string {
+/** A manifest of a new Secret with these entries. */
+export function secretManifest(secretName: string, entries: ReadonlyMap<string, Uint8Array>): string {
+  const base64 = (content: Uint8Array) => Buffer.from(content).toString('base64');
   return stringify({
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: { name: secretName },
     type: 'Opaque',
-    data: { [entry]: Buffer.from(content).toString('base64') },
+    data: Object.fromEntries([...entries].map(([name, content]) => [name, base64(content)])),
   });
 }
 
-/** Makes a file that only its owner reads. @throws {SettingError} when it is there already */
-export function createFile(path: string, content: Uint8Array): void {
+/** @throws {SettingError} when it is there already */
+export function createFile(path: string, content: Uint8Array, mode: number): void {
   if (existsSync(path)) {
     throw new SettingError(`${path} exists; --replace puts the new key in its place, which ends the old one`);
   }
-  writeFile(() => writeFileSync(path, content, { mode: 0o600, flag: 'wx' }), path);
+  writeFile(() => writeFileSync(path, content, { mode, flag: 'wx' }), path);
 }
 
-export function replaceFile(path: string, content: Uint8Array): void {
-  const mode = existsSync(path) ? statSync(path).mode & 0o777 : 0o600;
+/** @param newMode the mode where there is no file yet; one that is there keeps its own */
+export function replaceFile(path: string, content: Uint8Array, newMode: number): void {
+  const mode = existsSync(path) ? statSync(path).mode & 0o777 : newMode;
   const aside = join(dirname(path), `..${randomBytes(6).toString('hex')}`);
   writeFile(() => {
     writeFileSync(aside, content, { mode, flag: 'wx' });
@@ -83,7 +89,7 @@ function openManifest(path: string, entry: string | undefined): Target {
         .map(String)
         .reduce((all, next) => `${all}${/^---/.test(next) ? '' : '---\n'}${next}`);
       if (path === '-') process.stdout.write(text);
-      else replaceFile(path, Buffer.from(text));
+      else replaceFile(path, Buffer.from(text), ownerOnly);
     },
   };
 }

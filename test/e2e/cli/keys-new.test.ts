@@ -1,0 +1,109 @@
+/** `keys new`, as transcripts: what it makes, and what it leaves alone. */
+
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { keyId } from '../../../src/mac.ts';
+import { run } from '../../support/command.ts';
+import { temporaryDirectory } from '../../support/signer.ts';
+
+const directory = temporaryDirectory();
+afterAll(() => directory[Symbol.dispose]());
+
+let count = 0;
+/** A path in a directory of its own. */
+function fresh(name: string): string {
+  const folder = join(directory.path, `${count++}`);
+  mkdirSync(folder);
+  return join(folder, name);
+}
+
+const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
+const idOf = (path: string) => keyId(Buffer.from(readFileSync(path, 'utf8'), 'hex'));
+const hex = ['--encoding', 'hex'];
+
+describe('keys new', () => {
+  it('makes each file with a key of its own, for its owner alone', async () => {
+    const [orders, session] = [fresh('orders'), fresh('session')];
+    const { code, stdout, stderr } = await run(['keys', 'new', ...hex, orders, session]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toBe(
+      `${orders}: new HS256 key ${idOf(orders)}\n${session}: new HS256 key ${idOf(session)}\n`,
+    );
+    expect(idOf(orders)).not.toBe(idOf(session));
+    for (const file of [orders, session]) {
+      expect(readFileSync(file, 'utf8')).toMatch(/^[0-9a-f]{64}$/);
+      expect(modeOf(file)).toBe('600');
+    }
+  });
+
+  it('lets a new file be read by whom --mode says', async () => {
+    const orders = fresh('orders');
+    expect((await run(['keys', 'new', '--mode', '0440', orders])).code).toBe(0);
+    expect(modeOf(orders)).toBe('440');
+  });
+
+  it('refuses a file that is there, and leaves it as it is', async () => {
+    const orders = fresh('orders');
+    await run(['keys', 'new', ...hex, orders]);
+    const before = readFileSync(orders);
+    expect(await run(['keys', 'new', ...hex, orders])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining(`${orders} exists; --replace puts the new key in its place`),
+    });
+    expect(readFileSync(orders)).toEqual(before);
+  });
+
+  it('with --if-missing makes what is not there, and leaves the rest as it is', async () => {
+    const [orders, session] = [fresh('orders'), fresh('session')];
+    await run(['keys', 'new', ...hex, orders]);
+    const before = readFileSync(orders);
+    const { code, stdout } = await run(['keys', 'new', ...hex, '--if-missing', orders, session]);
+    expect(code).toBe(0);
+    expect(stdout).toBe(`${orders}: there already\n${session}: new HS256 key ${idOf(session)}\n`);
+    expect(readFileSync(orders)).toEqual(before);
+  });
+
+  it('with --replace puts new keys in the place of old ones, with the mode of these', async () => {
+    const [orders, session] = [fresh('orders'), fresh('session')];
+    await run(['keys', 'new', ...hex, orders]);
+    chmodSync(orders, 0o440);
+    const before = idOf(orders);
+    expect((await run(['keys', 'new', ...hex, '--replace', orders, session])).code).toBe(0);
+    expect(idOf(orders)).not.toBe(before);
+    expect([modeOf(orders), modeOf(session)]).toEqual(['440', '600']);
+  });
+
+  it('prints a Secret manifest with an entry for each file', async () => {
+    const { code, stdout } = await run(['keys', 'new', ...hex, '-o', 'secret', 'orders', 'session']);
+    expect(code).toBe(0);
+    const { kind, data } = parse(stdout) as { kind: string; data: Record<string, string> };
+    expect(kind).toBe('Secret');
+    expect(Object.keys(data)).toEqual(['orders', 'session']);
+    for (const value of Object.values(data)) {
+      expect(Buffer.from(value, 'base64').toString()).toMatch(/^[0-9a-f]{64}$/);
+    }
+  });
+
+  it.each<[readonly string[], number, string]>([
+    [['-', 'orders'], 1, '- prints one key; name it alone'],
+    [['-o', 'secret', 'a/orders', 'b/orders'], 1, 'two of the files have one name'],
+    [
+      ['--if-missing', '--replace', 'orders'],
+      2,
+      "option '--if-missing' cannot be used with option '--replace'",
+    ],
+    [['--mode', '9', 'orders'], 2, 'expected an octal file mode, for instance 0660'],
+    [[], 2, "missing required argument 'file'"],
+    [
+      ['no/such/folder/orders'],
+      1,
+      'cannot be written; check that its directory exists and is yours to write',
+    ],
+  ])('refuses %j', async (args, code, message) => {
+    const transcript = await run(['keys', 'new', ...args], { cwd: directory.path });
+    expect(transcript).toEqual({ code, stdout: '', stderr: expect.stringContaining(message) });
+  });
+});
