@@ -1,54 +1,147 @@
 /** The demo's shop: a page, an API for it, and, on purpose, a hole through which anybody reads any file. */
 
-import { readFile } from 'node:fs/promises';
+import { constants, readdirSync, readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Hono } from 'hono';
-import { type Shop, shopWithOwnKey, shopWithSigner } from './shop.ts';
+import { type Context, Hono } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import { secureHeaders } from 'hono/secure-headers';
+import { SignerError } from 'sidecar-signer/client';
+import { shopWithOwnKey } from './own-key.ts';
+import { shopWithSigner } from './shop.ts';
 
-const { SHOP_PORT = '8080', SIGNER_URL = 'http://127.0.0.1:8700', SHOP_KEYS } = process.env;
-const shop: Shop = SHOP_KEYS === undefined ? shopWithSigner(SIGNER_URL) : shopWithOwnKey(SHOP_KEYS);
-const here = import.meta.dirname;
+const { PORT = '8080', SIGNER_SOCKET, SIGNER_URL, SHOP_KEYS } = process.env;
+/** Where the two shops are for a browser, and how a key is rotated: known to whoever started them. */
+const { SHOP_PORT, EXPOSED_SHOP_PORT, ROTATE_COMMAND } = process.env;
+
+const shop =
+  SHOP_KEYS !== undefined
+    ? shopWithOwnKey(SHOP_KEYS)
+    : shopWithSigner({
+        ...(SIGNER_URL !== undefined && { url: SIGNER_URL }),
+        ...(SIGNER_SOCKET !== undefined && { socketPath: SIGNER_SOCKET }),
+      });
 
 const app = new Hono();
+app.use(
+  secureHeaders({
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'"],
+      connectSrc: ["'self'"],
+      baseUri: ["'none'"],
+      formAction: ["'none'"],
+      frameAncestors: ["'none'"],
+    },
+    strictTransportSecurity: false,
+  }),
+);
 
-app.get('/api/shop', (c) => c.json({ holdsKey: shop.holdsKey }));
+app.get('/api/about', (c) =>
+  c.json({
+    shopPort: SHOP_PORT,
+    exposedShopPort: EXPOSED_SHOP_PORT,
+    ...(SHOP_KEYS === undefined && { rotateCommand: ROTATE_COMMAND }),
+  }),
+);
 app.get('/api/keys', async (c) => c.json(await shop.keys()));
 
 app.post('/api/orders', async (c) => {
-  const { item } = await c.req.json();
-  const body = JSON.stringify({ type: 'order.paid', item, at: new Date().toISOString() });
-  return c.json({ body, ...(await shop.signOrder(body)) });
+  const body = JSON.stringify({
+    type: 'order.paid',
+    timestamp: new Date().toISOString(),
+    data: { item: await text(c, 'item') },
+  });
+  const { headers, keyId } = await shop.signOrder(body);
+  const sent = await fetch(`http://127.0.0.1:${PORT}/webhooks`, { method: 'POST', headers, body });
+  return c.json({ body, headers, keyId, accepted: sent.ok });
 });
-app.post('/api/orders/verify', async (c) => {
-  const { body, headers } = await c.req.json();
-  return c.json(await shop.verifyOrder(body, headers));
-});
-app.post('/api/session', async (c) => c.json(await shop.startSession((await c.req.json()).user)));
-app.post('/api/session/verify', async (c) => c.json(await shop.verifySession((await c.req.json()).token)));
 
-// The hole: the name of an invoice is used as a path, and nobody looked whether it leaves the folder.
+/** Who receives the shop's webhooks. In the demo that is the shop itself; anybody else can send here as well. */
+app.post('/webhooks', async (c) => {
+  const verdict = await shop.verifyOrder(await c.req.text(), c.req.header());
+  return c.json(verdict, verdict.valid ? 200 : 401);
+});
+
+app.post('/api/session', async (c) => c.json(await shop.startSession(await text(c, 'user'))));
+app.get('/api/session', async (c) => {
+  const token = /^Bearer (.+)$/.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+  const verdict = await shop.verifySession(token);
+  return c.json(verdict, verdict.valid ? 200 : 401);
+});
+
+// The hole: the name of an invoice becomes a path, and nobody looks whether it leaves the folder.
 app.get('/invoices', async (c) => {
-  const path = join(here, 'invoices', c.req.query('name') ?? '');
+  const path = join(import.meta.dirname, 'invoices', c.req.query('name') ?? '');
   try {
-    return c.text(printable(await readFile(path)));
+    return c.text(await firstPartOf(path));
   } catch (error) {
-    const { code = 'failed' } = error as NodeJS.ErrnoException;
-    return c.text(`${code}: ${path}`, 404);
+    return c.text(`${(error as NodeJS.ErrnoException).code}: ${path}`, 404);
   }
 });
 
-app.get('/:file{(page.js|style.css)?}', async (c) => {
-  const name = c.req.param('file') || 'index.html';
-  const type = { html: 'text/html', css: 'text/css', js: 'text/javascript' }[name.split('.').at(-1) ?? ''];
-  const content = await readFile(join(here, 'public', name));
-  return c.body(content, 200, { 'content-type': `${type}; charset=utf-8` });
+const types: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  svg: 'image/svg+xml',
+};
+const folder = join(import.meta.dirname, 'public');
+for (const name of readdirSync(folder)) {
+  const content = readFileSync(join(folder, name), 'utf8');
+  const headers = { 'content-type': types[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream' };
+  app.get(`/${name}`, (c) => c.body(content, 200, headers));
+}
+// One page for both shops, which says what holds for the one that it is of.
+const page = readFileSync(join(folder, 'index.html'), 'utf8');
+const thisPage =
+  SHOP_KEYS === undefined ? page : page.replace('data-keys-in="signer"', 'data-keys-in="shop"');
+app.get('/', (c) => c.html(thisPage));
+
+app.onError((error, c) => {
+  if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
+  if (error instanceof SignerError) return c.json({ error: error.message, code: error.code }, 503);
+  console.error(error);
+  return c.json({ error: 'the shop failed; its log says more' }, 500);
 });
 
-app.onError((error, c) => c.json({ error: error.message }, 502));
-
-/** What `/proc` separates with NUL is shown in lines. */
-function printable(bytes: Buffer): string {
-  return bytes.subarray(0, 20_000).toString().replaceAll('\0', '\n');
+/** A member of the request's JSON body. */
+async function text(c: Context, name: string): Promise<string> {
+  const body: unknown = await c.req.json().catch(() => undefined);
+  const value = (body as Record<string, unknown> | undefined)?.[name];
+  if (typeof value === 'string' && value !== '' && value.length <= 200) return value;
+  throw new HTTPException(400, { message: `"${name}" must be a text of 1 to 200 characters` });
 }
 
-Bun.serve({ hostname: '0.0.0.0', port: Number(SHOP_PORT), fetch: app.fetch });
+/** Not a whole device, and not waiting for one. What `/proc` separates with NUL is shown in lines. */
+async function firstPartOf(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(32_768));
+    return buffer.subarray(0, bytesRead).toString().replaceAll('\0', '\n');
+  } finally {
+    await file.close();
+  }
+}
+
+const server = Bun.serve({
+  hostname: '0.0.0.0',
+  port: Number(PORT),
+  development: false,
+  maxRequestBodySize: 65_536,
+  fetch: app.fetch,
+});
+const where = SHOP_KEYS === undefined ? 'with its key in the signer' : 'with its key where it can read it';
+console.log(
+  `the shop ${where}: http://localhost:${(SHOP_KEYS === undefined ? SHOP_PORT : EXPOSED_SHOP_PORT) ?? PORT}`,
+);
+
+process.once('SIGTERM', async () => {
+  // Pages that look for keys each second keep their connections.
+  const cut = setTimeout(() => server.stop(true), 1000);
+  await server.stop();
+  clearTimeout(cut);
+  process.exit(0);
+});

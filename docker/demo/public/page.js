@@ -1,164 +1,236 @@
-/** The page of the demo: calls the shop's API, and shows what came of it. */
+/** The page: what is pressed, and what came of it. */
+
+import { attack, look } from './attack.js';
+import * as shop from './shop-api.js';
 
 /** @param {string} id */
 const at = (id) => document.getElementById(id);
+const create = (tag, properties) => Object.assign(document.createElement(tag), properties);
 
-/** Where somebody who reads files would look for a key. */
-const targets = {
-  "the key's place": '/etc/signer/keys/orders-webhook',
-  'the session keys': '/etc/signer/keys/session.jwks.json',
-  'its own source': 'shop.ts',
-  'its environment': '/proc/self/environ',
-  'its memory map': '/proc/self/maps',
-  'its mounts': '/proc/self/mountinfo',
-  'the first process': '/proc/1/environ',
-  'open connections': '/proc/net/tcp',
-  users: '/etc/passwd',
-};
-
-async function call(path, body) {
-  const init = body && {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  };
-  const response = await fetch(path, init);
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
-}
-
-function say(output, text, good) {
+/** @param {'good' | 'bad' | ''} tone */
+function say(output, text, tone) {
   output.textContent = text;
-  output.className = good ? 'good' : 'bad';
+  output.className = `verdict ${tone}`;
 }
 
-function sayVerdict(output, { valid, keyId, primary, reason }) {
-  const which = primary ? 'the primary key' : 'an earlier key';
-  say(output, valid ? `valid, by ${which} ${keyId}` : `not valid: ${reason}`, valid);
-}
-
-/** Runs what a form or a button is for, and shows a failure where its answer would be. */
+/** Runs what is pressed, one press at a time, and shows a failure where its answer would be. */
 function on(id, event, output, act) {
+  let busy = false;
   at(id).addEventListener(event, async (happened) => {
     happened.preventDefault();
+    if (busy) return;
+    busy = true;
     try {
       await act();
     } catch (error) {
-      say(output, error.message, false);
+      if (!(error instanceof shop.ShopError)) throw error;
+      say(output, `That did not work: ${error.message}.`, 'bad');
+    } finally {
+      busy = false;
     }
   });
 }
 
+const reasons = {
+  missing: 'there is no signature',
+  malformed: 'that is no signature',
+  mismatch: 'this is not what was signed',
+  expired: 'the signature has expired',
+  not_yet_valid: 'the signature is from the future',
+  not_allowed: 'the policy does not accept it',
+};
+
+function sayVerdict(output, accepted, refused, { valid, keyId, primary, reason }) {
+  const by = primary ? `signed by ${keyId}` : `signed by the earlier key ${keyId}`;
+  say(
+    output,
+    valid ? `${accepted}: ${by}.` : `${refused}: ${reasons[reason] ?? reason}.`,
+    valid ? 'good' : 'bad',
+  );
+}
+
+// Orders
+
 let headers = {};
 
 on('order', 'submit', at('order-verdict'), async () => {
-  const order = await call('/api/orders', { item: at('item').value });
-  headers = order.headers;
-  at('body').value = order.body;
+  const ordered = await shop.order(at('item').value);
+  headers = ordered.headers;
+  at('body').value = ordered.body;
   at('headers').replaceChildren(
     ...Object.entries(headers).flatMap(([name, value]) => [
-      Object.assign(document.createElement('dt'), { textContent: name }),
-      Object.assign(document.createElement('dd'), { textContent: value }),
+      create('dt', { textContent: name }),
+      create('dd', { textContent: value }),
     ]),
   );
   at('order-result').hidden = false;
-  say(at('order-verdict'), `signed by ${order.keyId}`, true);
+  const sent = ordered.accepted ? 'Sent, and accepted' : 'Sent, and refused';
+  say(at('order-verdict'), `${sent}: signed by ${ordered.keyId}.`, ordered.accepted ? 'good' : 'bad');
 });
-on('verify-order', 'click', at('order-verdict'), async () => {
-  sayVerdict(at('order-verdict'), await call('/api/orders/verify', { body: at('body').value, headers }));
+on('send-again', 'click', at('order-verdict'), async () => {
+  const verdict = await shop.sendWebhook(at('body').value, headers);
+  sayVerdict(at('order-verdict'), 'Accepted', 'Refused', verdict);
 });
+
+// Sessions
 
 on('session', 'submit', at('session-verdict'), async () => {
-  const { token, keyId } = await call('/api/session', { user: at('user').value });
+  const { token, keyId } = await shop.signIn(at('user').value);
   at('token').value = token;
   at('session-result').hidden = false;
-  say(at('session-verdict'), `signed by ${keyId}`, true);
+  say(at('session-verdict'), `Signed in: signed by ${keyId}.`, 'good');
 });
-on('verify-session', 'click', at('session-verdict'), async () => {
-  sayVerdict(at('session-verdict'), await call('/api/session/verify', { token: at('token').value.trim() }));
+on('who-am-i', 'click', at('session-verdict'), async () => {
+  const verdict = await shop.whoAmI(at('token').value);
+  sayVerdict(at('session-verdict'), `You are ${verdict.claims?.sub}`, 'Not let in', verdict);
 });
 
-/** What a key of the demo looks like in its file. */
-const looksLikeKey = /whsec_[A-Za-z0-9+/=]{20,}|"k":\s*"[\w-]{20,}"/;
+// The attack
 
-on('attack', 'submit', at('attack-verdict'), async () => {
-  const path = at('path').value;
-  // The hole puts the name behind its folder; enough steps up lead to the root.
-  const name = path.startsWith('/') ? `../../../../../../..${path}` : `../${path}`;
-  const response = await fetch(`/invoices?name=${encodeURIComponent(name)}`);
-  const loot = await response.text();
-  at('loot').value = loot || '(empty)';
-  at('loot-result').hidden = false;
-  if (looksLikeKey.test(loot))
-    say(at('attack-verdict'), 'The key is out. Everything it ever signed can be forged.', false);
-  else if (response.ok) say(at('attack-verdict'), 'The file was read, and there is no key in it.', true);
-  else say(at('attack-verdict'), 'There is nothing to read here.', true);
-});
-for (const [name, path] of Object.entries(targets)) {
-  const button = Object.assign(document.createElement('button'), {
-    type: 'button',
-    textContent: name,
-    title: path,
-  });
-  button.addEventListener('click', () => {
-    at('path').value = path;
-    at('attack').requestSubmit();
-  });
-  at('targets').append(button);
+const outcomes = { ENOENT: 'not there', EACCES: 'not allowed', EPERM: 'not allowed', EISDIR: 'a folder' };
+
+function outcome({ key, content, refused, tried }) {
+  if (key !== undefined) return 'the key';
+  if (content === undefined) return outcomes[refused] ?? 'not readable';
+  return tried > 0 ? `no key (${tried} tried)` : 'no key';
 }
 
-for (const button of document.querySelectorAll('[data-copy]')) {
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = 'Copied';
-  });
+function show({ path, key, content, refused }) {
+  at('content-label').textContent = path;
+  at('content').value = content ?? `${refused}: ${outcomes[refused] ?? 'cannot be read'}`;
+  at('content').classList.toggle('stolen', key !== undefined);
+  at('content-result').hidden = false;
+  for (const button of at('places').querySelectorAll('button')) {
+    button.setAttribute('aria-pressed', `${button.dataset.path === path}`);
+  }
 }
 
-const shown = new Map();
-
-async function showKeys() {
-  const keys = await call('/api/keys');
-  // A live region that is drawn anew without a change would be read out each time.
-  if (keys.length === shown.size && keys.every(({ name, primary }) => shown.get(name) === primary)) return;
-  at('keys').replaceChildren(
-    ...keys.map(({ name, primary, since }) => {
+on('attack', 'click', at('attack-verdict'), async () => {
+  say(at('attack-verdict'), 'Reading…', '');
+  say(at('read-verdict'), '', '');
+  const { found, forged } = await attack();
+  at('places').replaceChildren(
+    ...found.map((each) => {
+      const button = create('button', { type: 'button' });
+      button.dataset.path = each.path;
+      const result = create('span', { textContent: outcome(each) });
+      button.classList.toggle('stolen', each.key !== undefined);
+      button.append(create('code', { textContent: each.path }), result);
+      button.addEventListener('click', () => {
+        show(each);
+        // On a phone it is below the list.
+        at('content-result').scrollIntoView({ block: 'nearest' });
+      });
       const item = document.createElement('li');
-      const label = Object.assign(document.createElement('span'), { textContent: name });
-      const id = Object.assign(document.createElement('strong'), { textContent: primary });
-      const when = new Date(since).toLocaleTimeString();
-      const time = Object.assign(document.createElement('span'), { textContent: `signs since ${when}` });
-      item.classList.toggle('fresh', shown.has(name) && shown.get(name) !== primary);
-      item.append(label, id, time);
+      item.append(button);
       return item;
     }),
   );
-  shown.clear();
-  for (const { name, primary } of keys) shown.set(name, primary);
+  at('places').hidden = false;
+  at('compare').hidden = at('shops').hidden;
+  const stolen = found.find(({ key }) => key !== undefined);
+  const read = found.filter(({ content }) => content !== undefined);
+  show(stolen ?? read.find(({ path }) => path === 'shop.ts') ?? found[0]);
+  if (stolen === undefined) {
+    say(
+      at('attack-verdict'),
+      `${found.length} places looked at, ${read.length} read: no key in any of them.`,
+      'good',
+    );
+  } else if (forged?.accepted) {
+    say(
+      at('attack-verdict'),
+      `The key is out. This page has just made a token for “${forged.user}” with it, and the shop lets it in.`,
+      'bad',
+    );
+  } else say(at('attack-verdict'), 'The key is out. Everything it ever signed can be forged.', 'bad');
+});
+
+on('read', 'submit', at('read-verdict'), async () => {
+  const found = await look(at('path').value.trim());
+  show(found);
+  if (found.key !== undefined) say(at('read-verdict'), 'This is the key.', 'bad');
+  else if (found.content !== undefined) say(at('read-verdict'), 'Read, and there is no key in it.', 'good');
+  else
+    say(at('read-verdict'), `There is nothing to read: ${outcomes[found.refused] ?? found.refused}.`, 'good');
+});
+
+// The keys in use
+
+/** The keys as the page shows them, by the name of their set. */
+let shown = new Map();
+
+const timeOf = (since) => new Date(since).toLocaleTimeString();
+
+/**
+ * @typedef {{ name: string, format: string, keyId: string, earlierKeyIds: string[], since: string }} KeyInUse
+ * @param {KeyInUse} key
+ * @param {boolean} changed
+ */
+function keyItem({ name, format, keyId, earlierKeyIds, since }, changed) {
+  const item = create('li', { className: changed ? 'fresh' : '' });
+  // A colour of its own, so that a change is seen from afar.
+  item.style.setProperty('--hue', `${Number.parseInt(keyId.slice(0, 4), 16) % 360}`);
+  const hints = [format, `signs since ${timeOf(since)}`];
+  if (earlierKeyIds.length > 0) hints.push(`still valid from before: ${earlierKeyIds.join(', ')}`);
+  item.append(
+    create('span', { textContent: name, className: 'name' }),
+    create('code', { textContent: keyId, className: 'key-id' }),
+    ...hints.map((textContent) => create('span', { textContent, className: 'hint' })),
+  );
+  return item;
 }
 
-/** Looks again each second. */
-async function follow() {
-  try {
-    await showKeys();
-  } catch {
-    // The signer may be restarting; the next look tells.
+/** Draws nothing anew that has not changed. @param {KeyInUse[]} keys */
+function showKeys(keys) {
+  const next = new Map(keys.map((key) => [key.name, key]));
+  if (JSON.stringify([...next]) === JSON.stringify([...shown])) return;
+  const before = (name) => shown.get(name)?.keyId;
+  const changed = keys.filter(({ name, keyId }) => ![undefined, keyId].includes(before(name)));
+  at('keys').replaceChildren(...keys.map((key) => keyItem(key, changed.includes(key))));
+  for (const { name, keyId, since } of changed) {
+    const text = `${timeOf(since)} ${name}: ${keyId} signs now, in place of ${before(name)}`;
+    at('rotations').prepend(create('li', { textContent: text }));
   }
-  setTimeout(follow, 1000);
+  shown = next;
 }
 
-const { holdsKey } = await call('/api/shop');
-at(holdsKey ? 'with-key' : 'with-signer').setAttribute('aria-current', 'page');
-for (const [id, port] of [
-  ['with-signer', 8080],
-  ['with-key', 8081],
-]) {
-  at(id).href = `//${location.hostname}:${port}`;
+/** Looks again each second. A status that is written anew would be read out anew. */
+async function follow() {
+  const output = at('keys-problem');
+  try {
+    if (!document.hidden) showKeys(await shop.keys());
+    at('keys').hidden = false;
+    if (output.textContent !== '') say(output, '', '');
+  } catch (error) {
+    if (!(error instanceof shop.ShopError)) throw error;
+    at('keys').hidden = true;
+    const text = `No signatures now: ${error.message}.`;
+    if (output.textContent !== text) say(output, text, 'bad');
+  } finally {
+    setTimeout(follow, 1000);
+  }
 }
-if (holdsKey) {
-  document.title = at('title').textContent = 'The same shop, with its own key';
-  at('intro').textContent =
-    'It signs the same webhooks and tokens, with the key mounted where the shop can read it. The hole is the same, too.';
-  at('rotate-hint').hidden = true;
+
+// Where the other shop is
+
+const { shopPort, exposedShopPort, rotateCommand } = await shop.about();
+const here = document.documentElement.dataset.keysIn === 'signer' ? 'shop-with-signer' : 'shop-with-key';
+if (here === 'shop-with-key') document.title = `The exposed ${document.title.replace('The ', '')}`;
+if (shopPort !== undefined && exposedShopPort !== undefined) {
+  const ports = { 'shop-with-signer': shopPort, 'shop-with-key': exposedShopPort };
+  for (const link of document.querySelectorAll('a[data-shop]')) {
+    link.href = `//${location.hostname}:${ports[link.dataset.shop]}/`;
+  }
+  document.querySelector(`nav [data-shop="${here}"]`).setAttribute('aria-current', 'page');
+  at('shops').hidden = false;
+}
+if (rotateCommand !== undefined) {
+  at('rotate-command').textContent = rotateCommand;
+  at('rotate-section').hidden = false;
+  at('copy').addEventListener('click', async () => {
+    await navigator.clipboard.writeText(rotateCommand);
+    at('copy').textContent = 'Copied';
+  });
 }
 await follow();
