@@ -20,6 +20,8 @@ export default defineConfig({
       ring('e2e', ['test/e2e/**/*.test.ts']),
       ring('image', ['test/image/*.test.ts']),
       ring('cluster', ['test/cluster/*.test.ts']),
+      // Its files build the same images.
+      ring('browser', ['test/browser/*.test.ts'], { fileParallelism: false }),
     ],
   },
 });

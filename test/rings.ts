@@ -9,6 +9,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
+import { obstacle as browserObstacle } from './browser/obstacle.ts';
 
 interface Ring {
   /** The name of its vitest project. */
@@ -28,6 +29,11 @@ const rings: readonly Ring[] = [
   { name: 'interop', covers: 'independent clients of every format, in both directions', needsBinary: true },
   { name: 'hostile', covers: 'hostile requests and key directories', needsBinary: true },
   { name: 'e2e', covers: 'the compiled binary as its users run it', needsBinary: true },
+  {
+    name: 'browser',
+    covers: 'the demo by compose, and its page in a real browser',
+    obstacle: browserObstacle,
+  },
 ];
 
 interface Outcome {

@@ -2,10 +2,10 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { post } from '../support/exchange.ts';
+import { freePort } from '../support/free-port.ts';
 import { binary, waitFor } from '../support/signer.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -69,16 +69,6 @@ export function spawnServer(start: Start, port: number): Server {
       await exited;
     },
   };
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** Whether a server is up and has its keys. */

@@ -1,8 +1,9 @@
 /** How long from the start of the process to its first signature, beside a server that does nothing else. */
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/free-port.ts';
 import { type Figure, format, median, progress } from './report.ts';
-import { freePort, type Start, signs, spawnServer } from './server.ts';
+import { type Start, signs, spawnServer } from './server.ts';
 
 export async function measureStart(signer: Start, bunServe: Start, runs: number): Promise<readonly Figure[]> {
   // The first start of each fills the page cache.

@@ -118,6 +118,7 @@ on('attack', 'click', at('attack-verdict'), async () => {
       button.append(create('code', { textContent: each.path }), result);
       button.addEventListener('click', () => {
         show(each);
+        say(at('read-verdict'), '', '');
         // On a phone it is below the list.
         at('content-result').scrollIntoView({ block: 'nearest' });
       });
@@ -190,7 +191,7 @@ function showKeys(keys) {
   at('keys').replaceChildren(...keys.map((key) => keyItem(key, changed.includes(key))));
   for (const { name, keyId, since } of changed) {
     const text = `${timeOf(since)} ${name}: ${keyId} signs now, in place of ${before(name)}`;
-    at('rotations').prepend(create('li', { textContent: text }));
+    at('rotations').prepend(create('p', { textContent: text }));
   }
   shown = next;
 }
