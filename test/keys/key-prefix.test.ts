@@ -3,8 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseConfiguration } from '../../src/config/file.ts';
-import { createKeyStore, type KeyStore } from '../../src/keys/store.ts';
+import type { KeyStore } from '../../src/keys/store.ts';
 import { createMac, keyId, tagOf } from '../../src/mac.ts';
+import { createKeyStoreOfTest } from '../support/keys.ts';
 
 const secret = randomBytes(30).toString('base64');
 const message = Buffer.from('message');
@@ -25,7 +26,7 @@ async function load(
   const reading = (each: Readonly<Record<string, string>>) => ({
     files: new Map(Object.entries(each).map(([name, text]) => [name, Buffer.from(text)])),
   });
-  const store = createKeyStore({
+  const store = createKeyStoreOfTest({
     directories: ['keys'],
     configuration: configurationOf(keySets),
     variable: () => undefined,

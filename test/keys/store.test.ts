@@ -3,8 +3,13 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { everyFile } from '../../src/config/settings.ts';
-import { createKeyStore } from '../../src/keys/store.ts';
-import { createTestStore, manualClocks, problemsOf, readingOf } from '../support/keys.ts';
+import {
+  createKeyStoreOfTest,
+  createTestStore,
+  manualClocks,
+  problemsOf,
+  readingOf,
+} from '../support/keys.ts';
 import { leaks } from '../support/leaks.ts';
 
 const newKey = (length = 32) => Buffer.concat([Buffer.of(0), randomBytes(length - 1)]);
@@ -29,7 +34,11 @@ describe('the first snapshot', () => {
   });
 
   it('is made when every directory is there, and holds the files of all', async () => {
-    const store = createKeyStore({ directories: ['/a', '/b'], configuration: everyFile, variable: none });
+    const store = createKeyStoreOfTest({
+      directories: ['/a', '/b'],
+      configuration: everyFile,
+      variable: none,
+    });
     await store.load('/b', readingOf({ b: newKey() }));
     expect(store.current).toBeUndefined();
     await store.load('/a', readingOf({ a: newKey() }));
@@ -49,7 +58,11 @@ describe('the first snapshot', () => {
   });
 
   it('may not have one name from two directories', async () => {
-    const store = createKeyStore({ directories: ['/a', '/b'], configuration: everyFile, variable: none });
+    const store = createKeyStoreOfTest({
+      directories: ['/a', '/b'],
+      configuration: everyFile,
+      variable: none,
+    });
     await store.load('/a', readingOf({ k: newKey() }));
     expect(await problemsOf(store.load('/b', readingOf({ k: newKey() })))).toEqual([
       '"k" is the name of two files; rename one of them',
@@ -140,7 +153,7 @@ describe('a variable', () => {
   it('is asked for once, and kept over reloads of everything', async () => {
     const asked: string[] = [];
     const key = newKey();
-    const store = createKeyStore({
+    const store = createKeyStoreOfTest({
       directories: ['/keys'],
       configuration: configurationOf('keys: { k: { env: K, encoding: hex } }'),
       variable: (name) => {
@@ -158,7 +171,7 @@ describe('a variable', () => {
 
   it('is overwritten once it is taken', async () => {
     const value = Buffer.from(newKey().toString('hex'));
-    const store = createKeyStore({
+    const store = createKeyStoreOfTest({
       directories: [],
       configuration: configurationOf('keys: { k: { env: K, encoding: hex } }'),
       variable: () => value,
@@ -170,7 +183,7 @@ describe('a variable', () => {
 
   it('is not asked for unless a key set needs it', async () => {
     const asked: string[] = [];
-    const store = createKeyStore({
+    const store = createKeyStoreOfTest({
       directories: ['/keys'],
       configuration: everyFile,
       variable: (name) => {
@@ -225,7 +238,7 @@ describe('secrecy', () => {
   });
 
   it('publishes nothing that was being loaded when the keys were dropped', async () => {
-    const store = createKeyStore({
+    const store = createKeyStoreOfTest({
       directories: [],
       variable: () => {
         store.drop();

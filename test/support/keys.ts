@@ -4,10 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
+import { onTestFinished } from 'vitest';
 import type { Clocks } from '../../src/clocks.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { everyFile } from '../../src/config/settings.ts';
-import { createKeyStore, type KeyStore } from '../../src/keys/store.ts';
+import { createKeyStore, type KeyStore, type KeyStoreOptions } from '../../src/keys/store.ts';
 import type { Algorithm } from '../../src/mac.ts';
 import { VolumeError } from '../../src/secret-volume/index.ts';
 import type { Surroundings } from '../../src/signer.ts';
@@ -64,10 +65,17 @@ export interface TestStoreOptions {
   readonly clocks?: Clocks;
 }
 
+/** A store that lets go of its keys, and of its timer, when the test ends. */
+export function createKeyStoreOfTest(options: KeyStoreOptions): KeyStore {
+  const store = createKeyStore(options);
+  onTestFinished(() => store.drop());
+  return store;
+}
+
 export function createTestStore({ yaml, env = {}, clocks }: TestStoreOptions = {}): TestStore {
   const directory = '/etc/signer/keys';
   const configurationOf = (text: string) => parseConfiguration(text).configuration;
-  const store = createKeyStore({
+  const store = createKeyStoreOfTest({
     directories: [directory],
     ...(yaml !== 'later' && { configuration: yaml === undefined ? everyFile : configurationOf(yaml) }),
     variable: (name) => (env[name] === undefined ? undefined : Buffer.from(env[name])),
