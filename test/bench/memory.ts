@@ -14,8 +14,9 @@ export async function measureMemory(
   load: Load,
 ): Promise<readonly Figure[]> {
   await using server = await startServer(signer, load.path);
-  // What start-up left behind is collected soon after it.
-  await delay(3000);
+  // What start-up left behind is collected soon after it, and so is what a load left.
+  const settled = () => delay(3000);
+  await settled();
   const mebibytes = () => privateMemory(server) / 2 ** 20;
   const idle = mebibytes();
   let peak = 0;
@@ -28,6 +29,7 @@ export async function measureMemory(
     requests += (await runWrk(directory, server.port, load, 5)).requests;
   }
   clearInterval(watch);
+  await settled();
   const after = mebibytes();
   return [
     { name: 'private memory, idle', value: idle, unit: 'MiB', target: { atMost: 12 } },
