@@ -34,8 +34,8 @@ export function makeKey(
     const mac = createMac(algorithm, prefixed);
     if (!agreesWithOracle(mac, prefixed)) return undefined;
     // The secret is one, with the prefix and without it.
-    const marks = new Set([...keyMarks(algorithm, prefixed), ...keyMarks(algorithm, bytes)]);
-    return { key: { id, mac }, marks: [...marks] };
+    const bare = keyPrefix === '' ? [] : keyMarks(algorithm, bytes);
+    return { key: { id, mac }, marks: [...new Set([...keyMarks(algorithm, prefixed), ...bare])] };
   } finally {
     prefixed.fill(0);
   }
