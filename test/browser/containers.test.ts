@@ -1,5 +1,6 @@
 /** What docker/compose.yaml makes of its containers, and what the page says when one of them is not there. */
 
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -59,6 +60,13 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
       '65533:65533',
       '65532:65532',
     ]);
+  });
+
+  test('the image of the shop says by itself that it is run by another user than the signer, and has no shell', () => {
+    const { Image } = demo.inspect('shop');
+    const [image] = JSON.parse(spawnSync('docker', ['image', 'inspect', Image]).stdout.toString());
+    expect(image.Config).toMatchObject({ User: '65533:65533', StopSignal: 'SIGTERM' });
+    expect(() => demo.compose('exec', '-T', 'shop', '/bin/sh', '-c', 'true')).toThrow(/no such file/);
   });
 
   test('only the shops have a port, and only on this machine', () => {

@@ -29,6 +29,8 @@ export interface Demo extends AsyncDisposable {
 
 export interface Container {
   readonly Id: string;
+  /** The id of its image. */
+  readonly Image: string;
   readonly Config: { readonly User: string; readonly Env: readonly string[] };
   readonly HostConfig: {
     readonly ReadonlyRootfs: boolean;
