@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SignerError } from '../src/errors.ts';
 import type { KeySet, Snapshot } from '../src/keys/snapshot.ts';
@@ -354,5 +355,28 @@ describe('a tenant', () => {
   it('is limited in the size of its messages as its key set is', async () => {
     const { outcome } = await open('maxMessageBytes: 3');
     expect(outcome('sign', { message: 'four', tenant: 'a' })).toMatch(/^message_too_large: /);
+  });
+
+  it('whatever it is, is answered or refused, and nothing else is thrown', async () => {
+    const { signer, keySet } = await open();
+    const json = fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' });
+    const tenant = fc.oneof(json, fc.constantFrom('acme', 'a\0b', '__proto__', '..', 'n'.repeat(300)));
+    const request = fc.oneof(
+      json,
+      fc.record({ message: fc.oneof(fc.string(), json), tenant, signature: json }, { requiredKeys: [] }),
+      fc.dictionary(fc.constantFrom('message', 'tenant', '__proto__', 'constructor'), json),
+    );
+    fc.assert(
+      fc.property(request, fc.constantFrom('sign' as const, 'verify' as const), (body, operation) => {
+        try {
+          expect(['signature', 'valid']).toContain(
+            Object.keys(signer.carryOut(keySet(), operation, body))[0],
+          );
+        } catch (error) {
+          expect(error).toBeInstanceOf(SignerError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 });

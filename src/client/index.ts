@@ -1,5 +1,12 @@
 /** The TypeScript client of sidecar-signer, for Node, Bun and edge runtimes. No dependency. */
-export type { Formats, KeySetDescription, Problem, Verification, VerificationFailure } from '../wire.ts';
+export type {
+  Formats,
+  KeySetDescription,
+  Problem,
+  TenantRequest,
+  Verification,
+  VerificationFailure,
+} from '../wire.ts';
 export {
   type BatchResult,
   type CallOptions,

@@ -598,6 +598,7 @@ describe('verification by headers', () => {
     [301, { reason: 'expired' }],
     [-300, { valid: true }],
     [-301, { reason: 'not_yet_valid' }],
+    [86_400, { reason: 'expired' }],
     [-86_400, { reason: 'not_yet_valid' }],
   ])('is judged after %i seconds: %j', (seconds, answer) => {
     expect(signer({}, { now: later(seconds) }).verify(original)).toMatchObject(answer);

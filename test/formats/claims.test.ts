@@ -113,7 +113,7 @@ describe('the claims of a caller', () => {
       {},
       /^malformed_request: .*__proto__/,
     ],
-    ['too many levels', deep(33), {}, /^unprocessable: .*deeper than 32 levels/],
+    ['too many levels', deep(32), {}, /^unprocessable: .*deeper than 32 levels/],
   ])('are refused with %s', (_, claims, given, expected) => {
     expect(refusalOf(() => complete(claims, given))).toMatch(expected);
   });

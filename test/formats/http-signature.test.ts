@@ -639,6 +639,7 @@ describe('verification', () => {
     ['older', 301, { valid: false, reason: 'expired' }],
     ['as far ahead as the tolerance', -300, valid],
     ['further ahead', -301, { valid: false, reason: 'not_yet_valid' }],
+    ['a day old', 86_400, { valid: false, reason: 'expired' }],
     ['off by a day', -86_400, { valid: false, reason: 'not_yet_valid' }],
   ])('judges a signature that is %s', (_, ageSeconds, answer) => {
     expect(signer().verify(sent(request, {}, { now: secondsAgo(ageSeconds) }))).toEqual(answer);

@@ -226,6 +226,7 @@ describe('a token of another hand', () => {
     ['an empty first segment', (jwt) => jwt.replace(/^[^.]*/, '')],
     ['a space before', (jwt) => ` ${jwt}`],
     ['a newline behind', (jwt) => `${jwt}\n`],
+    ['a payload that is not base64url, whose signature is wrong then', (jwt) => jwt.replace('.', '.*')],
     ['the word Bearer', (jwt) => `Bearer ${jwt}`],
     ['padding', (jwt) => `${jwt}=`],
     ['padding within', (jwt) => jwt.replace('.', '=.')],
@@ -264,6 +265,9 @@ describe('a token of another hand', () => {
 
   it.each<[string, unknown]>([
     ['text', 'not claims'],
+    ['no bytes', ''],
+    ['bytes that are not UTF-8', Buffer.from(JSON.stringify({ ...claims, sub: '\xff' }), 'latin1')],
+    ['a byte order mark', `\ufeff${JSON.stringify(claims)}`],
     ['a list', [claims]],
     ['null', null],
     ['a claim twice', `{"exp":${claims.exp},"sub":"a","sub":"admin"}`],
@@ -301,6 +305,7 @@ describe('the type of a token', () => {
     [{}, undefined, 'valid'],
     [{}, 'JWT', 'valid'],
     [{}, 'at+jwt', 'not_allowed'],
+    [{}, 'jwapplication/t', 'not_allowed'],
     [{ type: 'at+jwt' }, 'at+jwt', 'valid'],
     [{ type: 'at+jwt' }, 'AT+JWT', 'valid'],
     [{ type: 'at+jwt' }, 'application/at+jwt', 'valid'],
@@ -327,6 +332,16 @@ describe('the key of a token', () => {
     expect(answerOf(undefined)).toEqual(bySecond);
     expect(answerOf('unknown')).toEqual(bySecond);
     expect(answerOf(first.id)).toEqual({ valid: false, reason: 'mismatch' });
+  });
+
+  it('is the primary for every token that is signed', () => {
+    const several = signer({}, { secrets });
+    for (let index = 0; index < 3; index++) {
+      const { token, keyId } = several.sign({ claims: {} });
+      const input = token.slice(0, token.lastIndexOf('.'));
+      expect([parts(token)[0].kid, keyId]).toEqual([keys[0].id, keys[0].id]);
+      expect(token).toBe(`${input}.${tagOf(input, secrets[0])}`);
+    }
   });
 
   it('may have another algorithm than the other keys of the set', () => {

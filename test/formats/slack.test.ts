@@ -25,6 +25,7 @@ describe.each(readVectors<Vector>('slack'))('$name', ({ secret, timestamp, body,
   });
 
   it.each([
+    ['without a version', signature.replace('v0=', '')],
     ['of another version', signature.replace('v0', 'v1')],
     ['as a list', `${signature},${signature}`],
   ])('refuses a signature %s', (_, value) => {

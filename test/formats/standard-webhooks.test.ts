@@ -84,6 +84,13 @@ describe('the id of a message', () => {
     expect(reason(named('4711'))).toBe('valid');
   });
 
+  it.each(['', 'a.b', '.', 'a b', 'a\n', 'é', 'A'.repeat(257)])(
+    'is malformed in a message when it is %j, however well signed',
+    (id) => {
+      expect(reason(named(id))).toBe('malformed');
+    },
+  );
+
   it('cannot run into the time and the body', () => {
     const { headers } = webhooks.sign({ body: `${time}.{}`, id: 'a' });
     const shifted = { ...headers, 'webhook-id': `a.${headers['webhook-timestamp']}` };

@@ -340,10 +340,4 @@ describe('the keys that are kept', () => {
     keysOf('t1');
     expect(derivations()).toBe(most + 2);
   });
-
-  it('are those of one tenant where the roots alone are more', () => {
-    const { keysOf, derivations } = counting(2 * maxKeptKeys);
-    for (const tenant of ['a', 'a', 'b', 'a']) expect(keysOf(tenant)).toHaveLength(2 * maxKeptKeys);
-    expect(derivations()).toBe(3);
-  });
 });
