@@ -4,10 +4,16 @@
  */
 
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { equalTags, hkdf, indexOfTag } from '../src/mac.ts';
 import { inUse } from './support/format.ts';
 import { createTestStore, problemsOf } from './support/keys.ts';
+
+// Other files of this worker have loaded the modules with the runtime's own functions, and are to find those again.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => {
+  vi.resetModules();
+});
 
 const { createHmac: rightHmac } = await vi.importActual<typeof import('node:crypto')>('node:crypto');
 vi.mock('node:crypto', async (original) => {
