@@ -65,7 +65,7 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, animations: 'disabled' });
 }
 
-/** The picture of the README, small, down to the end of an element. */
+/** The picture of the README, small, down to the end of an element; docker/demo/screenshot.webp is a copy of it. */
 export async function pictureForReadme(page: Page, selector: string): Promise<void> {
   const box = await page.locator(selector).boundingBox();
   if (box === null) throw new Error(`${selector} is not on the page`);

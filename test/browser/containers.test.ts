@@ -118,12 +118,10 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     expect(visited.complaints).toEqual([]);
   });
 
-  test('stops within its time', () => {
-    const started = performance.now();
+  test('stops when it is told to, before it is killed', () => {
     demo.compose('stop');
-    // Of three containers, one of which stops after another, on an engine of whatever speed; SIGKILL would take 10 s.
-    expect(performance.now() - started).toBeLessThan(8000);
-    demo.compose('up', '--detach', '--no-build');
+    const codes = ['shop', 'signer', 'exposed-shop'].map((service) => demo.inspect(service).State.ExitCode);
+    expect(codes).toEqual([0, 0, 0]);
   });
 });
 

@@ -31,6 +31,7 @@ export interface Container {
   readonly Id: string;
   /** The id of its image. */
   readonly Image: string;
+  readonly State: { readonly ExitCode: number };
   readonly Config: { readonly User: string; readonly Env: readonly string[] };
   readonly HostConfig: {
     readonly ReadonlyRootfs: boolean;
@@ -63,7 +64,7 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
       JSON.stringify({ services: {}, ...override }),
     );
   const down = () => {
-    compose('down', '--volumes', '--timeout', '1', ...(built ? ['--rmi', 'all'] : []));
+    compose('down', '--volumes', '--timeout', '1');
   };
   const url = `http://localhost:${ports.SHOP_PORT}`;
   try {
@@ -97,7 +98,7 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
 function docker(args: readonly string[], env: Readonly<Record<string, string>> = {}, input = ''): Buffer {
   const options = { cwd: root, env: { ...process.env, ...env }, input, maxBuffer: 2 ** 30 };
   const { status, stdout, stderr } = spawnSync('docker', args, options);
-  if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`);
+  if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}${stdout}`);
   return stdout;
 }
 
