@@ -1,7 +1,7 @@
 /** The command line: its commands, flags and help. What each command does is in the file of its name. */
 
 import { Argument, Command, Option } from 'commander';
-import { isLoopback, parseAddress, parseMode, parseSwitch } from '../config/address.ts';
+import { isLoopback, parseAddress, parseMode, parseSeconds, parseSwitch } from '../config/address.ts';
 import { logLevels } from '../log.ts';
 import { createKeysCommand } from './keys/program.ts';
 import { loaded } from './loaded.ts';
@@ -116,6 +116,15 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
         ).argParser(parsed(parseSwitch)),
         'ALLOW_REMOTE',
       ).default(false),
+    )
+    .addOption(
+      env(
+        new Option(
+          '--shutdown-delay <seconds>',
+          'serve on for so long after SIGTERM, with readiness off',
+        ).argParser(parsed(parseSeconds)),
+        'SHUTDOWN_DELAY',
+      ).default(0),
     )
     .addOption(
       env(new Option('--log-level <level>', 'least level to log').choices(logLevels), 'LOG_LEVEL').default(

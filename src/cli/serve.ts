@@ -28,6 +28,8 @@ export interface ServeOptions {
   readonly socketMode: number;
   readonly allowedHost: readonly string[];
   readonly allowRemote: boolean;
+  /** Seconds. */
+  readonly shutdownDelay: number;
   readonly logLevel: LogLevel;
 }
 
@@ -84,6 +86,8 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   await stopped;
   stopping = true;
   log.info('stopping');
+  // Containers of a pod are told to stop at the same time, and a neighbour may have requests to finish.
+  await Bun.sleep(options.shutdownDelay * 1000);
   await stopListeners(listeners, graceMs);
   await close();
   store.drop();

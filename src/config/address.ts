@@ -1,4 +1,4 @@
-/** Addresses, host names, file modes and switches as the flags write them. */
+/** Addresses, host names, file modes, times and switches as the flags write them. */
 
 import { SettingError } from './setting-error.ts';
 
@@ -27,6 +27,13 @@ export function parseAddress(text: string): TcpAddress | 'none' {
 export function parseMode(text: string): number {
   if (!/^0?[0-7]{3}$/.test(text)) throw new SettingError('expected an octal file mode, for instance 0660');
   return Number.parseInt(text, 8);
+}
+
+/** Whole seconds, up to an hour. @throws {SettingError} */
+export function parseSeconds(text: string): number {
+  const seconds = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds <= 3600) return seconds;
+  throw new SettingError('expected whole seconds from 0 to 3600, for instance 10');
 }
 
 /** A switch with a value, as a variable has to write it. @throws {SettingError} */

@@ -164,6 +164,18 @@ describe('SIGTERM', () => {
     expect(signer.output()).toContain('"msg":"stopped"');
   });
 
+  it('with --shutdown-delay turns readiness off, and serves new connections on until then', async () => {
+    using directory = volume();
+    await using signer = await startSigner(['--keys', directory.path, '--shutdown-delay', '2']);
+    await signer.ready();
+    const from = performance.now();
+    const exit = signer.stop();
+    await waitFor(async () => ((await probe(signer, '/readyz')).status === 503 ? true : undefined));
+    while (performance.now() - from < 1500) expect(await signs(signer)).toBe(true);
+    expect(await exit).toBe(0);
+    expect(performance.now() - from).toBeGreaterThan(2000);
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle signer with exit code 0', async (signal) => {
     using directory = volume();
     await using signer = await startSigner(['--keys', directory.path]);

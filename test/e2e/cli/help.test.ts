@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--ops-listen': 'SIGNER_OPS_LISTEN',
     '--allowed-host': 'SIGNER_ALLOWED_HOST',
     '--allow-remote': 'SIGNER_ALLOW_REMOTE',
+    '--shutdown-delay': 'SIGNER_SHUTDOWN_DELAY',
     '--log-level': 'SIGNER_LOG_LEVEL',
   },
   check: { '--keys': 'SIGNER_KEYS', '--config': 'SIGNER_CONFIG', '--secret': '', '--json': '' },
@@ -173,6 +174,9 @@ describe('a usage error', () => {
     ['--socket-mode', '999', 'expected an octal file mode, for instance 0660'],
     ['--socket-mode', 'rw', 'expected an octal file mode, for instance 0660'],
     ['--socket-mode', '07777', 'expected an octal file mode, for instance 0660'],
+    ['--shutdown-delay', '1.5', 'expected whole seconds from 0 to 3600, for instance 10'],
+    ['--shutdown-delay', '10s', 'expected whole seconds from 0 to 3600, for instance 10'],
+    ['--shutdown-delay', '3601', 'expected whole seconds from 0 to 3600, for instance 10'],
     ['--log-level', 'loud', 'Allowed choices are debug, info, warn, error, silent.'],
   ])('of serve %s %j says what would be right', async (flag, value, message) => {
     const { code, stdout, stderr } = await run(['serve', flag, value]);
