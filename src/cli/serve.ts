@@ -39,6 +39,9 @@ const unpredictable = (size: number) => crypto.getRandomValues(Buffer.allocUnsaf
 /** Requests that have begun get this long to finish after SIGTERM. */
 const graceMs = 5000;
 
+/** How long after the first keys what start-up has left in memory is cleared away. */
+const settledMs = 1000;
+
 export interface ServeHooks {
   /** Where the log goes instead of standard output. */
   readonly log?: LogOutput;
@@ -75,7 +78,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   log.info('listening', describeListeners(options, listeners));
   logKeys(log, store, volumes);
   Promise.all(volumes.map((volume) => volume.ready())).then(
-    () => hooks.ready?.(listeners.signing?.port),
+    () => {
+      hooks.ready?.(listeners.signing?.port);
+      // A sixth of what an idle signer has; the runtime would keep it until there is more.
+      setTimeout(Bun.shrink, settledMs);
+    },
     () => undefined, // stopped before there were keys
   );
 
