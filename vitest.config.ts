@@ -19,7 +19,12 @@ export default defineConfig({
       ring('hostile', ['test/hostile/*.test.ts']),
       ring('e2e', ['test/e2e/**/*.test.ts']),
       ring('image', ['test/image/*.test.ts']),
-      ring('cluster', ['test/cluster/*.test.ts']),
+      // The pods of several files at once would only wait for each other.
+      ring('cluster', ['test/cluster/*.test.ts'], {
+        fileParallelism: false,
+        testTimeout: 300_000,
+        hookTimeout: 300_000,
+      }),
       // Its files build the same images.
       ring('browser', ['test/browser/*.test.ts'], { fileParallelism: false }),
     ],

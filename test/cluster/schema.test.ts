@@ -1,10 +1,13 @@
+/** Every kustomization against the schema of a current Kubernetes, and against what the manifests promise. */
+
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { temporaryDirectory } from '../support/signer.ts';
-import { copyManifests, kustomize, kustomizeObstacle, putKey } from './kubernetes.ts';
+import { copyManifests } from './manifests.ts';
 import { podSecurityViolations, podSpec, type Workload } from './pod-security.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -54,205 +57,194 @@ function hardened(name: string, volumeMounts: object[] | undefined): object {
   };
 }
 
-describe.skipIf(kustomizeObstacle !== undefined)(
-  `the manifests${kustomizeObstacle === undefined ? '' : ` (${kustomizeObstacle})`}`,
-  { timeout: 120_000 },
-  () => {
-    let manifests: ReturnType<typeof copyManifests>;
-    const built = new Map<string, readonly Workload[]>();
-    const build = (name: string) => {
-      const known = built.get(name);
-      if (known !== undefined) return known;
-      const objects = parseAllDocuments(kustomize(join(manifests.path, name))).map(
-        (each) => each.toJS() as Workload,
-      );
-      built.set(name, objects);
-      return objects;
+describe('the manifests', () => {
+  const manifests = copyManifests();
+  const built = new Map<string, readonly Workload[]>();
+  const build = (name: string) => {
+    const known = built.get(name);
+    if (known !== undefined) return known;
+    const objects = parseAllDocuments(manifests.build(name)).map((each) => each.toJS() as Workload);
+    built.set(name, objects);
+    return objects;
+  };
+
+  beforeAll(() => {
+    for (const each of ['two-container-pod', 'overlays/prod', 'overlays/test'])
+      manifests.putKey(each, randomBytes(32));
+    const write = (name: string, kustomization: object) => {
+      mkdirSync(join(manifests.path, name));
+      writeFileSync(join(manifests.path, name, 'kustomization.yaml'), stringify(kustomization));
+      writeFileSync(join(manifests.path, name, 'deployment.yaml'), stringify(application));
     };
-
-    beforeAll(() => {
-      manifests = copyManifests();
-      for (const each of ['two-container-pod', 'overlays/prod', 'overlays/test'])
-        putKey(manifests.path, each);
-      const write = (name: string, kustomization: object) => {
-        mkdirSync(join(manifests.path, name));
-        writeFileSync(join(manifests.path, name, 'kustomization.yaml'), stringify(kustomization));
-        writeFileSync(join(manifests.path, name, 'deployment.yaml'), stringify(application));
-      };
-      write('adopted', { resources: ['deployment.yaml'], components: ['../sidecar'] });
-      write('with-pull-secret', {
-        resources: ['../deployment'],
-        components: ['../image-pull-secret'],
-      });
+    write('adopted', { resources: ['deployment.yaml'], components: ['../sidecar'] });
+    write('with-pull-secret', {
+      resources: ['../deployment'],
+      components: ['../image-pull-secret'],
     });
-    afterAll(() => manifests?.[Symbol.dispose]());
+  });
+  afterAll(() => manifests[Symbol.dispose]());
 
-    test.each(kustomizations)(
-      '%s is valid against the schema of a current Kubernetes, without an unknown field',
-      async (name) => {
-        const objects = build(name);
-        expect(objects.length).toBeGreaterThan(0);
-        expect(await problems(objects)).toEqual([]);
-      },
+  test.each(kustomizations)(
+    '%s is valid against the schema of a current Kubernetes, without an unknown field',
+    async (name) => {
+      const objects = build(name);
+      expect(objects.length).toBeGreaterThan(0);
+      expect(await problems(objects)).toEqual([]);
+    },
+  );
+
+  test('are found invalid with a planted field, type or quantity (the control of the test above)', async () => {
+    const plant = async (change: (pod: NonNullable<ReturnType<typeof podSpec>>) => void) => {
+      const copy = structuredClone(build('adopted'));
+      const spec = copy.map(podSpec).find((each) => each !== undefined);
+      if (spec === undefined) throw new Error('no workload');
+      change(spec);
+      return (await problems(copy)).join();
+    };
+    const signer = (spec: { initContainers?: readonly object[] }) =>
+      (spec.initContainers ?? [])[0] as Record<string, unknown>;
+    expect(await plant((spec) => Object.assign(signer(spec), { restartPolcy: 'Always' }))).toMatch(
+      /restartPolcy/,
     );
-
-    test('are found invalid with a planted field, type or quantity (the control of the test above)', async () => {
-      const plant = async (change: (pod: NonNullable<ReturnType<typeof podSpec>>) => void) => {
-        const copy = structuredClone(build('adopted'));
-        const spec = copy.map(podSpec).find((each) => each !== undefined);
-        if (spec === undefined) throw new Error('no workload');
-        change(spec);
-        return (await problems(copy)).join();
-      };
-      const signer = (spec: { initContainers?: readonly object[] }) =>
-        (spec.initContainers ?? [])[0] as Record<string, unknown>;
-      expect(await plant((spec) => Object.assign(signer(spec), { restartPolcy: 'Always' }))).toMatch(
-        /restartPolcy/,
-      );
-      expect(await plant((spec) => Object.assign(signer(spec), { restartPolicy: true }))).toMatch(
-        /restartPolicy/,
-      );
-      expect(
-        await plant((spec) => Object.assign(signer(spec), { resources: { limits: { memory: 'plenty' } } })),
-      ).toMatch(/memory/);
-      expect(await plant((spec) => Object.assign(spec, { shareProcessNamespaces: false }))).toMatch(
-        /shareProcessNamespaces/,
-      );
-    });
-
-    test.each(kustomizations.filter((name) => name !== 'with-pull-secret'))(
-      '%s passes the restricted Pod Security Standard',
-      (name) => {
-        const workloads = build(name).filter((each) => podSpec(each) !== undefined);
-        expect(workloads.length).toBeGreaterThan(0);
-        expect(workloads.flatMap(podSecurityViolations)).toEqual([]);
-      },
+    expect(await plant((spec) => Object.assign(signer(spec), { restartPolicy: true }))).toMatch(
+      /restartPolicy/,
     );
-
-    test.each(kustomizations)(
-      '%s lets the signer alone mount the key, and each container be another user',
-      (name) => {
-        for (const spec of build(name).flatMap((each) => podSpec(each) ?? [])) {
-          const containers = [...(spec.initContainers ?? []), ...spec.containers];
-          const keys = spec.volumes?.find((volume) => 'secret' in volume)?.name;
-          const holders = containers.filter(({ volumeMounts }) =>
-            volumeMounts?.some((mount) => mount.name === keys),
-          );
-          expect(holders.map((holder) => holder.name)).toEqual(['signer']);
-          const signer = holders[0]?.securityContext?.runAsUser;
-          const others = containers
-            .filter((each) => each.name !== 'signer')
-            .map((each) => each.securityContext?.runAsUser);
-          expect(others).not.toContain(signer);
-          expect(spec).toMatchObject({
-            automountServiceAccountToken: false,
-            enableServiceLinks: false,
-            shareProcessNamespace: false,
-          });
-          for (const mount of containers
-            .filter((each) => each.name !== 'signer')
-            .flatMap((each) => each.volumeMounts ?? [])) {
-            if (mount.mountPath === '/run/signer') expect(mount.readOnly).toBe(true);
-          }
-        }
-      },
+    expect(
+      await plant((spec) => Object.assign(signer(spec), { resources: { limits: { memory: 'plenty' } } })),
+    ).toMatch(/memory/);
+    expect(await plant((spec) => Object.assign(spec, { shareProcessNamespaces: false }))).toMatch(
+      /shareProcessNamespaces/,
     );
+  });
 
-    test('the sidecar starts first, is native, and changes nothing of the application but a mount and a variable', () => {
-      const [spec] = build('adopted').flatMap((each) => podSpec(each) ?? []);
-      expect(spec?.initContainers?.map(({ name, restartPolicy }) => ({ name, restartPolicy }))).toEqual([
-        { name: 'signer', restartPolicy: 'Always' },
-        { name: 'migrate', restartPolicy: undefined },
-      ]);
-      const socket = { name: 'signer-socket', mountPath: '/run/signer', readOnly: true };
-      const variable = { name: 'SIGNER_SOCKET', value: '/run/signer/signer.sock' };
-      const { containers, securityContext } = application.spec.template.spec;
-      const [web, worker] = containers as { volumeMounts?: object[] }[];
-      expect(spec?.containers).toEqual([
-        { ...web, env: [variable], volumeMounts: [...(web?.volumeMounts ?? []), socket] },
-        { ...worker, env: [variable], volumeMounts: [socket] },
-      ]);
-      expect(spec?.securityContext).toEqual(securityContext);
-    });
+  test.each(kustomizations.filter((name) => name !== 'with-pull-secret'))(
+    '%s passes the restricted Pod Security Standard',
+    (name) => {
+      const workloads = build(name).filter((each) => podSpec(each) !== undefined);
+      expect(workloads.length).toBeGreaterThan(0);
+      expect(workloads.flatMap(podSecurityViolations)).toEqual([]);
+    },
+  );
 
-    test('the pull secret is named where it is asked for, and nowhere else', () => {
-      const pullSecrets = (name: string) =>
-        build(name).flatMap(
-          (each) => (podSpec(each) as { imagePullSecrets?: object[] } | undefined)?.imagePullSecrets ?? [],
+  test.each(kustomizations)(
+    '%s lets the signer alone mount the key, and each container be another user',
+    (name) => {
+      for (const spec of build(name).flatMap((each) => podSpec(each) ?? [])) {
+        const containers = [...(spec.initContainers ?? []), ...spec.containers];
+        const keys = spec.volumes?.find((volume) => 'secret' in volume)?.name;
+        const holders = containers.filter(({ volumeMounts }) =>
+          volumeMounts?.some((mount) => mount.name === keys),
         );
-      expect(pullSecrets('with-pull-secret')).toEqual([{ name: 'registry-credentials' }]);
-      expect(pullSecrets('deployment')).toEqual([]);
-    });
-
-    test('the overlays differ in namespace, service account, key and images alone', () => {
-      const [prod, test] = ['overlays/prod', 'overlays/test'].map(build);
-      const of = (objects: readonly Workload[] | undefined, kind: string) =>
-        objects?.find((each) => each.kind === kind);
-      expect(of(prod, 'Secret')).not.toMatchObject({ data: (of(test, 'Secret') as { data?: object })?.data });
-      for (const [objects, name] of [
-        [prod, 'shop-prod'],
-        [test, 'shop-test'],
-      ] as const) {
-        expect(of(objects, 'Deployment')).toMatchObject({
-          metadata: { namespace: name },
-          spec: { template: { spec: { serviceAccountName: name } } },
-        });
-        expect(of(objects, 'ServiceAccount')).toMatchObject({
-          metadata: { name, namespace: name },
+        expect(holders.map((holder) => holder.name)).toEqual(['signer']);
+        const signer = holders[0]?.securityContext?.runAsUser;
+        const others = containers
+          .filter((each) => each.name !== 'signer')
+          .map((each) => each.securityContext?.runAsUser);
+        expect(others).not.toContain(signer);
+        expect(spec).toMatchObject({
           automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          shareProcessNamespace: false,
         });
-        expect(of(objects, 'Namespace')).toMatchObject({
-          metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
-        });
+        for (const mount of containers
+          .filter((each) => each.name !== 'signer')
+          .flatMap((each) => each.volumeMounts ?? [])) {
+          if (mount.mountPath === '/run/signer') expect(mount.readOnly).toBe(true);
+        }
       }
-    });
+    },
+  );
 
-    test('one signer stands in all of them: the same security context, resources and liveness', () => {
-      const signers = ['two-container-pod', 'deployment', 'overlays/prod', 'overlays/test', 'adopted']
-        .flatMap((name) =>
-          build(name).flatMap((each) => [
-            ...(podSpec(each)?.initContainers ?? []),
-            ...(podSpec(each)?.containers ?? []),
-          ]),
-        )
-        .filter(({ name }) => name === 'signer');
-      expect(signers).toHaveLength(5);
-      for (const signer of signers) {
-        expect(signer.securityContext).toMatchObject({
-          runAsUser: 65532,
-          runAsGroup: 65532,
-          readOnlyRootFilesystem: true,
-        });
-        expect(signer.resources).toEqual(signers[0]?.resources);
-        expect(Object.keys(signer)).toEqual(
-          expect.arrayContaining(['startupProbe', 'readinessProbe', 'livenessProbe']),
-        );
-      }
-    });
+  test('the sidecar starts first, is native, and changes nothing of the application but a mount and a variable', () => {
+    const [spec] = build('adopted').flatMap((each) => podSpec(each) ?? []);
+    expect(spec?.initContainers?.map(({ name, restartPolicy }) => ({ name, restartPolicy }))).toEqual([
+      { name: 'signer', restartPolicy: 'Always' },
+      { name: 'migrate', restartPolicy: undefined },
+    ]);
+    const socket = { name: 'signer-socket', mountPath: '/run/signer', readOnly: true };
+    const variable = { name: 'SIGNER_SOCKET', value: '/run/signer/signer.sock' };
+    const { containers, securityContext } = application.spec.template.spec;
+    const [web, worker] = containers as { volumeMounts?: object[] }[];
+    expect(spec?.containers).toEqual([
+      { ...web, env: [variable], volumeMounts: [...(web?.volumeMounts ?? []), socket] },
+      { ...worker, env: [variable], volumeMounts: [socket] },
+    ]);
+    expect(spec?.securityContext).toEqual(securityContext);
+  });
 
-    test('every line of security says why', () => {
-      const lines =
-        /^\s*(?:automountServiceAccountToken|enableServiceLinks|shareProcessNamespace|runAsNonRoot|fsGroup|seccompProfile|allowPrivilegeEscalation|readOnlyRootFilesystem):/;
-      for (const file of [
-        'two-container-pod/pod.yaml',
-        'deployment/deployment.yaml',
-        'sidecar/signer.yaml',
-      ]) {
-        const text = spawnSync('cat', [join(root, 'manifests', file)])
-          .stdout.toString()
-          .split('\n');
-        const silent = text.filter(
-          (line, at) =>
-            lines.test(line) &&
-            !/^\s*#/.test(text[at - 1] ?? '') &&
-            !/securityContext:/.test(text[at - 1] ?? ''),
-        );
-        expect({ file, silent }).toEqual({ file, silent: [] });
-        expect(parse(text.join('\n'))).toBeTypeOf('object');
-      }
-    });
-  },
-);
+  test('the pull secret is named where it is asked for, and nowhere else', () => {
+    const pullSecrets = (name: string) =>
+      build(name).flatMap(
+        (each) => (podSpec(each) as { imagePullSecrets?: object[] } | undefined)?.imagePullSecrets ?? [],
+      );
+    expect(pullSecrets('with-pull-secret')).toEqual([{ name: 'registry-credentials' }]);
+    expect(pullSecrets('deployment')).toEqual([]);
+  });
+
+  test('the overlays differ in namespace, service account, key and images alone', () => {
+    const [prod, test] = ['overlays/prod', 'overlays/test'].map(build);
+    const of = (objects: readonly Workload[] | undefined, kind: string) =>
+      objects?.find((each) => each.kind === kind);
+    expect(of(prod, 'Secret')).not.toMatchObject({ data: (of(test, 'Secret') as { data?: object })?.data });
+    for (const [objects, name] of [
+      [prod, 'shop-prod'],
+      [test, 'shop-test'],
+    ] as const) {
+      expect(of(objects, 'Deployment')).toMatchObject({
+        metadata: { namespace: name },
+        spec: { template: { spec: { serviceAccountName: name } } },
+      });
+      expect(of(objects, 'ServiceAccount')).toMatchObject({
+        metadata: { name, namespace: name },
+        automountServiceAccountToken: false,
+      });
+      expect(of(objects, 'Namespace')).toMatchObject({
+        metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } },
+      });
+    }
+  });
+
+  test('one signer stands in all of them: the same security context, resources and liveness', () => {
+    const signers = ['two-container-pod', 'deployment', 'overlays/prod', 'overlays/test', 'adopted']
+      .flatMap((name) =>
+        build(name).flatMap((each) => [
+          ...(podSpec(each)?.initContainers ?? []),
+          ...(podSpec(each)?.containers ?? []),
+        ]),
+      )
+      .filter(({ name }) => name === 'signer');
+    expect(signers).toHaveLength(5);
+    for (const signer of signers) {
+      expect(signer.securityContext).toMatchObject({
+        runAsUser: 65532,
+        runAsGroup: 65532,
+        readOnlyRootFilesystem: true,
+      });
+      expect(signer.resources).toEqual(signers[0]?.resources);
+      expect(Object.keys(signer)).toEqual(
+        expect.arrayContaining(['startupProbe', 'readinessProbe', 'livenessProbe']),
+      );
+    }
+  });
+
+  test('every line of security says why', () => {
+    const lines =
+      /^\s*(?:automountServiceAccountToken|enableServiceLinks|shareProcessNamespace|runAsNonRoot|fsGroup|seccompProfile|allowPrivilegeEscalation|readOnlyRootFilesystem):/;
+    for (const file of ['two-container-pod/pod.yaml', 'deployment/deployment.yaml', 'sidecar/signer.yaml']) {
+      const text = spawnSync('cat', [join(root, 'manifests', file)])
+        .stdout.toString()
+        .split('\n');
+      const silent = text.filter(
+        (line, at) =>
+          lines.test(line) &&
+          !/^\s*#/.test(text[at - 1] ?? '') &&
+          !/securityContext:/.test(text[at - 1] ?? ''),
+      );
+      expect({ file, silent }).toEqual({ file, silent: [] });
+      expect(parse(text.join('\n'))).toBeTypeOf('object');
+    }
+  });
+});
 
 /**
  * What a current Kubernetes would not take: by the validators of its schema, and, since that allows unknown fields, by
