@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { obstacle as browserObstacle } from './browser/obstacle.ts';
+import { obstacle as clusterObstacle } from './cluster/obstacle.ts';
+import { obstacle as imageObstacle } from './image/obstacle.ts';
 
 interface Ring {
   /** The name of its vitest project. */
@@ -29,6 +31,12 @@ const rings: readonly Ring[] = [
   { name: 'interop', covers: 'independent clients of every format, in both directions', needsBinary: true },
   { name: 'hostile', covers: 'hostile requests and key directories', needsBinary: true },
   { name: 'e2e', covers: 'the compiled binary as its users run it', needsBinary: true },
+  { name: 'image', covers: 'the container image, run as its users run it', obstacle: imageObstacle },
+  {
+    name: 'cluster',
+    covers: 'the manifests, and a real kubelet that mounts secrets',
+    obstacle: clusterObstacle,
+  },
   {
     name: 'browser',
     covers: 'the demo by compose, and its page in a real browser',

@@ -5,17 +5,9 @@ import { describe, expect, test } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { temporaryDirectory, waitFor } from '../support/signer.ts';
 import { traces } from '../support/traces.ts';
-import {
-  docker,
-  image,
-  inspect,
-  obstacle,
-  runInside,
-  type SignerContainer,
-  startContainer,
-} from './container.ts';
+import { docker, inspect, runInside, type SignerContainer, startContainer } from './container.ts';
+import { image } from './obstacle.ts';
 
-const suffix = obstacle === undefined ? '' : ` (${obstacle})`;
 const sweep = readFileSync(join(import.meta.dirname, '../support/sweep.ts'), 'utf8');
 const message = 'order 4711';
 const tag = (key: Buffer) => createHmac('sha256', key).update(message).digest('hex');
@@ -34,7 +26,7 @@ const changes = (id: string) =>
     .filter((line) => line !== '' && !/^[AC] \/(?:etc|etc\/signer|etc\/signer\/keys)$/.test(line));
 const health = (id: string) => inspect<string>(id, '.State.Health.Status');
 
-describe.skipIf(obstacle !== undefined)(`a container of the image${suffix}`, { timeout: 120_000 }, () => {
+describe('a container of the image', { timeout: 120_000 }, () => {
   test('signs, hardened as an engine allows, in the memory that the manifests give it', async () => {
     using keys = temporaryDirectory();
     const key = randomBytes(32);
@@ -169,82 +161,78 @@ describe.skipIf(obstacle !== undefined)(`a container of the image${suffix}`, { t
  * A neighbour that shares even the process namespace, which the manifests forbid. What it can read goes through the
  * same sweep, as the signer's own user, as another one, and (the control) with the key mounted.
  */
-describe.skipIf(obstacle !== undefined)(
-  `a neighbour in the same process namespace${suffix}`,
-  { timeout: 180_000 },
-  () => {
-    const look = (signer: string, user: string, ...more: string[]) =>
-      docker(
-        'run',
-        '--rm',
-        '--network=none',
-        '--cap-drop=ALL',
-        '--security-opt=no-new-privileges',
-        `--pid=container:${signer}`,
-        `--user=${user}`,
-        '--env=BUN_BE_BUN=1',
-        ...more,
-        image,
-        '--eval',
-        sweep,
-      );
-    const summary = ({ stderr }: { stderr: string }) =>
-      JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as {
-        opened: number;
-        processes: number;
-        regions: number;
-      };
+describe('a neighbour in the same process namespace', { timeout: 180_000 }, () => {
+  const look = (signer: string, user: string, ...more: string[]) =>
+    docker(
+      'run',
+      '--rm',
+      '--network=none',
+      '--cap-drop=ALL',
+      '--security-opt=no-new-privileges',
+      `--pid=container:${signer}`,
+      `--user=${user}`,
+      '--env=BUN_BE_BUN=1',
+      ...more,
+      image,
+      '--eval',
+      sweep,
+    );
+  const summary = ({ stderr }: { stderr: string }) =>
+    JSON.parse(stderr.trimEnd().split('\n').at(-1) ?? '') as {
+      opened: number;
+      processes: number;
+      regions: number;
+    };
 
-    test.each(['65533:65533', '65532:65532'])('finds no key as user %s', async (user) => {
-      using keys = temporaryDirectory();
-      const key = randomBytes(32);
-      writeVolume(keys.path, { orders: key });
-      await using container = await startContainer(keys.path);
-      sign(container);
-      const found = look(container.id, user);
-      expect(summary(found).opened).toBeGreaterThan(100);
-      expect(summary(found).processes).toBeGreaterThan(0);
-      expect(traces(found.stdout, key)).toEqual([]);
-    });
+  test.each(['65533:65533', '65532:65532'])('finds no key as user %s', async (user) => {
+    using keys = temporaryDirectory();
+    const key = randomBytes(32);
+    writeVolume(keys.path, { orders: key });
+    await using container = await startContainer(keys.path);
+    sign(container);
+    const found = look(container.id, user);
+    expect(summary(found).opened).toBeGreaterThan(100);
+    expect(summary(found).processes).toBeGreaterThan(0);
+    expect(traces(found.stdout, key)).toEqual([]);
+  });
 
-    test('finds it where it is mounted (the control of the test above)', async () => {
-      using keys = temporaryDirectory();
-      const key = randomBytes(32);
-      writeVolume(keys.path, { orders: key });
-      await using container = await startContainer(keys.path);
-      const found = look(container.id, '65533:65533', '--volume', `${keys.path}:/mnt:ro`);
-      expect(traces(found.stdout, key)).toEqual(['raw']);
-    });
+  test('finds it where it is mounted (the control of the test above)', async () => {
+    using keys = temporaryDirectory();
+    const key = randomBytes(32);
+    writeVolume(keys.path, { orders: key });
+    await using container = await startContainer(keys.path);
+    const found = look(container.id, '65533:65533', '--volume', `${keys.path}:/mnt:ro`);
+    expect(traces(found.stdout, key)).toEqual(['raw']);
+  });
 
-    test('finds it in the memory of a process of the same user that is not the signer (the other control)', async () => {
-      using keys = temporaryDirectory();
-      const key = randomBytes(32);
-      writeVolume(keys.path, { orders: key });
-      chmodSync(keys.path, 0o755);
-      const victim = docker(
-        'run',
-        '--detach',
-        '--network=none',
-        '--volume',
-        `${keys.path}:/mnt:ro`,
-        '--env=BUN_BE_BUN=1',
-        image,
-        '--eval',
-        "globalThis.key = require('fs').readFileSync('/mnt/orders'); console.log('up'); setInterval(() => {}, 1e6)",
-      )
-        .stdout.toString()
-        .trim();
-      try {
-        await waitFor(() => (docker('logs', victim).output.includes('up') ? true : undefined), 30_000);
-        const found = look(victim, '65532:65532');
-        expect(summary(found).regions).toBeGreaterThan(10);
-        expect(traces(found.stdout, key)).toContain('raw');
-      } finally {
-        docker('rm', '--force', victim);
-      }
-    });
-  },
-);
+  test('finds it in the memory of a process of the same user that is not the signer (the other control)', async () => {
+    using keys = temporaryDirectory();
+    const key = randomBytes(32);
+    writeVolume(keys.path, { orders: key });
+    chmodSync(keys.path, 0o755);
+    const victim = docker(
+      'run',
+      '--detach',
+      '--network=none',
+      '--volume',
+      `${keys.path}:/mnt:ro`,
+      '--env=BUN_BE_BUN=1',
+      image,
+      '--eval',
+      "globalThis.key = require('fs').readFileSync('/mnt/orders'); console.log('up'); setInterval(() => {}, 1e6)",
+    )
+      .stdout.toString()
+      .trim();
+    try {
+      await waitFor(() => (docker('logs', victim).output.includes('up') ? true : undefined), 30_000);
+      const found = look(victim, '65532:65532');
+      expect(summary(found).regions).toBeGreaterThan(10);
+      expect(traces(found.stdout, key)).toContain('raw');
+    } finally {
+      docker('rm', '--force', victim);
+    }
+  });
+});
 
 /** Tries to make a file in every directory from the root down; prints where it could. */
 const tryToWrite = `

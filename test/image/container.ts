@@ -3,21 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { GenericContainer, Wait } from 'testcontainers';
+import { image } from './obstacle.ts';
 
 // These tests remove what they start, so the library's own reaper, one more image to pull, is not needed. And where the
 // engine is on this machine, IPv4 is said: an engine may map one port to different ones over IPv4 and over IPv6.
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
 if (process.env['DOCKER_HOST'] === undefined) process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1';
-
-export const image: string = process.env['SIGNER_IMAGE'] ?? 'sidecar-signer:dev';
-
-/** Why this machine cannot run the ring; undefined when it can. */
-export const obstacle: string | undefined = (() => {
-  if (spawnSync('docker', ['info']).status !== 0) return 'no container engine answers "docker info"';
-  if (!docker('image', 'inspect', image).ok)
-    return `there is no image ${image}; build it with "npm run image"`;
-  return undefined;
-})();
 
 const opsPort = 8701;
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectory } from '../support/signer.ts';
-import { docker, image, inspect, obstacle } from './container.ts';
+import { docker, inspect } from './container.ts';
+import { image } from './obstacle.ts';
 
 const root = join(import.meta.dirname, '../..');
 const mebibyte = 2 ** 20;
@@ -22,7 +23,7 @@ interface ImageConfig {
   readonly ExposedPorts?: object;
 }
 
-describe.skipIf(obstacle !== undefined)(`the image ${obstacle === undefined ? '' : `(${obstacle})`}`, () => {
+describe('the image', () => {
   test('runs the binary, and only that, as a numeric user who is not root', () => {
     const config = inspect<ImageConfig>(image, '.Config');
     expect(config).toMatchObject({
@@ -106,7 +107,7 @@ describe.skipIf(obstacle !== undefined)(`the image ${obstacle === undefined ? ''
   });
 });
 
-describe.skipIf(obstacle !== undefined)('the Dockerfile', () => {
+describe('the Dockerfile', () => {
   test('compiles for another architecture without emulating it', { timeout: 600_000 }, () => {
     using directory = temporaryDirectory();
     const { ok, output } = docker(
