@@ -1,6 +1,8 @@
 /** `npm run bench`: every figure that the signer is held to, measured in one run on this machine. */
 
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { temporaryDirectory } from '../support/signer.ts';
@@ -9,7 +11,7 @@ import { type Figure, isMet, printJson, printTable, progress } from './report.ts
 import { measureRotation } from './rotation.ts';
 import { compileBunServe, nodeHttp, signer, startServer } from './server.ts';
 import { measureStart } from './start.ts';
-import { measureThroughput, scenarios } from './throughput.ts';
+import { configuration, measureThroughput, scenarios } from './throughput.ts';
 import { wrkIsInstalled } from './wrk.ts';
 
 const groups = ['throughput', 'start', 'memory', 'rotation'] as const;
@@ -19,8 +21,11 @@ async function measure(wanted: ReadonlySet<string>, rounds: number): Promise<rea
   using directory = temporaryDirectory();
   using keys = temporaryDirectory();
   const key = Buffer.from(randomBytes(32).toString('hex'));
-  writeVolume(keys.path, { demo: key });
+  const others = { session: randomBytes(32), orders: randomBytes(32) };
+  writeVolume(keys.path, { demo: key, ...others });
   const own = signer(keys.path);
+  const config = join(directory.path, 'signer.yaml');
+  writeFileSync(config, configuration);
   progress('compiling the baseline');
   const bunServe = compileBunServe(directory.path);
   const all = scenarios(key);
@@ -29,12 +34,12 @@ async function measure(wanted: ReadonlySet<string>, rounds: number): Promise<rea
 
   const figures: Figure[] = [];
   if (wanted.has('throughput')) {
-    await using one = await startServer(own, first.load.path);
+    await using one = await startServer(signer(keys.path, config), first.load.path);
     await using two = await startServer(nodeHttp, first.load.path);
     await using three = await startServer(bunServe, first.load.path);
     const contenders = { signer: one, nodeHttp: two, bunServe: three };
     for (const scenario of all) {
-      figures.push(...(await measureThroughput(directory.path, contenders, scenario, rounds)));
+      figures.push(...(await measureThroughput(directory.path, contenders, scenario, first.load, rounds)));
     }
   }
   if (wanted.has('start')) figures.push(...(await measureStart(own, bunServe, 20)));

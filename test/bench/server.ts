@@ -15,13 +15,14 @@ const baseline = join(import.meta.dirname, 'baseline');
 export type Start = (port: number) => readonly [file: string, args: readonly string[]];
 
 export const signer =
-  (keys: string): Start =>
+  (keys: string, config?: string): Start =>
   (port) => [
     binary,
     [
       'serve',
       '--keys',
       keys,
+      ...(config === undefined ? [] : ['--config', config]),
       '--listen',
       `127.0.0.1:${port}`,
       '--ops-listen',

@@ -13,16 +13,25 @@ export interface Scenario {
   readonly signatures: number;
   /** Set where the other servers can do it too: how many times the one on node:http it must reach. */
   readonly overNodeHttp?: number;
+  /** Set for a format: how many times the cost of a raw signature of the same bytes it may have. */
+  readonly atMostRaw?: number;
 }
+
+/** The key sets of the scenarios, for the signer's --config. */
+export const configuration = `keys:
+  demo: {}
+  session: { format: jwt, jwt: { issuer: https://shop.example, audience: shop, maxLifetimeSeconds: 3600 } }
+  orders: { format: standard-webhooks }
+`;
 
 const guard = { 'Sec-Signer': '1' };
 const json = { ...guard, 'Content-Type': 'application/json' };
 const message = 'x'.repeat(256);
 
-/** @param key the content of the key file of the key set `demo` */
+/** @param key the content of the key file of the key set `demo`; the first scenario is the raw signature */
 export function scenarios(key: Buffer): readonly Scenario[] {
-  const post = (operation: string, headers: Load['headers'], body: string): Load => ({
-    path: `/v1/keys/demo/${operation}`,
+  const post = (operation: string, headers: Load['headers'], body: string, keySet = 'demo'): Load => ({
+    path: `/v1/keys/${keySet}/${operation}`,
     headers,
     body,
   });
@@ -34,6 +43,18 @@ export function scenarios(key: Buffer): readonly Scenario[] {
       load: post('sign', json, JSON.stringify({ message })),
       signatures: 1,
       overNodeHttp: 1.3,
+    },
+    {
+      name: 'sign, a JWT with these bytes as a claim',
+      load: post('sign', json, JSON.stringify({ claims: { sub: message } }), 'session'),
+      signatures: 1,
+      atMostRaw: 1.5,
+    },
+    {
+      name: 'sign, a webhook of these bytes',
+      load: post('sign', json, JSON.stringify({ body: message }), 'orders'),
+      signatures: 1,
+      atMostRaw: 1.5,
     },
     {
       name: 'sign, message as it is',
@@ -72,11 +93,13 @@ const roundSeconds = 2;
 export async function measureThroughput(
   directory: string,
   contenders: Contenders,
-  { name, load, signatures, overNodeHttp }: Scenario,
+  { name, load, signatures, overNodeHttp, atMostRaw }: Scenario,
+  raw: Load,
   rounds: number,
 ): Promise<readonly Figure[]> {
   const names = overNodeHttp ? (['signer', 'nodeHttp', 'bunServe'] as const) : (['signer'] as const);
-  const measure = async (server: Server, seconds: number): Promise<Measured> => {
+  const rawMicros: number[] = [];
+  const measure = async (server: Server, seconds: number, load: Load): Promise<Measured> => {
     const before = cpuMicros(server);
     const { requests, seconds: took, p99Ms } = await runWrk(directory, server.port, load, seconds);
     const count = requests * signatures;
@@ -85,15 +108,16 @@ export async function measureThroughput(
 
   for (const each of names) {
     progress(`${name}: warming up ${each}`);
-    await measure(contenders[each], warmUpSeconds);
+    await measure(contenders[each], warmUpSeconds, load);
   }
   const measured: Record<keyof Contenders, Measured[]> = { signer: [], nodeHttp: [], bunServe: [] };
   for (let round = 1; round <= rounds; round++) {
     // In turns and in changing order, so that what disturbs the machine disturbs all.
     for (const each of round % 2 === 0 ? names.toReversed() : names) {
       progress(`${name}: round ${round} of ${rounds}, ${each}`);
-      measured[each].push(await measure(contenders[each], roundSeconds));
+      measured[each].push(await measure(contenders[each], roundSeconds, load));
     }
+    if (atMostRaw) rawMicros.push((await measure(contenders.signer, roundSeconds, raw)).cpuMicros);
   }
 
   const middle = (server: keyof Contenders, field: keyof Measured) =>
@@ -103,6 +127,19 @@ export async function measureThroughput(
   const about = (server: keyof Contenders) =>
     `${format(middle(server, 'cpuMicros'))} µs of processor each, p99 ${format(middle(server, 'p99Ms'))} ms`;
   const own: Figure = { name, value: middle('signer', 'perSecond'), unit: '/s', detail: about('signer') };
+  if (atMostRaw) {
+    const value = middle('signer', 'cpuMicros') / median(rawMicros);
+    return [
+      own,
+      {
+        name: `${name}: cost over raw`,
+        value,
+        unit: '×',
+        target: { atMost: atMostRaw },
+        detail: `${format(median(rawMicros))} µs of processor for raw in the same rounds`,
+      },
+    ];
+  }
   if (overNodeHttp === undefined) return [own];
   const against = (other: keyof Contenders) => `${format(middle(other, 'perSecond'))} /s, ${about(other)}`;
   return [
