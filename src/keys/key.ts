@@ -29,16 +29,20 @@ export function makeKey(
   algorithm: Algorithm,
   { keyPrefix = '' }: Format,
 ): LoadedKey | undefined {
+  if (keyPrefix === '') return testedKey(id, bytes, algorithm);
   const prefixed = withPrefix(keyPrefix, bytes);
   try {
-    const mac = createMac(algorithm, prefixed);
-    if (!agreesWithOracle(mac, prefixed)) return undefined;
+    const loaded = testedKey(id, prefixed, algorithm);
     // The secret is one, with the prefix and without it.
-    const bare = keyPrefix === '' ? [] : keyMarks(algorithm, bytes);
-    return { key: { id, mac }, marks: [...new Set([...keyMarks(algorithm, prefixed), ...bare])] };
+    return loaded && { ...loaded, marks: [...new Set([...loaded.marks, ...keyMarks(algorithm, bytes)])] };
   } finally {
     prefixed.fill(0);
   }
+}
+
+function testedKey(id: string, bytes: Uint8Array, algorithm: Algorithm): LoadedKey | undefined {
+  const mac = createMac(algorithm, bytes);
+  return agreesWithOracle(mac, bytes) ? { key: { id, mac }, marks: keyMarks(algorithm, bytes) } : undefined;
 }
 
 /** A copy of its own, outside of the pool that Node shares among small buffers. */

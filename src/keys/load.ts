@@ -47,18 +47,20 @@ export async function loadKeySets(
     if ('settings' in loaded) keySets.push(loaded);
     else for (const what of loaded) refuse(name, what);
   }
-  refuseSharedKeys(keySets, refuse);
+  await refuseSharedKeys(keySets, refuse, pace);
   if (problems.length > 0) throw new VolumeError(problems);
   return keySets;
 }
 
 /** A key has one name, and one place in it (compared as HMAC compares keys, by their marks). */
-function refuseSharedKeys(
+async function refuseSharedKeys(
   keySets: readonly LoadedKeySet[],
   refuse: (name: string, what: string) => void,
-): void {
+  pace: () => Promise<void>,
+): Promise<void> {
   const holders = new Map<string, string>();
   for (const { name, keys } of keySets) {
+    await pace();
     for (const { marks } of keys) {
       const holder = marks.map((mark) => holders.get(mark)).find((other) => other !== undefined);
       if (holder === name) refuse(name, 'holds the same key twice; remove one of them');

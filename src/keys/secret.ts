@@ -19,8 +19,8 @@ export async function sealFiles(
   const pace = createPace();
   const sealed = new Map<string, Secret>();
   for (const [path, bytes] of files) {
-    sealed.set(path, sealSecret(bytes));
     await pace();
+    sealed.set(path, sealSecret(bytes));
   }
   return sealed;
 }

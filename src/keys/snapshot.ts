@@ -8,6 +8,7 @@ import type { Key } from '../mac.ts';
 import { createTenantKeys, type TenantKeys } from './derive.ts';
 import type { LoadedKey } from './key.ts';
 import type { LoadedKeySet } from './load.ts';
+import { createPace } from './pace.ts';
 import type { KeySettings } from './settings.ts';
 
 /** A key that signs no more but still verifies. */
@@ -44,26 +45,29 @@ export interface Snapshot {
 export const maxRetainedKeys = 64;
 
 /** The snapshot that follows `previous`: replaced keys are retained for verification, removed key sets are gone. */
-export function nextSnapshot(
+export async function nextSnapshot(
   previous: Snapshot | undefined,
   loaded: readonly LoadedKeySet[],
   { now, monotonicMs }: Clocks,
-): Snapshot {
+): Promise<Snapshot> {
   const loadedAt = new Date(now());
   const atMs = monotonicMs();
+  const pace = createPace();
   const marks = new Set(loaded.flatMap(({ keys }) => keys.flatMap((key) => key.marks)));
-  const keySets = loaded.map(({ name, settings, keys, warnings }): KeySet => {
+  const keySets: KeySet[] = [];
+  for (const { name, settings, keys, warnings } of loaded) {
+    await pace();
     const before = previous?.keySets.get(name);
     const isSame = before !== undefined && isSameKey(before.loaded[0], keys[0]);
     const retained = replacedKeys(before, settings, atMs).filter((key) => isFree(key, marks));
-    return {
+    keySets.push({
       name,
       settings,
       warnings,
       since: isSame ? before.since : loadedAt,
       ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys), marks),
-    };
-  });
+    });
+  }
   keySets.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     generation: (previous?.generation ?? 0) + 1,

@@ -75,7 +75,8 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     if (!isComplete && !needsNoFile(configuration)) return;
     const files = filesByName(directories.map((directory) => contents.get(directory) ?? new Map()));
     const keySets = await loadKeySets({ files, variable }, configuration);
-    if (!dropped) publish(nextSnapshot(current, keySets, clocks));
+    const next = await nextSnapshot(current, keySets, clocks);
+    if (!dropped) publish(next);
   };
   /** One at a time and in order, each with the newest of everything. */
   const rebuild = (): Promise<void> => {

@@ -139,8 +139,9 @@ async function readBounded(
   let length = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
-    if (bytesRead === 0) return buffer.subarray(0, length);
     length += bytesRead;
+    // There was room for more than the file's size, and nothing came: this is its end.
+    if (bytesRead === 0 || length === stats.size) return buffer.subarray(0, length);
     if (length > maxBytes) {
       buffer.fill(0);
       return tooLarge;

@@ -310,8 +310,8 @@ describe('another format', () => {
       const settings = { ...after.settings, format: { ...after.settings.format, name } };
       return nextSnapshot(before, [{ name: 'k', settings, keys: after.loaded, warnings: [] }], clocks);
     };
-    expect(next('raw').keySets.get('k')?.keys).toHaveLength(2);
-    expect(next('another').keySets.get('k')?.keys).toHaveLength(1);
+    expect((await next('raw')).keySets.get('k')?.keys).toHaveLength(2);
+    expect((await next('another')).keySets.get('k')?.keys).toHaveLength(1);
   });
 });
 
