@@ -17,17 +17,26 @@ interface Ring {
   /** The name of its vitest project. */
   readonly name: string;
   readonly covers: string;
-  /** The runtime that vitest itself runs on. */
-  readonly runtime?: 'bun';
+  /** What its tests run on, if not the Node that the project installs. */
+  readonly runtime?: 'bun' | typeof oldestNode;
   readonly needsBinary?: true;
   /** Why this machine cannot run it; undefined when it can. */
   readonly obstacle?: () => string | undefined;
 }
 
+/** The first that package.json admits; npm fetches it when the ring is run. */
+const oldestNode = 'node@22.22.0';
+
 const rings: readonly Ring[] = [
   { name: 'unit', covers: 'pure modules, vectors, architecture' },
   { name: 'volume', covers: 'every way a mounted secret changes, on Node' },
   { name: 'volume', covers: 'the same, on Bun', runtime: 'bun' },
+  {
+    name: 'volume',
+    covers: 'the same, on the oldest Node that the library is for',
+    runtime: oldestNode,
+    obstacle: () => (runNode(oldestNode, ['--version']) ? undefined : `npm cannot fetch ${oldestNode}`),
+  },
   { name: 'interop', covers: 'independent clients of every format, in both directions', needsBinary: true },
   { name: 'hostile', covers: 'hostile requests and key directories', needsBinary: true },
   { name: 'e2e', covers: 'the compiled binary as its users run it', needsBinary: true },
@@ -86,7 +95,7 @@ function runRing(ring: Ring): Outcome {
   const directory = mkdtempSync(join(tmpdir(), 'rings-'));
   const resultFile = join(directory, 'result.json');
   const started = performance.now();
-  const ended = ring.runtime === 'bun' ? runBun(ring.name, resultFile) : runVitest(ring.name, resultFile);
+  const ended = ring.runtime === 'bun' ? runBun(ring.name, resultFile) : runVitest(ring, resultFile);
   const seconds = (performance.now() - started) / 1000;
   try {
     const text = readFileSync(resultFile, 'utf8');
@@ -102,9 +111,15 @@ function runRing(ring: Ring): Outcome {
 
 type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>;
 
-function runVitest(project: string, resultFile: string): boolean {
+function runVitest({ name, runtime }: Ring, resultFile: string): boolean {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`];
-  return run('node', ['node_modules/vitest/vitest.mjs', 'run', '--project', project, ...reporters]);
+  return runNode(runtime, ['node_modules/vitest/vitest.mjs', 'run', '--project', name, ...reporters]);
+}
+
+/** @param version an npm package; default: the Node that the project installs */
+function runNode(version: string | undefined, args: readonly string[]): boolean {
+  if (version === undefined) return run('node', args);
+  return run('npm', ['exec', '--yes', `--package=${version}`, '--', 'node', ...args]);
 }
 
 /** vitest itself does not run on Bun; Bun's runner takes the same tests. */
