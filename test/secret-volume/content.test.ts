@@ -1,5 +1,6 @@
 /** Table D: what files hold, who may read them, and what is never repeated of them. */
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { expect } from 'vitest';
-import { type Reading, VolumeError } from '../../src/secret-volume/index.ts';
+import { openVolume, type Reading, VolumeError } from '../../src/secret-volume/index.ts';
 import { leaks } from '../support/leaks.ts';
 import { quickPoll, scenarios, texts, until, withProcessWarnings } from '../support/scenario.ts';
 
@@ -180,6 +181,39 @@ row('D7', 'neither hangs on nor reads what is no file', async ({ directory, else
   await call.open(directory, { ...quickPoll, required: ['bad'] });
   await until(async () => (await call.state()).problems.length > 0);
   expect((await call.state()).problems).toEqual(['missing_file: "bad" is required and not in the volume']);
+});
+
+row('D7', 'does not hang on a pipe that takes a file’s place while it is read', async (scene) => {
+  const { directory, elsewhere, writer } = scene;
+  const file = join(directory, 'a');
+  const at = (name: string) => join(elsewhere, name);
+  await writer.fs('mkdirSync', directory);
+  await writer.fs('writeFileSync', at('regular'), 'regular');
+  execFileSync('mkfifo', [at('fifo')]);
+  const take = (name: string) =>
+    [
+      ['linkSync', at(name), at('next')],
+      ['renameSync', at('next'), file],
+    ] as const;
+  let ended = false;
+  const changes = Array.from({ length: 5000 }, () => [...take('fifo'), ...take('regular')]).flat();
+  const changing = writer.sequence(0, changes).then(() => {
+    ended = true;
+  });
+  const outcomes = { ready: 0, problem: 0, none: 0 };
+  while (!ended && outcomes.none === 0) {
+    const volume = openVolume(directory, { watch: false });
+    const outcome = await Promise.race([
+      volume.ready().then(() => 'ready' as const),
+      new Promise<'problem'>((resolve) => volume.onProblem(() => resolve('problem'))),
+      delay(5000, 'none' as const),
+    ]);
+    outcomes[outcome]++;
+    await volume.close();
+  }
+  await changing;
+  expect(outcomes.none).toBe(0);
+  expect(outcomes.ready + outcomes.problem).toBeGreaterThan(10);
 });
 
 row(
