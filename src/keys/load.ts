@@ -3,11 +3,11 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { keyId, processKeyId } from '../mac.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
+import { createPace } from '../secret-volume/pace.ts';
 import { decodeKey, isWhsecText } from './decode.ts';
 import { loadRoot, minRootBytes } from './derive.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
 import { type LoadedKey, makeKey } from './key.ts';
-import { createPace } from './pace.ts';
 import { type Secret, withBytes } from './secret.ts';
 import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
 

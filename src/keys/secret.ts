@@ -1,7 +1,7 @@
 /** The content of a secret file, held where neither a log line nor an inspector shows it. */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { createPace } from './pace.ts';
+import { createPace } from '../secret-volume/pace.ts';
 
 export type Secret = KeyObject;
 

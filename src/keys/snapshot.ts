@@ -5,10 +5,10 @@
 
 import type { Clocks } from '../clocks.ts';
 import type { Key } from '../mac.ts';
+import { createPace } from '../secret-volume/pace.ts';
 import { createTenantKeys, type TenantKeys } from './derive.ts';
 import type { LoadedKey } from './key.ts';
 import type { LoadedKeySet } from './load.ts';
-import { createPace } from './pace.ts';
 import type { KeySettings } from './settings.ts';
 
 /** A key that signs no more but still verifies. */

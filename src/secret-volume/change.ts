@@ -3,7 +3,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { createPace } from './pace.ts';
 
 /** Which files another generation added, removed or modified: names only, never content. */
 export interface Change {
@@ -16,18 +16,12 @@ export interface Change {
 /** File name to a digest of its content. */
 export type Digests = ReadonlyMap<string, string>;
 
-/** The event loop goes on in between: a host program answers requests while a large volume is reloaded. */
-const yieldEachMs = 1;
-
 /** @param salt random bytes of this process, so that a digest tells nothing outside it */
 export async function digest(files: ReadonlyMap<string, Uint8Array>, salt: Uint8Array): Promise<Digests> {
   const digests = new Map<string, string>();
-  let started = Number.NEGATIVE_INFINITY;
+  const pace = createPace();
   for (const [name, bytes] of files) {
-    if (performance.now() - started > yieldEachMs) {
-      await setImmediate();
-      started = performance.now();
-    }
+    await pace();
     digests.set(name, createHash('sha256').update(salt).update(bytes).digest('base64'));
   }
   return digests;

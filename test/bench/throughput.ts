@@ -99,9 +99,9 @@ export async function measureThroughput(
 ): Promise<readonly Figure[]> {
   const names = overNodeHttp ? (['signer', 'nodeHttp', 'bunServe'] as const) : (['signer'] as const);
   const rawMicros: number[] = [];
-  const measure = async (server: Server, seconds: number, load: Load): Promise<Measured> => {
+  const measure = async (server: Server, seconds: number, request: Load): Promise<Measured> => {
     const before = cpuMicros(server);
-    const { requests, seconds: took, p99Ms } = await runWrk(directory, server.port, load, seconds);
+    const { requests, seconds: took, p99Ms } = await runWrk(directory, server.port, request, seconds);
     const count = requests * signatures;
     return { perSecond: count / took, cpuMicros: (cpuMicros(server) - before) / count, p99Ms };
   };

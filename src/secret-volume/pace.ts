@@ -1,8 +1,8 @@
-/** Breaks up long work, so that requests are answered in between. */
+/** Breaks up long work, so that the host program answers requests in between. */
 
 import { setImmediate } from 'node:timers/promises';
 
-/** Milliseconds of work at a time: a request that comes meanwhile waits no longer. */
+/** Milliseconds of work at a time. */
 const turnMs = 1;
 
 /** @returns what to await before each step of the work; the first step is in a turn of its own */
