@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Milliseconds of work at a time. */
-const turnMs = 1;
+const turnMs = 0.25;
 
 /** @returns what to await before each step of the work; the first step is in a turn of its own */
 export function createPace(): () => Promise<void> {
