@@ -9,7 +9,7 @@ import type { Signing, Use } from './format.ts';
 import { isKeySetName, keySetNameRule } from './keys/settings.ts';
 import type { KeySet, Snapshot } from './keys/snapshot.ts';
 import { type Allowance, admit, admitTenant, authorize, type Operation, spend } from './policy.ts';
-import type { Verification } from './wire.ts';
+import type { ErrorCode, Verification } from './wire.ts';
 
 export interface Signer {
   /** Carries out one request of the key set's format. @throws {SignerError} */
@@ -19,6 +19,9 @@ export interface Signer {
   /** Verifies a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
   startVerification(keySet: KeySet, signature: string): Signing<Verification>;
 }
+
+/** How an operation ended: as asked, with a signature that does not verify, or with an error. */
+export type Outcome = 'ok' | 'invalid' | ErrorCode;
 
 /** What a signer cannot know by itself: time and chance. */
 export interface Surroundings extends Clocks {

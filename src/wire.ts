@@ -249,3 +249,27 @@ export type ErrorCode =
   | 'overloaded'
   | 'not_ready'
   | 'internal';
+
+/** What `/status` tells: names, counts and times, never key material. */
+export interface Status {
+  readonly version: string;
+  /** Whether requests are served with a valid snapshot. */
+  readonly ready: boolean;
+  readonly generation: number;
+  readonly loadedAt: string | null;
+  readonly keySets: number;
+  readonly volumes: readonly VolumeStatus[];
+}
+
+export interface VolumeStatus {
+  readonly directory: string;
+  readonly layout: 'atomic' | 'plain' | null;
+  readonly generation: number;
+  readonly lastSuccess: string | null;
+  readonly watcher: 'up' | 'down' | 'off';
+  readonly rescuedByPoll: number;
+  /** How many readings were complete and yet refused. */
+  readonly rejected: number;
+  /** Why the newest content is not in use; empty when it is. */
+  readonly problems: readonly string[];
+}

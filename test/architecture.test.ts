@@ -37,6 +37,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@noble/hashes': ['mac'],
   chokidar: ['secret-volume'],
   commander: ['main', 'cli'],
+  '@prometheus-io/client': ['metrics'],
   'fastest-levenshtein': ['config', 'keys'],
   hono: ['cli', 'http'],
   pino: ['cli', 'log'],

@@ -12,6 +12,7 @@ import { formats } from '../src/formats/index.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/keys/settings.ts';
+import { createTally, describeMetrics } from '../src/metrics.ts';
 import { createSigner } from '../src/signer.ts';
 import type { Problem } from '../src/wire.ts';
 import { codeBlocks, headings, table, tokens } from './support/readme.ts';
@@ -36,6 +37,7 @@ describe('the tables of the README', () => {
       snapshot: () => undefined,
       bodies: createBodyReader(),
       signer: createSigner({ now: () => 0, monotonicMs: () => 0, random: randomBytes }),
+      onOperation: () => undefined,
       onFault: () => undefined,
     });
     const ask = async (method: string, path: string) => {
@@ -54,6 +56,25 @@ describe('the tables of the README', () => {
     const { detail } = await ask('GET', '/v1/other');
     const told = detail.match(/[\w{}-]+(?=,|$| and)/g) ?? [];
     expect(told.sort()).toEqual(listed.map(([, path = '']) => path.split('/').at(-1)).sort());
+  });
+
+  it('list every metric with its labels and what it tells', async () => {
+    const volume = { directory: '/k', layout: 'atomic', generation: 1, watcher: 'up', problems: [] } as const;
+    const instant = new Date(0).toISOString();
+    const volumes = [{ ...volume, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
+    const status = { version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes };
+    const tally = createTally();
+    tally.answer(200);
+    tally.operation('demo', 'sign', 'ok');
+    const lines = (await describeMetrics(status, tally)).split('\n');
+    const actual = lines
+      .filter((line) => line.startsWith('# HELP '))
+      .map((line) => {
+        const [, name = '', help] = /^# HELP sidecar_signer_(\S+) (.*)$/.exec(line) ?? [];
+        const value = lines.find((each) => new RegExp(`^sidecar_signer_${name}\\b`).test(each)) ?? '';
+        return [name, [...value.matchAll(/(\w+)="/g)].map(([, label]) => label).join(', '), help];
+      });
+    expect(table('Metrics', 'metric').rows).toEqual(actual);
   });
 
   it('list every encoding of a key', () => {

@@ -11,6 +11,7 @@ import { type Handler, type Listener, listen } from '../http/listen.ts';
 import { createOpsApp } from '../http/ops.ts';
 import type { KeyStore } from '../keys/store.ts';
 import { createLog, describeFault, type Log, type LogFields, type LogLevel, type LogOutput } from '../log.ts';
+import { createTally, describeMetrics, type Tally } from '../metrics.ts';
 import { systemCode, type Volume } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
 import { hardenProcess } from './harden.ts';
@@ -62,16 +63,19 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
 
   const { store, volumes } = openKeys(options, { onWarning: (warning) => log.warn(warning) });
   let stopping = false;
+  const tally = createTally();
   const app = createApp({
     snapshot: () => store.current,
     bodies: createBodyReader(),
     signer: createSigner({ ...systemClocks, random: unpredictable }),
+    onOperation: tally.operation,
     onFault: (error) => log.error('a request failed by a fault of the signer', describeFault(error)),
   });
-  const ops = createOpsApp(() => describeStatus(store.current, volumes, stopping)).fetch;
+  const status = () => describeStatus(store.current, volumes, stopping);
+  const ops = createOpsApp({ status, metrics: () => describeMetrics(status(), tally) }).fetch;
 
   const close = () => Promise.all(volumes.map((volume) => volume.close()));
-  const listeners = await openListeners(options, app, ops).catch(async (error) => {
+  const listeners = await openListeners(options, app, ops, tally).catch(async (error) => {
     await close();
     throw error;
   });
@@ -111,19 +115,24 @@ interface Listeners {
 }
 
 /** All of them or none. */
-async function openListeners(options: ServeOptions, app: Handler, ops: Handler): Promise<Listeners> {
+async function openListeners(
+  options: ServeOptions,
+  app: Handler,
+  ops: Handler,
+  { answer: onAnswer }: Tally,
+): Promise<Listeners> {
   const guard = (port: number | undefined) => createGuard(servedHosts(options.allowedHost, port));
   const opened: Listeners = {};
   try {
     if (options.listen !== 'none') {
       const address = options.listen;
-      opened.signing = bind('--listen', address, () => listen({ address, guard, handle: app }));
+      opened.signing = bind('--listen', address, () => listen({ address, guard, handle: app, onAnswer }));
     }
     if (options.socket !== undefined) {
       const path = options.socket;
       await claimSocket(path);
       opened.socket = bind('--socket', path, () =>
-        withMode(path, options.socketMode, () => listen({ address: { path }, guard, handle: app })),
+        withMode(path, options.socketMode, () => listen({ address: { path }, guard, handle: app, onAnswer })),
       );
     }
     if (options.opsListen !== 'none') {

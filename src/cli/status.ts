@@ -1,9 +1,9 @@
 /** What the ops listener tells of the store and its volumes. */
 
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Status } from '../http/ops.ts';
 import type { Snapshot } from '../keys/snapshot.ts';
 import type { Volume } from '../secret-volume/index.ts';
+import type { Status } from '../wire.ts';
 
 export const version: string = packageJson.version;
 
@@ -25,6 +25,7 @@ export function describeStatus(
       lastSuccess: health.lastSuccess?.toISOString() ?? null,
       watcher: health.watcher,
       rescuedByPoll: health.rescuedByPoll,
+      rejected: health.rejected,
       problems: health.problem?.problems.map(({ message }) => message) ?? [],
     })),
   };

@@ -8,7 +8,7 @@ import { SignerError } from '../errors.ts';
 import { parseExactJson } from '../json.ts';
 import type { KeySet, Snapshot } from '../keys/snapshot.ts';
 import type { Operation } from '../policy.ts';
-import { findKeySet, type Signer } from '../signer.ts';
+import { findKeySet, type Outcome, type Signer } from '../signer.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import { noSuchPath } from './guard.ts';
@@ -24,11 +24,13 @@ export interface AppOptions {
   readonly snapshot: () => Snapshot | undefined;
   readonly bodies: BodyReader;
   readonly signer: Signer;
+  /** Told how each operation of a key set ended; each item of a batch is one. */
+  readonly onOperation: (keySet: string, operation: Operation, outcome: Outcome) => void;
   /** Told of an error that is a fault of the signer. */
   readonly onFault: (error: unknown) => void;
 }
 
-export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Handler {
+export function createApp({ snapshot, bodies, signer, onOperation, onFault }: AppOptions): Handler {
   const app = new Hono();
 
   const current = (): Snapshot => {
@@ -44,7 +46,15 @@ export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Ha
         ? signer.startSigning(keySet)
         : signer.startVerification(keySet, signatureHeader(request));
     for await (const part of bodies.parts(request)) signing.update(part);
-    return signing.finish();
+    return counted(operation, keySet, signing.finish());
+  };
+
+  const carriedOut = (operation: Operation, keySet: KeySet, request: unknown): object =>
+    counted(operation, keySet, signer.carryOut(keySet, operation, request));
+
+  const counted = (operation: Operation, { name }: KeySet, answer: object): object => {
+    onOperation(name, operation, 'valid' in answer && answer.valid === false ? 'invalid' : 'ok');
+    return answer;
   };
 
   /** An item of a batch fails alone; its `reference` comes back either way. */
@@ -53,9 +63,11 @@ export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Ha
     try {
       const labelled = takeReference(item);
       label = labelled.label;
-      return { ...signer.carryOut(keySet, operation, labelled.request), ...label };
-    } catch (error) {
-      return { error: toProblem(fault(error)), ...label };
+      return { ...carriedOut(operation, keySet, labelled.request), ...label };
+    } catch (thrown) {
+      const error = fault(thrown);
+      onOperation(keySet.name, operation, error.code);
+      return { error: toProblem(error), ...label };
     }
   };
 
@@ -73,10 +85,13 @@ export function createApp({ snapshot, bodies, signer, onFault }: AppOptions): Ha
       }
       const maxBytes = isBatch ? maxBatchBytes : maxJsonBytes;
       const body = await bodies.json(request, maxBytes, parser(operation, keySet));
-      if (!isBatch) return answer(signer.carryOut(keySet, operation, body));
+      if (!isBatch) return answer(carriedOut(operation, keySet, body));
       return answer({ results: parseBatch(body).map((item) => batchItem(operation, keySet, item)) });
-    } catch (error) {
-      return problemResponse(fault(error));
+    } catch (thrown) {
+      const error = fault(thrown);
+      // Of the names that a caller can think of, only those that exist are counted.
+      if (snapshot()?.keySets.has(name)) onOperation(name, operation, error.code);
+      return problemResponse(error);
     }
   };
 

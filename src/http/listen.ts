@@ -18,6 +18,8 @@ export interface ListenOptions {
   /** Built once the port is known. */
   readonly guard?: (port: number | undefined) => Guard;
   readonly handle: Handler;
+  /** Told the HTTP status of each answer. */
+  readonly onAnswer?: (status: number) => void;
 }
 
 export interface Listener {
@@ -43,7 +45,7 @@ const quietMs = 100;
 const quietWithinMs = 1000;
 
 /** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be had */
-export function listen({ address, guard: createGuard, handle }: ListenOptions): Listener {
+export function listen({ address, guard: createGuard, handle, onAnswer }: ListenOptions): Listener {
   let stopping = false;
   let lastRequestAt = 0;
   let guard: Guard | undefined;
@@ -74,6 +76,7 @@ export function listen({ address, guard: createGuard, handle }: ListenOptions): 
       const response = await admit(request, pendingRequests);
       // RFC 9112 §9.6. Asked last: the stop may have come while the request was at work.
       if (stopping) response.headers.set('connection', 'close');
+      onAnswer?.(response.status);
       return response;
     },
     error: (error) => problemResponse(asSignerError(error)),

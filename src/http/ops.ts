@@ -4,31 +4,16 @@
  */
 
 import { Hono } from 'hono';
+import type { Status } from '../wire.ts';
 import { answerHeaders, notFound, problemResponse } from './problem.ts';
 
-/** What `/status` tells: names, counts and times, never key material. */
-export interface Status {
-  readonly version: string;
-  /** Whether requests are served with a valid snapshot. */
-  readonly ready: boolean;
-  readonly generation: number;
-  readonly loadedAt: string | null;
-  readonly keySets: number;
-  readonly volumes: readonly VolumeStatus[];
+export interface OpsOptions {
+  readonly status: () => Status;
+  /** In Prometheus's text format. */
+  readonly metrics: () => Promise<string>;
 }
 
-export interface VolumeStatus {
-  readonly directory: string;
-  readonly layout: 'atomic' | 'plain' | null;
-  readonly generation: number;
-  readonly lastSuccess: string | null;
-  readonly watcher: 'up' | 'down' | 'off';
-  readonly rescuedByPoll: number;
-  /** Why the newest content is not in use; empty when it is. */
-  readonly problems: readonly string[];
-}
-
-export function createOpsApp(status: () => Status): Hono {
+export function createOpsApp({ status, metrics }: OpsOptions): Hono {
   const app = new Hono();
   app.get('/livez', () => json({ live: true }, 200));
   app.get('/readyz', () => {
@@ -36,7 +21,11 @@ export function createOpsApp(status: () => Status): Hono {
     return json({ ready }, ready ? 200 : 503);
   });
   app.get('/status', () => json(status(), 200));
-  app.notFound(() => problemResponse(notFound('the paths are /livez, /readyz and /status')));
+  app.get('/metrics', async () => {
+    const headers = { ...answerHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+    return new Response(await metrics(), { headers });
+  });
+  app.notFound(() => problemResponse(notFound('the paths are /livez, /readyz, /status and /metrics')));
   return app;
 }
 

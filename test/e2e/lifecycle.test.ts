@@ -104,6 +104,7 @@ describe('what a signer says of itself', () => {
             lastSuccess: instant,
             watcher: expect.stringMatching(/^(up|down)$/),
             rescuedByPoll: 0,
+            rejected: 0,
             problems: [],
           },
         ],

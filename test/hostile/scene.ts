@@ -82,6 +82,7 @@ export function openScene(): Scene {
     get(`${signer.url}/v1/keys/${name}/sign`, { method: 'POST', body: '{"message":"hello"}' });
   const volumes = async ({ opsUrl }: Signer): Promise<readonly VolumeStatus[]> => {
     const { body } = await get(`${opsUrl}/status`);
+    markers.saw(await (await fetch(`${opsUrl}/metrics`)).text());
     return body['volumes'] as readonly VolumeStatus[];
   };
   const problems = async (signer: Signer) => [

@@ -1,7 +1,8 @@
 /** The routes of the ops listener, in process. */
 
 import { describe, expect, it } from 'vitest';
-import { createOpsApp, type Status } from '../../src/http/ops.ts';
+import { createOpsApp } from '../../src/http/ops.ts';
+import type { Status } from '../../src/wire.ts';
 
 const status: Status = {
   version: '1.2.3',
@@ -13,7 +14,10 @@ const status: Status = {
 };
 
 const ask = (path: string, told: Partial<Status> = {}, init?: RequestInit) =>
-  createOpsApp(() => ({ ...status, ...told })).request(path, init);
+  createOpsApp({ status: () => ({ ...status, ...told }), metrics: async () => 'a_metric 1\n' }).request(
+    path,
+    init,
+  );
 
 describe('/livez', () => {
   it('is 200 for as long as the process answers, ready or not', async () => {
@@ -37,7 +41,7 @@ describe('/readyz', () => {
 
   it('is asked anew each time', async () => {
     let ready = false;
-    const app = createOpsApp(() => ({ ...status, ready }));
+    const app = createOpsApp({ status: () => ({ ...status, ready }), metrics: async () => '' });
     expect((await app.request('/readyz')).status).toBe(503);
     ready = true;
     expect((await app.request('/readyz')).status).toBe(200);
@@ -52,7 +56,16 @@ describe('/status', () => {
   });
 });
 
-it.each(['/livez', '/readyz', '/status', '/nothing'])('%s is never cached', async (path) => {
+describe('/metrics', () => {
+  it("is in Prometheus's text format", async () => {
+    const response = await ask('/metrics');
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(await response.text()).toBe('a_metric 1\n');
+  });
+});
+
+it.each(['/livez', '/readyz', '/status', '/metrics', '/nothing'])('%s is never cached', async (path) => {
   const { headers } = await ask(path);
   expect(headers.get('cache-control')).toBe('no-store');
   expect(headers.get('x-content-type-options')).toBe('nosniff');

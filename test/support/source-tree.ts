@@ -26,10 +26,10 @@ export interface Source {
   readonly names: ReadonlySet<string>;
 }
 
-/** The text of every TypeScript file below a directory, by its path. */
+/** The text of every TypeScript file below a directory, by its path, but for declarations: they do nothing. */
 export function readTexts(directory: string): Readonly<Record<string, string>> {
   const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
     .sort();
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(directory, path), 'utf8')]));
 }
