@@ -18,7 +18,7 @@ import { hardenProcess } from './harden.ts';
 import { openKeys } from './open-keys.ts';
 import { standardOutput } from './output.ts';
 import { claimSocket, withMode } from './socket.ts';
-import { describeStatus } from './status.ts';
+import { describeStatus, version } from './status.ts';
 
 export interface ServeOptions {
   readonly keys: readonly string[];
@@ -72,7 +72,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     onFault: (error) => log.error('a request failed by a fault of the signer', describeFault(error)),
   });
   const status = () => describeStatus(store.current, volumes, stopping);
-  const ops = createOpsApp({ status, metrics: () => describeMetrics(status(), tally) }).fetch;
+  const ops = createOpsApp({ status, version, metrics: () => describeMetrics(status(), tally) }).fetch;
 
   const close = () => Promise.all(volumes.map((volume) => volume.close()));
   const listeners = await openListeners(options, app, ops, tally).catch(async (error) => {

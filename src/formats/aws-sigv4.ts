@@ -28,17 +28,24 @@ const signRequest: z.ZodMiniType<AwsSignRequest> = z.strictObject({
   ),
 });
 
-export const awsSigv4 = defineFormat('aws-sigv4', { 'aws-sigv4': options }, ({ 'aws-sigv4': configured }) => {
-  const policy = createPolicy(configured);
-  const signingKeys = createSigningKeys();
-  return {
-    name: 'aws-sigv4',
-    options: policy,
-    algorithms: ['HS256'],
-    minKeyBytes: () => 16,
-    keyPrefix: 'AWS4',
-    secretEncoding: 'text',
-    sign: (use, request) => sign(policy, signingKeys, use, parse(signRequest, request)),
-    verify: (use, request) => verify(policy, signingKeys, use, parse(verifyRequest, request)),
-  };
-});
+const requests = { sign: signRequest, verify: verifyRequest };
+
+export const awsSigv4 = defineFormat(
+  'aws-sigv4',
+  { 'aws-sigv4': options },
+  requests,
+  ({ 'aws-sigv4': configured }) => {
+    const policy = createPolicy(configured);
+    const signingKeys = createSigningKeys();
+    return {
+      name: 'aws-sigv4',
+      options: policy,
+      algorithms: ['HS256'],
+      minKeyBytes: () => 16,
+      keyPrefix: 'AWS4',
+      secretEncoding: 'text',
+      sign: (use, request) => sign(policy, signingKeys, use, parse(signRequest, request)),
+      verify: (use, request) => verify(policy, signingKeys, use, parse(verifyRequest, request)),
+    };
+  },
+);

@@ -5,7 +5,7 @@
 
 import type { BytesEncoding } from '../wire.ts';
 import { defineFormat, type FormatDefinition } from './definition.ts';
-import { behind, webhook } from './webhook.ts';
+import { behind, requests, webhook } from './webhook.ts';
 
 /** What is peculiar to a provider. */
 export interface BodySettings {
@@ -18,7 +18,7 @@ export interface BodySettings {
 
 export function bodyFormat(name: string, { header, label, output }: BodySettings): FormatDefinition {
   const headerKey = header.toLowerCase();
-  return defineFormat(name, {}, () =>
+  return defineFormat(name, {}, requests, () =>
     webhook<undefined>({
       name,
       options: {},

@@ -24,7 +24,7 @@ const verifyRequest: z.ZodMiniType<CookieVerifyRequest> = z.strictObject({ cooki
 const algorithm = 'HS256';
 const prefix = 's:';
 
-export const cookie = defineFormat('cookie', {}, () => ({
+export const cookie = defineFormat('cookie', {}, { sign: signRequest, verify: verifyRequest }, () => ({
   name: 'cookie',
   options: {},
   algorithms: [algorithm],

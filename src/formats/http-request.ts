@@ -26,7 +26,12 @@ export const httpRequestFields = {
   method: z.string(),
   url: z.string(),
   headers: z.optional(
-    z.custom<HttpHeaders>(isHeaders, 'must be an object whose values are strings or lists of strings'),
+    z
+      .custom<HttpHeaders>(isHeaders, 'must be an object whose values are strings or lists of strings')
+      .register(z.globalRegistry, {
+        type: 'object',
+        additionalProperties: { type: ['string', 'array'], items: { type: 'string' } },
+      }),
   ),
   body: z.optional(z.string()),
   encoding: messageEncoding,

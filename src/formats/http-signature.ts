@@ -17,6 +17,7 @@ const httpRequest: z.ZodMiniType<HttpRequest> = z.strictObject(httpRequestFields
 export const httpSignature = defineFormat(
   'http-signature',
   { 'http-signature': z.optional(options) },
+  { sign: httpRequest, verify: httpRequest },
   ({ 'http-signature': configured = {} }) => {
     const policy = createPolicy(configured);
     return {

@@ -12,7 +12,7 @@ import { slack } from './slack.ts';
 import { standardWebhooks } from './standard-webhooks.ts';
 import { stripe } from './stripe.ts';
 
-export type { FormatDefinition } from './definition.ts';
+export type { FormatDefinition, Requests } from './definition.ts';
 
 /** Each key set has exactly one of these. */
 export const formats: ReadonlyMap<string, FormatDefinition> = new Map(

@@ -29,10 +29,11 @@ import {
 import { defineFormat } from './definition.ts';
 
 const signRequest: z.ZodMiniType<JwtSignRequest> = z.strictObject({
-  claims: z.custom<Claims>(isClaims, 'must be an object'),
+  claims: z.custom<Claims>(isClaims, 'must be an object').register(z.globalRegistry, { type: 'object' }),
   lifetimeSeconds: z.optional(z.int().check(z.gte(1))),
 });
 const verifyRequest: z.ZodMiniType<JwtVerifyRequest> = z.strictObject({ token: z.string() });
+const requests = { sign: signRequest, verify: verifyRequest };
 
 const name = z.string().check(z.minLength(1));
 const fixedClaims = z.custom<Claims>().check((context) => {
@@ -66,7 +67,7 @@ const maxClaimsBytes = 16 * 1024;
 /** Read before the signature is verified, so that its reading must cost little. */
 const maxHeaderBytes = 4 * 1024;
 
-export const jwt = defineFormat('jwt', { jwt: z.optional(options) }, ({ jwt: given = {} }) => {
+export const jwt = defineFormat('jwt', { jwt: z.optional(options) }, requests, ({ jwt: given = {} }) => {
   const { type = usualType } = given;
   const policy: ClaimPolicy = {
     ...given,

@@ -16,8 +16,9 @@ const output = z.optional(z.enum(bytesEncodings));
 const fields = { message: z.string(), encoding: messageEncoding, output };
 const signRequest: z.ZodMiniType<RawSignRequest> = z.strictObject(fields);
 const verifyRequest: z.ZodMiniType<RawVerifyRequest> = z.strictObject({ ...fields, signature: z.string() });
+const requests = { sign: signRequest, verify: verifyRequest };
 
-export const raw = defineFormat('raw', { output }, ({ output: usual = 'hex' }) => ({
+export const raw = defineFormat('raw', { output }, requests, ({ output: usual = 'hex' }) => ({
   name: 'raw',
   options: { output: usual },
   algorithms: algorithmNames,

@@ -7,7 +7,7 @@ import * as z from 'zod/mini';
 import type { TextEncoding, Use } from '../format.ts';
 import type { BytesEncoding, MessageHeaders, VerificationFailure } from '../wire.ts';
 import { defineFormat, type FormatDefinition } from './definition.ts';
-import { type HeaderLookup, idPattern, type Received, webhook } from './webhook.ts';
+import { type HeaderLookup, idPattern, type Received, requests, requestsWithId, webhook } from './webhook.ts';
 
 /** What is signed beside the body. */
 export interface Stamp {
@@ -65,7 +65,7 @@ const defaultToleranceSeconds = 300;
 export function timestampedFormat(name: string, settings: TimestampedSettings): FormatDefinition {
   const { output, minKeyBytes, secretEncoding, ids, several } = settings;
   const schema: z.ZodMiniType<TimestampedOptions | undefined> = several ? optionsOfSeveral : options;
-  return defineFormat(name, { [name]: schema }, ({ [name]: given = {} }) => {
+  return defineFormat(name, { [name]: schema }, ids ? requestsWithId : requests, ({ [name]: given = {} }) => {
     const { toleranceSeconds = defaultToleranceSeconds, signWith = 'primary' } = given;
     const { futureToleranceSeconds = toleranceSeconds } = given;
     return webhook<Stamp>({

@@ -80,6 +80,9 @@ const verifyRequest: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({
   headers: z.record(z.string(), z.string()),
 });
 
+export const requests = { sign: signRequest, verify: verifyRequest };
+export const requestsWithId = { sign: signRequestWithId, verify: verifyRequest };
+
 export function webhook<Stamp>(scheme: Scheme<Stamp>): Format {
   const { name, options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
   return {

@@ -9,12 +9,15 @@ import { answerHeaders, notFound, problemResponse } from './problem.ts';
 
 export interface OpsOptions {
   readonly status: () => Status;
+  /** Of the signer, for the description of its API. */
+  readonly version: string;
   /** In Prometheus's text format. */
   readonly metrics: () => Promise<string>;
 }
 
-export function createOpsApp({ status, metrics }: OpsOptions): Hono {
+export function createOpsApp({ status, version, metrics }: OpsOptions): Hono {
   const app = new Hono();
+  let api: object | undefined;
   app.get('/livez', () => json({ live: true }, 200));
   app.get('/readyz', () => {
     const { ready } = status();
@@ -25,7 +28,15 @@ export function createOpsApp({ status, metrics }: OpsOptions): Hono {
     const headers = { ...answerHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
     return new Response(await metrics(), { headers });
   });
-  app.notFound(() => problemResponse(notFound('the paths are /livez, /readyz, /status and /metrics')));
+  app.get('/openapi.json', async () => {
+    // Loaded by whoever asks: a signer without a configuration needs only one of the formats.
+    const { describeApi } = await import('./openapi.ts');
+    api ??= describeApi(version);
+    return json(api, 200);
+  });
+  app.notFound(() =>
+    problemResponse(notFound('the paths are /livez, /readyz, /status, /metrics and /openapi.json')),
+  );
   return app;
 }
 

@@ -110,6 +110,7 @@ describe('what a signer says of itself', () => {
         ],
       },
     });
+    expect(await probe(signer, '/openapi.json')).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
     expect((await probe(signer, '/v1/keys')).status).toBe(404);
   });
 
@@ -118,7 +119,7 @@ describe('what a signer says of itself', () => {
     await using signer = await startSigner(['--keys', directory.path]);
     await signer.ready();
     const said = await Promise.all([
-      ...['/livez', '/readyz', '/status', '/metrics'].map(async (path) =>
+      ...['/livez', '/readyz', '/status', '/metrics', '/openapi.json'].map(async (path) =>
         (await fetch(signer.opsUrl + path)).text(),
       ),
       ...['/v1/keys', '/v1/keys/demo'].map(async (path) => (await signer.call(path)).text()),

@@ -14,10 +14,11 @@ const status: Status = {
 };
 
 const ask = (path: string, told: Partial<Status> = {}, init?: RequestInit) =>
-  createOpsApp({ status: () => ({ ...status, ...told }), metrics: async () => 'a_metric 1\n' }).request(
-    path,
-    init,
-  );
+  createOpsApp({
+    status: () => ({ ...status, ...told }),
+    version: '1.2.3',
+    metrics: async () => 'a_metric 1\n',
+  }).request(path, init);
 
 describe('/livez', () => {
   it('is 200 for as long as the process answers, ready or not', async () => {
@@ -41,7 +42,11 @@ describe('/readyz', () => {
 
   it('is asked anew each time', async () => {
     let ready = false;
-    const app = createOpsApp({ status: () => ({ ...status, ready }), metrics: async () => '' });
+    const app = createOpsApp({
+      status: () => ({ ...status, ready }),
+      version: '1.2.3',
+      metrics: async () => '',
+    });
     expect((await app.request('/readyz')).status).toBe(503);
     ready = true;
     expect((await app.request('/readyz')).status).toBe(200);
@@ -65,11 +70,14 @@ describe('/metrics', () => {
   });
 });
 
-it.each(['/livez', '/readyz', '/status', '/metrics', '/nothing'])('%s is never cached', async (path) => {
-  const { headers } = await ask(path);
-  expect(headers.get('cache-control')).toBe('no-store');
-  expect(headers.get('x-content-type-options')).toBe('nosniff');
-});
+it.each(['/livez', '/readyz', '/status', '/metrics', '/openapi.json', '/nothing'])(
+  '%s is never cached',
+  async (path) => {
+    const { headers } = await ask(path);
+    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  },
+);
 
 it.each<[string, string]>([
   ['GET', '/'],

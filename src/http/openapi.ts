@@ -1,0 +1,197 @@
+/** The signing listener's API as an OpenAPI 3.1 document; its requests are described by the schemas that check them. */
+
+import * as z from 'zod/mini';
+import { errorCodes } from '../errors.ts';
+import { formats } from '../formats/index.ts';
+import type { Operation } from '../policy.ts';
+import type { Formats } from '../wire.ts';
+import { answers, keySet, problem } from './answer-shapes.ts';
+import { maxBatchItems, maxReferenceLength } from './batch.ts';
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** @param version of the signer */
+export function describeApi(version: string): object {
+  const operation = (what: Operation, summary: string) => ({
+    post: {
+      operationId: what,
+      summary,
+      parameters: [
+        ref('parameters', 'guard'),
+        ...(what === 'verify' ? [ref('parameters', 'signature')] : []),
+      ],
+      requestBody: {
+        required: true,
+        content: {
+          ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
+          // The message itself, for formats whose request is nothing more.
+          'application/octet-stream': {},
+        },
+      },
+      responses: { 200: { description: 'The answer.', content: json(anyAnswer(what)) }, ...refusals },
+    },
+  });
+  const batch = (what: Operation, summary: string) => ({
+    post: {
+      operationId: `${what}Batch`,
+      summary,
+      parameters: [ref('parameters', 'guard')],
+      requestBody: {
+        required: true,
+        content: json(
+          object({
+            items: {
+              type: 'array',
+              minItems: 1,
+              maxItems: maxBatchItems,
+              items: {
+                ...anyRequest(what),
+                properties: { tenant, reference },
+                unevaluatedProperties: false,
+              },
+            },
+          }),
+        ),
+      },
+      responses: {
+        200: {
+          description: 'The answers in the order of the items; an item fails alone.',
+          content: json(
+            object({
+              results: {
+                type: 'array',
+                items: {
+                  anyOf: [anyAnswer(what), object({ error: ref('schemas', 'problem') })],
+                  properties: { reference },
+                },
+              },
+            }),
+          ),
+        },
+        ...refusals,
+      },
+    },
+  });
+  const read = (operationId: string, summary: string, answer: Schema) => ({
+    get: {
+      operationId,
+      summary,
+      parameters: [ref('parameters', 'guard')],
+      responses: { 200: { description: 'Never key material.', content: json(answer) }, ...refusals },
+    },
+  });
+  const named = { parameters: [ref('parameters', 'name')] };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'sidecar-signer',
+      version,
+      description: 'Signs and verifies HMAC messages for the container next to it, which never sees the key.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: 'http://127.0.0.1:8700' }],
+    security: [],
+    paths: {
+      '/v1/keys': read(
+        'listKeySets',
+        'Lists all key sets',
+        object({ keys: { type: 'array', items: ref('schemas', 'keySet') } }),
+      ),
+      '/v1/keys/{name}': { ...named, ...read('getKeySet', 'Describes a key set', ref('schemas', 'keySet')) },
+      '/v1/keys/{name}/sign': { ...named, ...operation('sign', 'Signs a message') },
+      '/v1/keys/{name}/verify': { ...named, ...operation('verify', 'Verifies a signature') },
+      '/v1/keys/{name}/sign-batch': { ...named, ...batch('sign', 'Signs many messages') },
+      '/v1/keys/{name}/verify-batch': { ...named, ...batch('verify', 'Verifies many signatures') },
+    },
+    components: { parameters, schemas: schemas() },
+  };
+}
+
+const parameters = {
+  name: {
+    name: 'name',
+    in: 'path',
+    required: true,
+    description: 'The name of a key set. Its format decides what a request and an answer look like.',
+    schema: { type: 'string', pattern: '^(?!\\.\\.)[A-Za-z0-9._-]{1,253}$' },
+  },
+  guard: {
+    name: 'Sec-Signer',
+    in: 'header',
+    required: true,
+    description: 'Something that neither a browser nor a redirected request can send.',
+    schema: { const: '1' },
+  },
+  signature: {
+    name: 'Sec-Signer-Signature',
+    in: 'header',
+    description: 'The signature, where the body is the message itself.',
+    schema: { type: 'string' },
+  },
+};
+
+const tenant = {
+  type: 'string',
+  description: 'Whose key is meant: needed where a key set derives its keys, and refused elsewhere.',
+};
+const reference = {
+  type: 'string',
+  maxLength: maxReferenceLength,
+  description: 'Comes back with the answer.',
+};
+
+/** Every answer that is not 200, by its status. */
+const refusals = Object.fromEntries(
+  Object.entries(Object.groupBy(Object.entries(errorCodes), ([, { status }]) => status)).map(
+    ([status, codes = []]) => [
+      status,
+      {
+        description: codes.map(([code, { title }]) => `${code}: ${title}.`).join(' '),
+        content: { 'application/problem+json': { schema: ref('schemas', 'problem') } },
+      },
+    ],
+  ),
+);
+
+/** Named as the types of the wire are: `raw.sign`, `raw.signature`, `raw.verify`, `raw.verification`. */
+function schemas(): Readonly<Record<string, Schema>> {
+  const named: Record<string, Schema> = { keySet: toJsonSchema(keySet), problem: toJsonSchema(problem) };
+  for (const { name, requests } of formats.values()) {
+    for (const [part, schema] of Object.entries({ ...requests, ...answers[name as keyof Formats] })) {
+      named[`${name}.${part}`] = toJsonSchema(schema);
+    }
+  }
+  return named;
+}
+
+/** Open to members beside its own: where it is used says which those are. */
+function toJsonSchema(schema: z.ZodMiniType): Schema {
+  const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+  });
+  return additionalProperties === false
+    ? rest
+    : { ...rest, ...(additionalProperties && { additionalProperties }) };
+}
+
+function anyRequest(what: Operation): Schema {
+  return { anyOf: Object.keys(answers).map((format) => ref('schemas', `${format}.${what}`)) };
+}
+
+function anyAnswer(what: Operation): Schema {
+  const part = what === 'sign' ? 'signature' : 'verification';
+  return { anyOf: Object.keys(answers).map((format) => ref('schemas', `${format}.${part}`)) };
+}
+
+function ref(kind: 'schemas' | 'parameters', name: string): Schema {
+  return { $ref: `#/components/${kind}/${name}` };
+}
+
+function object(properties: Readonly<Record<string, Schema>>): Schema {
+  return { type: 'object', properties, required: Object.keys(properties) };
+}
+
+function json(schema: Schema): Readonly<Record<string, { readonly schema: Schema }>> {
+  return { 'application/json': { schema } };
+}

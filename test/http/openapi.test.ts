@@ -1,0 +1,146 @@
+/** The description of the API: a valid document, and true of what the formats take and answer. */
+
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { errorCodes, SignerError } from '../../src/errors.ts';
+import { describeApi } from '../../src/http/openapi.ts';
+import { toProblem } from '../../src/http/problem.ts';
+import type { Formats } from '../../src/wire.ts';
+import { inUse } from '../support/format.ts';
+import { table } from '../support/readme.ts';
+
+const document = JSON.parse(JSON.stringify(describeApi('1.2.3')));
+const ajv = new Ajv2020({ strict: false, schemas: { api: document } });
+
+/** Whether a value fits the schema at a place of the document, and if not, why. */
+function flaws(place: readonly string[], value: unknown): readonly string[] {
+  const pointer = place.map((each) => each.replaceAll('~', '~0').replaceAll('/', '~1')).join('/');
+  const schema = ajv.getSchema(`api#/${encodeURI(pointer)}`);
+  if (schema === undefined) throw new Error(`nothing at ${pointer}`);
+  return schema(value)
+    ? []
+    : (schema.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`);
+}
+
+type Path = 'sign' | 'verify' | 'sign-batch' | 'verify-batch';
+const requestFlaws = (path: Path, value: unknown) =>
+  flaws(
+    ['paths', `/v1/keys/{name}/${path}`, 'post', 'requestBody', 'content', 'application/json', 'schema'],
+    value,
+  );
+const answerFlaws = (path: Path, value: unknown) =>
+  flaws(
+    ['paths', `/v1/keys/{name}/${path}`, 'post', 'responses', '200', 'content', 'application/json', 'schema'],
+    value,
+  );
+
+const http = {
+  method: 'POST',
+  url: 'https://shop.example/orders?a=1',
+  headers: { 'X-A': ['1', '2'] },
+  body: '{}',
+};
+const aws = { service: 's3', region: 'eu-central-1' };
+const webhook = { options: {}, request: { body: 'hello', encoding: 'utf8' } };
+
+/** A request of each format, and what turns its answer into one to verify. */
+const examples: {
+  readonly [F in keyof Formats]: {
+    readonly options: object;
+    readonly request: object;
+    readonly toVerify?: (signature: Formats[F]['signature'], request: object) => object;
+  };
+} = {
+  raw: { options: {}, request: { message: 'hello', output: 'base64' } },
+  jwt: {
+    options: { maxLifetimeSeconds: 60 },
+    request: { claims: { sub: 'me', n: [1] }, lifetimeSeconds: 30 },
+    toVerify: ({ token }) => ({ token }),
+  },
+  'standard-webhooks': { options: {}, request: { body: 'hello', id: 'msg_1' } },
+  github: webhook,
+  shopify: webhook,
+  stripe: webhook,
+  slack: webhook,
+  cookie: { options: {}, request: { value: 'hello' }, toVerify: ({ cookie }) => ({ cookie }) },
+  'http-signature': {
+    options: {},
+    request: http,
+    toVerify: ({ headers }) => ({ ...http, headers: { ...http.headers, ...headers } }),
+  },
+  'aws-sigv4': {
+    options: { accessKeyId: 'AKIDEXAMPLE', services: ['s3'], regions: ['eu-central-1'] },
+    request: { ...http, ...aws },
+    toVerify: (signature) => ({
+      ...http,
+      headers: { ...http.headers, ...('headers' in signature && signature.headers) },
+    }),
+  },
+};
+
+it('is a valid OpenAPI document', async () => {
+  const validator = new Validator();
+  expect(await validator.validate(structuredClone(document))).toEqual({ valid: true });
+  expect(validator.version).toBe('3.1');
+  const broken = { ...structuredClone(document), paths: { 'v1/keys': { fetch: {} } } };
+  expect(await validator.validate(broken)).toMatchObject({ valid: false });
+});
+
+it('has the routes of the README, with the version of the signer', () => {
+  const listed = table('HTTP API', 'method and path').rows.map(([cell]) => cell);
+  const described = Object.entries<object>(document.paths).flatMap(([path, item]) =>
+    Object.keys(item)
+      .filter((method) => method !== 'parameters')
+      .map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(described.sort()).toEqual(listed.sort());
+  expect(document.info.version).toBe('1.2.3');
+});
+
+it('lists every refusal under its status', () => {
+  const { responses } = document.paths['/v1/keys/{name}/sign'].post;
+  for (const [code, { status }] of Object.entries(errorCodes)) {
+    expect(responses[status].description).toContain(`${code}: `);
+    const problem = toProblem(new SignerError(code as keyof typeof errorCodes, 'do something else'));
+    expect(flaws(['components', 'schemas', 'problem'], problem)).toEqual([]);
+  }
+});
+
+describe.each(Object.entries(examples))('%s', (name, { options, request, toVerify }) => {
+  const { sign, verify } = inUse(name as keyof Formats, options);
+  const signature = sign(request);
+  const { keyId, ...signed } = signature;
+  const more = toVerify as ((signature: object, request: object) => object) | undefined;
+  const given = more?.(signature, request) ?? { ...request, ...signed };
+  const { algorithm, id, ...toBeVerified } = given as Record<string, unknown>;
+
+  it('requests and answers are as described', () => {
+    expect(requestFlaws('sign', request)).toEqual([]);
+    expect(answerFlaws('sign', signature)).toEqual([]);
+    expect(requestFlaws('verify', toBeVerified)).toEqual([]);
+    const yes = verify(toBeVerified);
+    expect(yes).toMatchObject({ valid: true });
+    expect(flaws(['components', 'schemas', `${name}.verification`], yes)).toEqual([]);
+    const no = inUse(name as keyof Formats, options).verify(toBeVerified);
+    expect(no).toMatchObject({ valid: false });
+    expect(flaws(['components', 'schemas', `${name}.verification`], no)).toEqual([]);
+  });
+
+  it('what is refused is not described', () => {
+    expect(requestFlaws('sign', { ...request, algorithm: 'HS512' })).not.toEqual([]);
+    expect(requestFlaws('sign', { tenant: 'acme' })).not.toEqual([]);
+    expect(flaws(['components', 'schemas', `${name}.verification`], { valid: true })).not.toEqual([]);
+  });
+
+  it('a tenant may be named, and in a batch a reference', () => {
+    expect(requestFlaws('sign', { ...request, tenant: 'acme' })).toEqual([]);
+    expect(requestFlaws('sign', { ...request, reference: '1' })).not.toEqual([]);
+    const items = [{ ...request, tenant: 'acme', reference: '1' }];
+    expect(requestFlaws('sign-batch', { items })).toEqual([]);
+    const error = toProblem(new SignerError('rate_limited', 'wait'));
+    const results = [{ ...signature, reference: '1' }, { error }];
+    expect(answerFlaws('sign-batch', { results })).toEqual([]);
+    expect(answerFlaws('sign-batch', { results: [{ reference: '1' }] })).not.toEqual([]);
+  });
+});
