@@ -66,6 +66,8 @@ export function createLoader<T>(
   const salt = randomBytes(32);
   let published: Published<T> | undefined;
   let refusal: { readonly key: string; readonly digests: Digests } | undefined;
+  /** Of what the parser was given last: it may hold on to that, even if it refused it. */
+  let given: Digests | undefined;
   let seenKey: string | undefined;
   let root: string | undefined;
   let layout: Layout | undefined;
@@ -120,13 +122,20 @@ export function createLoader<T>(
     return last;
   };
 
-  const publish = async (files: Files, digests: Digests, change: Change, identity: Identity) => {
-    const { generation } = change;
+  const publish = async (
+    files: Files,
+    digests: Digests,
+    change: ReturnType<typeof compare>,
+    identity: Identity,
+  ) => {
+    const isNew = published === undefined || change !== undefined;
+    const generation = (published?.generation ?? 0) + (isNew ? 1 : 0);
     const facts = { layout: identity.layout, generation, readAt: new Date() };
     const owned = createReading(files, facts, events.warning);
     let kept = false;
     try {
-      refuseIncomplete(files, required);
+      refuseIncomplete(files, target, required);
+      given = digests;
       const value = await parse(owned.reading);
       if (closed) return;
       kept = value === owned.reading;
@@ -141,7 +150,8 @@ export function createLoader<T>(
     } finally {
       if (!kept) owned.destroy();
     }
-    events.change(change);
+    const none = { added: [], removed: [], modified: [] };
+    if (isNew) events.change(Object.freeze({ generation, ...none, ...change }));
   };
 
   const loadOnce = async (read: boolean, retry: boolean) => {
@@ -149,12 +159,14 @@ export function createLoader<T>(
     const found = await identify(target);
     await notice(found);
     if (!read && found.key === refusal?.key) return;
-    if (!read && found.key === seenKey) return succeed(found);
+    // What was refused since then has to be taken back: by giving the parser what is in use once more.
+    const isInUse = published !== undefined && given === published.digests;
+    if (!read && isInUse && found.key === seenKey) return succeed(found);
     const calm = published === undefined ? found : await settled(found);
     const { files, identity } = await readFiles(target, calm);
     const digests = await digest(files, salt);
     const change = compare(published?.digests ?? new Map(), digests);
-    if (published !== undefined && change === undefined) {
+    if (isInUse && change === undefined) {
       wipe(files);
       return succeed(identity);
     }
@@ -163,9 +175,7 @@ export function createLoader<T>(
       refusal = { key: identity.key, digests };
       return;
     }
-    const generation = (published?.generation ?? 0) + 1;
-    const none = { added: [], removed: [], modified: [] };
-    await publish(files, digests, Object.freeze({ generation, ...none, ...change }), identity);
+    await publish(files, digests, change, identity);
   };
 
   return {
@@ -194,9 +204,9 @@ export function createLoader<T>(
 }
 
 /** @throws {VolumeError} for a volume without a file, and for each required file that is missing or empty */
-function refuseIncomplete(files: Files, required: readonly string[]): void {
-  if (required.length === 0 && files.size === 0) {
-    throw volumeError('empty', 'the volume holds no file; put a key into the secret');
+function refuseIncomplete(files: Files, { names }: Target, required: readonly string[]): void {
+  if (names === undefined && files.size === 0) {
+    throw volumeError('empty', 'the volume holds no file; put one into the secret');
   }
   const problems = required.flatMap((name): VolumeProblem[] => {
     const length = files.get(name)?.length;

@@ -37,14 +37,14 @@ const cases: readonly Case[] = [
     name: 'optional-secret',
     pod: { keys: keysOf('optional-secret', { optional: true }) },
     given: [],
-    told: { in: 'log', line: /the volume holds no file; put a key into the secret/ },
+    told: { in: 'log', line: /the volume holds no file; put one into the secret/ },
     fix: [secret('optional-secret', { orders: key() })],
   },
   {
     name: 'empty-secret',
     pod: { keys: keysOf('empty-secret') },
     given: [secret('empty-secret', {})],
-    told: { in: 'log', line: /the volume holds no file; put a key into the secret/ },
+    told: { in: 'log', line: /the volume holds no file; put one into the secret/ },
     fix: [secret('empty-secret', { orders: key() })],
   },
   {

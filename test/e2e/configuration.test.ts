@@ -407,6 +407,47 @@ describe('a key from the environment', () => {
   });
 });
 
+describe('what was refused and then taken back', () => {
+  const untilHealthy = (signer: Signer) =>
+    waitFor(async () => {
+      const status = await bodyOf<{ volumes: readonly { problems: readonly string[] }[] }>(
+        await fetch(`${signer.opsUrl}/status`),
+      );
+      return status.volumes.every(({ problems }) => problems.length === 0) || undefined;
+    });
+  it('is a configuration: the keys that it waited for do not bring it back', async () => {
+    using volume = mounted();
+    const [first, second] = [newKey(), newKey()];
+    volume.putKeys({ a: first });
+    volume.putConfig('keys: { a: }');
+    await using signer = await startSigner(volume.args);
+    await untilNames(signer, 'a');
+    volume.putConfig('keys: { a: , b: }');
+    await untilProblem(signer, '"b" has no file of its name');
+    volume.putConfig('keys: { a: }');
+    await untilHealthy(signer);
+    volume.putKeys({ a: second, b: newKey() });
+    await waitFor(async () => (await signatureOf(signer, 'a')) === tag('HS256', second) || undefined);
+    expect(await names(signer)).toBe('a');
+  });
+
+  it('are keys: they do not hold up the next configuration', async () => {
+    using volume = mounted();
+    const key = newKey();
+    volume.putKeys({ a: key });
+    volume.putConfig('keys: { a: }');
+    await using signer = await startSigner(volume.args);
+    await untilNames(signer, 'a');
+    volume.putKeys({ a: 'short' });
+    await untilProblem(signer, '"a" is 5 bytes long');
+    volume.putKeys({ a: key });
+    await untilHealthy(signer);
+    volume.putConfig('keys: { a: { maxMessageBytes: 10 } }');
+    await waitFor(async () => (await listed(signer))[0]?.policy.maxMessageBytes === 10 || undefined);
+    expect(await signatureOf(signer, 'a')).toBe(tag('HS256', key));
+  });
+});
+
 describe('a key that somebody has written into the configuration', () => {
   // Printable, and different each time.
   const marker = `marker+${randomBytes(12).toString('base64url')}/"'`;

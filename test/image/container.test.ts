@@ -53,7 +53,7 @@ describe('a container of the image', { timeout: 120_000 }, () => {
     await using container = await startContainer(keys.path, { until: 'live' });
     await waitFor(() => (health(container.id) === 'unhealthy' ? true : undefined), 60_000);
     expect(container.command(['sign', 'orders'], message).output).toContain('not_ready');
-    expect(container.logs()).toMatch(/holds no file; put a key into the secret/);
+    expect(container.logs()).toMatch(/holds no file; put one into the secret/);
     writeVolume(keys.path, { orders: randomBytes(32) });
     await waitFor(() => (health(container.id) === 'healthy' ? true : undefined), 60_000);
     sign(container);

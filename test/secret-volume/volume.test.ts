@@ -122,11 +122,41 @@ scene('names every required file that is missing or empty', async ({ directory, 
 
 scene('follows files that may all be missing', async ({ directory, writer, open }) => {
   await writer.write(directory, { other: 'x' });
-  const { volume, codes, looked } = open({ optional: ['token'] });
-  await looked();
-  expect(codes()).toEqual(['empty']);
+  const { volume, codes, reaches } = open({ optional: ['token'] });
+  expect(texts(await volume.ready())).toEqual({});
   await writer.write(directory, { token: 't' });
+  await reaches(2);
   expect(texts(await volume.ready())).toEqual({ token: 't' });
+  await writer.write(directory, { other: 'y' });
+  await reaches(3);
+  expect(texts(await volume.ready())).toEqual({});
+  expect(codes()).toEqual([]);
+});
+
+scene('takes back what was refused when the content is as it was', async ({ directory, writer, open }) => {
+  await writer.write(directory, { a: '1' });
+  const given: string[] = [];
+  const { volume, problems } = open({
+    parse: (reading) => {
+      given.push(reading.text('a'));
+      if (reading.text('a') === 'bad') throw new VolumeError('"a" is bad');
+      return given.at(-1);
+    },
+  });
+  await volume.ready();
+  const changes: Change[] = [];
+  volume.onChange((change) => changes.push(change));
+  await writer.write(directory, { a: 'bad' });
+  await until(() => problems.length === 1);
+  await writer.write(directory, { a: '1' });
+  await until(() => volume.health.problem === undefined);
+  expect(given).toEqual(['1', 'bad', '1']);
+  expect(volume.current).toBe('1');
+  expect(volume.health).toMatchObject({ generation: 1, rejected: 1 });
+  expect(changes).toEqual([]);
+  await writer.write(directory, { a: '2' });
+  await until(() => volume.current === '2');
+  expect(changes).toEqual([{ generation: 2, added: [], removed: [], modified: ['a'] }]);
 });
 
 scene('iterates over what is there and then over its changes', async ({ directory, writer, open }) => {

@@ -167,7 +167,7 @@ describe('a directory', () => {
     using directory = temporaryDirectory();
     const { code, stdout } = await run(['check', '--keys', directory.path]);
     expect(code).toBe(1);
-    expect(stdout).toContain(`✗ ${directory.path}: the volume holds no file; put a key into the secret\n`);
+    expect(stdout).toContain(`✗ ${directory.path}: the volume holds no file; put one into the secret\n`);
   });
 
   it('that is a file is named, with what to do', async () => {
