@@ -15,6 +15,7 @@ export default defineConfig({
       // Modules without state need not be loaded anew for each file, which would take longer than the tests.
       ring('unit', ['test/*.test.ts', 'test/{cli,config,formats,http,keys}/*.test.ts'], { isolate: false }),
       ring('volume', ['test/secret-volume/*.test.ts']),
+      ring('soak', ['test/soak/*.test.ts']),
       ring('interop', ['test/interop/*.test.ts']),
       ring('hostile', ['test/hostile/*.test.ts']),
       ring('e2e', ['test/e2e/**/*.test.ts']),

@@ -37,6 +37,7 @@ const rings: readonly Ring[] = [
     runtime: oldestNode,
     obstacle: () => (runNode(oldestNode, ['--version']) ? undefined : `npm cannot fetch ${oldestNode}`),
   },
+  { name: 'soak', covers: 'the long runs of the secret volume in short, on Node and on Bun' },
   { name: 'interop', covers: 'independent clients of every format, in both directions', needsBinary: true },
   { name: 'hostile', covers: 'hostile requests and key directories', needsBinary: true },
   { name: 'e2e', covers: 'the compiled binary as its users run it', needsBinary: true },
