@@ -38,7 +38,8 @@ export interface HttpRequest {
   readonly encoding?: MessageEncoding | undefined;
 }
 
-export type HttpHeaders = Readonly<Record<string, string | readonly string[]>>;
+/** As servers give them: one that is not there may be undefined. */
+export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /** RFC 9421: the headers to add to the request, `Content-Digest` (RFC 9530) among them if it has a body. */
 export interface HttpSignature {
@@ -90,7 +91,7 @@ export interface WebhookSignature {
 
 export interface WebhookVerifyRequest extends WebhookSignRequest {
   /** As they were received, in any case; those that the format does not know are ignored. */
-  readonly headers: MessageHeaders;
+  readonly headers: HttpHeaders;
 }
 
 /** The claims of a JWT (RFC 7519 §4). */

@@ -7,11 +7,11 @@ import { SettingError } from '../config/setting-error.ts';
 import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
-import { type Handler, type Listener, listen } from '../http/listen.ts';
+import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
 import { createOpsApp } from '../http/ops.ts';
 import type { KeyStore } from '../keys/store.ts';
 import { createLog, describeFault, type Log, type LogFields, type LogLevel, type LogOutput } from '../log.ts';
-import { createTally, describeMetrics, type Tally } from '../metrics.ts';
+import { createTally, describeMetrics } from '../metrics.ts';
 import { systemCode, type Volume } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
 import { hardenProcess } from './harden.ts';
@@ -64,18 +64,25 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const { store, volumes } = openKeys(options, { onWarning: (warning) => log.warn(warning) });
   let stopping = false;
   const tally = createTally();
-  const app = createApp({
+  const onFault = (error: unknown) =>
+    log.error('a request failed by a fault of the signer', describeFault(error));
+  const api = createApp({
     snapshot: () => store.current,
     bodies: createBodyReader(),
     signer: createSigner({ ...systemClocks, random: unpredictable }),
     onOperation: tally.operation,
-    onFault: (error) => log.error('a request failed by a fault of the signer', describeFault(error)),
+    onFault,
   });
   const status = () => describeStatus(store.current, volumes, stopping);
-  const ops = createOpsApp({ status, version, metrics: () => describeMetrics(status(), tally) }).fetch;
+  const metrics = () => describeMetrics(status(), tally);
+  const ops = createOpsApp({ status, version, metrics, onFault });
 
   const close = () => Promise.all(volumes.map((volume) => volume.close()));
-  const listeners = await openListeners(options, app, ops, tally).catch(async (error) => {
+  const listeners = await openListeners(
+    options,
+    { handle: api, onFault, onAnswer: tally.answer },
+    { handle: ops.fetch, onFault },
+  ).catch(async (error) => {
     await close();
     throw error;
   });
@@ -117,27 +124,30 @@ interface Listeners {
 /** All of them or none. */
 async function openListeners(
   options: ServeOptions,
-  app: Handler,
-  ops: Handler,
-  { answer: onAnswer }: Tally,
+  signing: Omit<ListenOptions, 'address'>,
+  ops: Omit<ListenOptions, 'address'>,
 ): Promise<Listeners> {
-  const guard = (port: number | undefined) => createGuard(servedHosts(options.allowedHost, port));
+  const guard = (address?: TcpAddress) => createGuard(servedHosts(options.allowedHost, address));
   const opened: Listeners = {};
   try {
     if (options.listen !== 'none') {
       const address = options.listen;
-      opened.signing = bind('--listen', address, () => listen({ address, guard, handle: app, onAnswer }));
+      opened.signing = bind('--listen', address, () =>
+        listen({ ...signing, address, guard: (port = address.port) => guard({ ...address, port }) }),
+      );
     }
     if (options.socket !== undefined) {
       const path = options.socket;
       await claimSocket(path);
       opened.socket = bind('--socket', path, () =>
-        withMode(path, options.socketMode, () => listen({ address: { path }, guard, handle: app, onAnswer })),
+        withMode(path, options.socketMode, () =>
+          listen({ ...signing, address: { path }, guard: () => guard() }),
+        ),
       );
     }
     if (options.opsListen !== 'none') {
       const address = options.opsListen;
-      opened.ops = bind('--ops-listen', address, () => listen({ address, handle: ops }));
+      opened.ops = bind('--ops-listen', address, () => listen({ ...ops, address }));
     }
     return opened;
   } catch (error) {
@@ -222,6 +232,7 @@ function untilStopped(): Promise<void> {
   for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const)
     process.on(signal, () => undefined);
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    // Told once more, it still stops in order: without a listener the signal would end it at once.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve());
   });
 }

@@ -54,11 +54,14 @@ export function formatAddress({ host, port }: TcpAddress): string {
 
 /**
  * The values of `Host` that a listener answers to: its loopback names with the port, and the names that were allowed,
- * with and without it. A Unix socket (no port) answers to the bare names.
+ * with and without it. A Unix socket (no address) answers to the bare names.
  */
-export function servedHosts(allowedHosts: readonly string[], port: number | undefined): ReadonlySet<string> {
+export function servedHosts(allowedHosts: readonly string[], address?: TcpAddress): ReadonlySet<string> {
   const loopback = ['127.0.0.1', 'localhost', '[::1]'];
-  if (port === undefined) return new Set([...loopback, ...allowedHosts]);
+  if (address === undefined) return new Set([...loopback, ...allowedHosts]);
+  const { host, port } = address;
+  // Another address of 127.0.0.0/8.
+  if (isLoopback(address) && !host.includes(':')) loopback.push(host);
   const bare = port === 80 ? loopback : [];
   return new Set([
     ...[...loopback, ...allowedHosts].map((name) => `${name}:${port}`),

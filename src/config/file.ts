@@ -160,8 +160,8 @@ function unknownField(path: readonly PropertyKey[], field: string, fields: reado
   const near = closest(field, [...fields]);
   const isNear = near !== undefined && distance(field, near) <= Math.max(2, field.length / 3);
   const advice = isNear ? `did you mean "${near}"?` : `the fields here are: ${fields.join(', ')}`;
-  // What is no word is no typing error, and might be a key in the wrong place.
-  const at = /^[A-Za-z0-9_-]{1,32}$/.test(field) ? [...path, field] : path;
+  // What is not made of words is no typing error, and might be a key in the wrong place.
+  const at = /^(?:[A-Z]?[a-z]|[-_]){1,32}$/.test(field) ? [...path, field] : path;
   return `${at.length === 0 ? '' : `${at.join('.')}: `}unknown field; ${advice}`;
 }
 

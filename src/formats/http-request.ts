@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import { SignerError } from '../errors.ts';
 import type { HttpHeaders, HttpRequest } from '../wire.ts';
+import { headers, valuesByName } from './headers.ts';
 import { messageBytes, messageEncoding } from './message.ts';
 
 /** A request of which every part is as the other side sees it. */
@@ -25,25 +26,24 @@ export interface HttpMessage {
 export const httpRequestFields = {
   method: z.string(),
   url: z.string(),
-  headers: z.optional(
-    z
-      .custom<HttpHeaders>(isHeaders, 'must be an object whose values are strings or lists of strings')
-      .register(z.globalRegistry, {
-        type: 'object',
-        additionalProperties: { type: ['string', 'array'], items: { type: 'string' } },
-      }),
-  ),
+  headers: z.optional(headers),
   body: z.optional(z.string()),
   encoding: messageEncoding,
 };
 
-/** @throws {SignerError} `malformed_request` */
-export function parseHttpRequest({ method, url, headers = {}, body, encoding }: HttpRequest): HttpMessage {
+/** @throws {SignerError} `malformed_request`, `message_too_large` */
+export function parseHttpRequest({
+  method,
+  url,
+  headers: given = {},
+  body,
+  encoding,
+}: HttpRequest): HttpMessage {
   if (!/^[A-Z][A-Z-]{0,31}$/.test(method)) throw malformed('method', 'must be in upper case, as it is sent');
   return {
     method,
     ...parseUrl(url),
-    fields: parseHeaders(headers),
+    fields: parseHeaders(given),
     body: body === undefined ? undefined : messageBytes('body', body, encoding),
   };
 }
@@ -64,9 +64,15 @@ export function malformed(field: string, what: string): SignerError {
 /** A dot segment beside a slash that is percent-encoded, which shows when somebody decodes the path before using it. */
 const hiddenDotSegment = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i;
 
+/** More than servers take; beyond it, what is made of a query could fill the memory. */
+const maxUrlLength = 16 * 1024;
+
 /** What two programs could read in two ways is refused: a signature over one reading would be used for the other. */
 function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path' | 'query'> {
   const refuse = (what: string) => malformed('url', what);
+  if (url.length > maxUrlLength) {
+    throw new SignerError('message_too_large', `field "url": has at most ${maxUrlLength} characters`);
+  }
   if (!/^[\x21-\x7e]*$/.test(url)) {
     throw refuse('must be printable ASCII without spaces; percent-encode everything else');
   }
@@ -87,18 +93,12 @@ function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path
   return { scheme: parsed.protocol.slice(0, -1), authority: parsed.host, path, query };
 }
 
-function parseHeaders(headers: HttpHeaders): HttpMessage['fields'] {
-  const fields = new Map<string, readonly string[]>();
-  for (const [given, value] of Object.entries(headers)) {
-    const name = given.toLowerCase();
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name))
+function parseHeaders(given: HttpHeaders): HttpMessage['fields'] {
+  const fields = valuesByName(given);
+  for (const name of fields.keys()) {
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) {
       throw malformed('headers', 'must have names that are tokens');
-    // As two fields their order would be unknown.
-    if (fields.has(name)) {
-      throw malformed('headers', 'must have each name once; give a header that is repeated as a list');
     }
-    const values = typeof value === 'string' ? [value] : value;
-    if (values.length > 0) fields.set(name, values);
   }
   return fields;
 }
@@ -113,10 +113,4 @@ function unfold(value: string): string | undefined {
     .map((line) => line.trim())
     .join(' ')
     .trim();
-}
-
-function isHeaders(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  const isText = (each: unknown) => typeof each === 'string';
-  return Object.values(value).every((each) => isText(each) || (Array.isArray(each) && each.every(isText)));
 }

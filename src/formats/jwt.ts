@@ -139,9 +139,11 @@ function rfc3339(seconds: number): string {
 /** Nothing of a token's claims is looked at before its signature has been verified. */
 function read(use: Use, type: string, policy: ClaimPolicy, token: string): JwtVerification {
   use.admit(token.length);
-  const segments = token.split('.').map((segment) => decodeExactly(segment, 'base64url'));
-  const [first, second, given] = segments;
-  if (segments.length !== 3 || !first || !second || !given) return invalid('malformed');
+  // A fourth shows that there are too many; there could be a million.
+  const segments = token.split('.', 4);
+  if (segments.length !== 3) return invalid('malformed');
+  const [first, second, given] = segments.map((segment) => decodeExactly(segment, 'base64url'));
+  if (!first || !second || !given) return invalid('malformed');
   const header = first.length > maxHeaderBytes ? undefined : readHeader(first);
   if (header === undefined || given.length !== tagBytes(header.alg)) return invalid('malformed');
 

@@ -5,12 +5,12 @@
 
 import * as z from 'zod/mini';
 import { decodeExactly, encode } from '../encoding.ts';
-import { SignerError } from '../errors.ts';
 import { type Format, type Signing, type TextEncoding, type Use, verification, whole } from '../format.ts';
 import { indexOfTag, tagBytes, tagOf } from '../mac.ts';
 import { parse } from '../schema.ts';
 import type {
   BytesEncoding,
+  HttpHeaders,
   MessageHeaders,
   StandardWebhooksSignRequest,
   Verification,
@@ -19,6 +19,7 @@ import type {
   WebhookSignRequest,
   WebhookVerifyRequest,
 } from '../wire.ts';
+import { headers, valuesByName } from './headers.ts';
 import { messageBytes, messageEncoding } from './message.ts';
 
 /** How a provider signs and writes; `Stamp` is what stands beside the body in the string that is signed. */
@@ -77,7 +78,7 @@ const signRequestWithId: z.ZodMiniType<StandardWebhooksSignRequest> = z.strictOb
 });
 const verifyRequest: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({
   ...fields,
-  headers: z.record(z.string(), z.string()),
+  headers,
 });
 
 export const requests = { sign: signRequest, verify: verifyRequest };
@@ -96,10 +97,10 @@ export function webhook<Stamp>(scheme: Scheme<Stamp>): Format {
       return whole(use, startSigning(scheme, use, id), messageBytes('body', body, encoding));
     },
     verify: (use, request) => {
-      const { body, encoding, headers } = parse(verifyRequest, request);
+      const { body, encoding, headers: received } = parse(verifyRequest, request);
       const bytes = messageBytes('body', body, encoding);
       use.admit(bytes.length);
-      return verify(scheme, use, bytes, lookup(headers));
+      return verify(scheme, use, bytes, lookup(received));
     },
     startSigning: (use) => startSigning(scheme, use),
   };
@@ -162,18 +163,8 @@ export function behind(label: string, signature: string): string | undefined {
   return signature.startsWith(label) ? signature.slice(label.length) : undefined;
 }
 
-/** Header names are compared without regard to case (RFC 9110 §5.1). @throws {SignerError} `malformed_request` */
-function lookup(headers: MessageHeaders): HeaderLookup {
-  const byName = new Map<string, string>();
-  for (const [name, value] of Object.entries(headers)) {
-    const lower = name.toLowerCase();
-    if (byName.has(lower)) {
-      throw new SignerError(
-        'malformed_request',
-        'field "headers": a header is given twice, in two spellings',
-      );
-    }
-    byName.set(lower, value);
-  }
-  return (name) => byName.get(name);
+/** A header in several parts is one (RFC 9110 §5.3). @throws {SignerError} `malformed_request`, `message_too_large` */
+function lookup(headers: HttpHeaders): HeaderLookup {
+  const byName = valuesByName(headers);
+  return (name) => byName.get(name)?.join(', ');
 }

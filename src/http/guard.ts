@@ -51,7 +51,7 @@ function foreignHost(host: string | null): SignerError {
   return host === null || !hostPattern.test(host)
     ? malformed('exactly one well-formed Host header is required')
     : forbidden(
-        'the Host header must name the address the signer listens on, with its port; allow others with --allowed-host',
+        'the Host header must be a loopback name with the port of the signer; allow others with --allowed-host',
       );
 }
 

@@ -18,6 +18,8 @@ export interface ListenOptions {
   /** Built once the port is known. */
   readonly guard?: (port: number | undefined) => Guard;
   readonly handle: Handler;
+  /** Told of an error that is a fault of the signer. */
+  readonly onFault: (error: unknown) => void;
   /** Told the HTTP status of each answer. */
   readonly onAnswer?: (status: number) => void;
 }
@@ -45,7 +47,8 @@ const quietMs = 100;
 const quietWithinMs = 1000;
 
 /** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be had */
-export function listen({ address, guard: createGuard, handle, onAnswer }: ListenOptions): Listener {
+export function listen(options: ListenOptions): Listener {
+  const { address, guard: createGuard, handle, onFault, onAnswer } = options;
   let stopping = false;
   let lastRequestAt = 0;
   let guard: Guard | undefined;
@@ -79,7 +82,10 @@ export function listen({ address, guard: createGuard, handle, onAnswer }: Listen
       onAnswer?.(response.status);
       return response;
     },
-    error: (error) => problemResponse(asSignerError(error)),
+    error: (error) => {
+      onFault(error);
+      return problemResponse(asSignerError(error));
+    },
   });
   guard = createGuard?.(server.port);
 

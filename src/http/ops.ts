@@ -5,7 +5,7 @@
 
 import { Hono } from 'hono';
 import type { Status } from '../wire.ts';
-import { answerHeaders, notFound, problemResponse } from './problem.ts';
+import { answerHeaders, asSignerError, notFound, problemResponse } from './problem.ts';
 
 export interface OpsOptions {
   readonly status: () => Status;
@@ -13,9 +13,11 @@ export interface OpsOptions {
   readonly version: string;
   /** In Prometheus's text format. */
   readonly metrics: () => Promise<string>;
+  /** Told of an error that is a fault of the signer. */
+  readonly onFault: (error: unknown) => void;
 }
 
-export function createOpsApp({ status, version, metrics }: OpsOptions): Hono {
+export function createOpsApp({ status, version, metrics, onFault }: OpsOptions): Hono {
   const app = new Hono();
   let api: object | undefined;
   app.get('/livez', () => json({ live: true }, 200));
@@ -33,6 +35,11 @@ export function createOpsApp({ status, version, metrics }: OpsOptions): Hono {
     const { describeApi } = await import('./openapi.ts');
     api ??= describeApi(version);
     return json(api, 200);
+  });
+  // Hono would print what it does not know, message and all.
+  app.onError((error) => {
+    onFault(error);
+    return problemResponse(asSignerError(error));
   });
   app.notFound(() =>
     problemResponse(notFound('the paths are /livez, /readyz, /status, /metrics and /openapi.json')),

@@ -96,20 +96,29 @@ describe('a file mode', () => {
 
 describe('the values of Host that are served', () => {
   it('are the loopback names with the port, and allowed names with and without it', () => {
-    expect([...servedHosts(['signer'], 8700)].sort()).toEqual(
+    expect([...servedHosts(['signer'], { host: '127.0.0.1', port: 8700 })].sort()).toEqual(
       ['127.0.0.1:8700', '[::1]:8700', 'localhost:8700', 'signer', 'signer:8700'].sort(),
     );
   });
 
   it('are the bare loopback names as well on port 80, which a client leaves out', () => {
-    expect([...servedHosts([], 80)]).toEqual(expect.arrayContaining(['127.0.0.1', 'localhost', '[::1]']));
-    expect(servedHosts([], 8080).has('localhost')).toBe(false);
+    expect([...servedHosts([], { host: 'localhost', port: 80 })]).toEqual(
+      expect.arrayContaining(['127.0.0.1', 'localhost', '[::1]']),
+    );
+    expect(servedHosts([], { host: 'localhost', port: 8080 }).has('localhost')).toBe(false);
+  });
+
+  it.each([
+    ['127.0.0.2', '127.0.0.2:8700', true],
+    ['::1', '[::1]:8700', true],
+    ['0.0.0.0', '0.0.0.0:8700', false],
+    ['10.1.2.3', '10.1.2.3:8700', false],
+  ])('listening on %s has %s among them: %s', (host, value, served) => {
+    expect(servedHosts([], { host, port: 8700 }).has(value)).toBe(served);
   });
 
   it('are the bare names on a Unix socket', () => {
-    expect([...servedHosts(['signer'], undefined)].sort()).toEqual(
-      ['127.0.0.1', '[::1]', 'localhost', 'signer'].sort(),
-    );
+    expect([...servedHosts(['signer'])].sort()).toEqual(['127.0.0.1', '[::1]', 'localhost', 'signer'].sort());
   });
 });
 

@@ -200,6 +200,8 @@ describe('a field that there is not', () => {
     ['"": 1', expect.stringMatching(/^keys\.k: unknown field/)],
     // What is no word is not repeated.
     ['"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": 1', expect.stringMatching(/^keys\.k: unknown field/)],
+    ['0123456789abcdef0123456789abcdef: 1', expect.stringMatching(/^keys\.k: unknown field/)],
+    ['MfKQ-r_GKYqrTwjUPD-ILPZI: 1', expect.stringMatching(/^keys\.k: unknown field/)],
     ['"\\e[31mred": 1', expect.stringMatching(/^keys\.k: unknown field/)],
   ])('%s', (fields, problem) => {
     expect(problemsWith(fields)).toEqual([problem]);

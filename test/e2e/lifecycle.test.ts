@@ -192,6 +192,18 @@ describe('SIGTERM', () => {
     agent.destroy();
   });
 
+  it('told twice, still ends in order', async () => {
+    using directory = volume();
+    await using signer = await startSigner(['--keys', directory.path, '--shutdown-delay', '1']);
+    await signer.ready();
+    const exit = signer.stop();
+    await waitFor(async () => ((await probe(signer, '/readyz')).status === 503 ? true : undefined));
+    signer.process.kill('SIGTERM');
+    expect(await signs(signer)).toBe(true);
+    expect(await exit).toBe(0);
+    expect(signer.output()).toContain('"msg":"stopped"');
+  });
+
   it('ends a signer without keys with exit code 0', async () => {
     using directory = temporaryDirectory();
     await using signer = await startSigner(['--keys', join(directory.path, 'none')]);

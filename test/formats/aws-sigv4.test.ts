@@ -40,7 +40,7 @@ const get: AwsSignRequest = {
 function sent(request: AwsSignRequest, options: object = {}, circumstances: Circumstances = {}): Sent {
   const answer = signer(options, circumstances).sign(request) as { headers: Headers };
   const { method, url, headers, body, bodySha256 } = request;
-  return { method, url, headers: { ...headers, ...answer.headers }, body, bodySha256 };
+  return { method, url, headers: { ...(headers as Headers), ...answer.headers }, body, bodySha256 };
 }
 
 function presigned(request: AwsSignRequest, options: object = {}, circumstances: Circumstances = {}): string {

@@ -219,6 +219,22 @@ describe('signing', () => {
     expect(signer({ components }).verify(withHeaders(bodiless, headers))).toMatchObject({ valid: true });
   });
 
+  it('refuses a URL and headers that no server takes', () => {
+    const refusal = (change: object) => refusalOf(() => signer().sign({ ...request, ...change }));
+    expect(refusal({ url: `https://a.example/${'a'.repeat(16 * 1024)}` })).toBe(
+      'message_too_large: field "url": has at most 16384 characters',
+    );
+    expect(refusal({ headers: { 'X-Long': ['a'.repeat(16 * 1024), 'b'.repeat(16 * 1024)] } })).toMatch(
+      /^message_too_large: field "headers": has at most 32768 characters/,
+    );
+  });
+
+  it('admits a body that it is not shown, only its digest, where any length is allowed', () => {
+    const digested = { ...bodiless, headers: { 'Content-Digest': contentDigest(Buffer.from('hello')) } };
+    expect(refusalOf(() => signer({}, { maxMessageBytes: 17 }).sign(digested))).toMatch(/^message_too_large/);
+    expect(refusalOf(() => signer().sign(digested))).toBe('not refused');
+  });
+
   it('admits the length of the body', () => {
     const small = signer({}, { maxMessageBytes: 17 });
     expect(refusalOf(() => small.sign(request))).toMatch(/^message_too_large/);

@@ -118,6 +118,66 @@ describe('the policy of a key set', () => {
   });
 });
 
+describe('texts of a mebibyte in formats that take them apart', () => {
+  const many = (part: string) => part.repeat(Math.floor((2 ** 20 - 1000) / part.length));
+  const http = { method: 'GET', url: 'https://a.example/' };
+  const dictionary = Array.from({ length: 100_000 }, (_, index) => `a${index}`).join(',');
+  const items: Readonly<Record<string, readonly [keySet: string, operation: string, item: object]>> = {
+    'a token of dots': ['jwt', 'verify', { token: many('.') }],
+    'a dictionary of signatures': [
+      'http-signature',
+      'verify',
+      { ...http, headers: { 'signature-input': dictionary, signature: 'a0=:AA==:' } },
+    ],
+    'a query of parameters': ['aws-sigv4', 'sign', { ...http, url: `${http.url}?${many('a&')}` }],
+    'headers of lists': ['http-signature', 'sign', { ...http, headers: { a: [many('b,')] } }],
+    'a list of Stripe signatures': [
+      'stripe',
+      'verify',
+      { body: 'x', headers: { 'stripe-signature': many('v1=a,') } },
+    ],
+    'a list of webhook signatures': [
+      'standard-webhooks',
+      'verify',
+      {
+        body: 'x',
+        headers: { 'webhook-id': 'a', 'webhook-timestamp': '1', 'webhook-signature': many('v1,a ') },
+      },
+    ],
+  };
+
+  test('A44 none of them costs a tenth of a second or 32 MiB', { timeout: 60_000 }, async () => {
+    await using scene = openScene();
+    const names = ['jwt', 'http-signature', 'aws-sigv4', 'stripe', 'standard-webhooks'];
+    writeVolume(scene.directory, Object.fromEntries(names.map((name) => [name, scene.key()])));
+    const options = {
+      'aws-sigv4': { accessKeyId: 'AKIDEXAMPLE', services: ['s3'], regions: ['eu-central-1'] },
+    };
+    const keys = Object.fromEntries(
+      names.map((name) => [name, { format: name, ...(name === 'aws-sigv4' && options) }]),
+    );
+    writeConfig(scene, JSON.stringify({ keys }));
+    const signer = await scene.start();
+    await signer.ready();
+    const send = async ([keySet, operation, item]: readonly [string, string, object]) => {
+      const url = `${signer.url}/v1/keys/${keySet}/${operation}-batch`;
+      return scene.get(url, { method: 'POST', body: json({ items: [item] }) });
+    };
+    await send(['jwt', 'verify', { token: 'a.b.c' }]);
+    const before = peakMemory(signer);
+    for (const [what, item] of Object.entries(items)) {
+      const costs: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const from = cpuMs(signer);
+        expect([what, (await send(item)).status]).toEqual([what, 200]);
+        costs.push(cpuMs(signer) - from);
+      }
+      expect([what, Math.min(...costs) < 100]).toEqual([what, true]);
+    }
+    expect(peakMemory(signer) - before).toBeLessThan(32 * 2 ** 20);
+  });
+});
+
 describe('bombs', () => {
   const fill = (length: number, element: (index: number) => string): string => {
     let text = element(0);

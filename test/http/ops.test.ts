@@ -1,6 +1,6 @@
 /** The routes of the ops listener, in process. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createOpsApp } from '../../src/http/ops.ts';
 import type { Status } from '../../src/wire.ts';
 
@@ -13,11 +13,16 @@ const status: Status = {
   volumes: [],
 };
 
+const raise = (error: unknown) => {
+  throw error;
+};
+
 const ask = (path: string, told: Partial<Status> = {}, init?: RequestInit) =>
   createOpsApp({
     status: () => ({ ...status, ...told }),
     version: '1.2.3',
     metrics: async () => 'a_metric 1\n',
+    onFault: raise,
   }).request(path, init);
 
 describe('/livez', () => {
@@ -46,6 +51,7 @@ describe('/readyz', () => {
       status: () => ({ ...status, ready }),
       version: '1.2.3',
       metrics: async () => '',
+      onFault: raise,
     });
     expect((await app.request('/readyz')).status).toBe(503);
     ready = true;
@@ -59,6 +65,27 @@ describe('/status', () => {
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual(status);
   });
+});
+
+it('a fault is answered as a problem, told by its kind, and printed nowhere', async () => {
+  const faults: unknown[] = [];
+  const app = createOpsApp({
+    status: () => status,
+    version: '1.2.3',
+    metrics: async () => {
+      throw new Error('secret-marker');
+    },
+    onFault: (error) => faults.push(error),
+  });
+  const printed = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+  const response = await app.request('/metrics');
+  expect(response.status).toBe(500);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  expect(response.headers.get('cache-control')).toBe('no-store');
+  expect(await response.text()).not.toContain('secret-marker');
+  expect(faults).toEqual([new Error('secret-marker')]);
+  expect(printed).not.toHaveBeenCalled();
+  printed.mockRestore();
 });
 
 describe('/metrics', () => {

@@ -1,0 +1,50 @@
+/** HTTP headers as a JSON request gives them: their shape, and their values by name. */
+
+import * as z from 'zod/mini';
+import { SignerError } from '../errors.ts';
+import type { HttpHeaders } from '../wire.ts';
+
+/** Names and values together. Servers take less; beyond it, what is made of a text could fill the memory. */
+const maxCharacters = 32 * 1024;
+
+export const headers = z
+  .custom<HttpHeaders>(isHeaders, 'must be an object whose values are strings or lists of strings')
+  .register(z.globalRegistry, {
+    type: 'object',
+    additionalProperties: { type: ['string', 'array'], items: { type: 'string' } },
+  });
+
+/**
+ * The values of each header as they were given, by its name in lower case.
+ * @throws {SignerError} `malformed_request`, `message_too_large`
+ */
+export function valuesByName(given: HttpHeaders): ReadonlyMap<string, readonly string[]> {
+  const byName = new Map<string, readonly string[]>();
+  let characters = 0;
+  for (const [name, value = []] of Object.entries(given)) {
+    const lower = name.toLowerCase();
+    // As two fields their order would be unknown.
+    if (byName.has(lower)) {
+      throw new SignerError(
+        'malformed_request',
+        'field "headers": must have each name once; give a header that is repeated as a list',
+      );
+    }
+    const values = typeof value === 'string' ? [value] : value;
+    if (values.length > 0) byName.set(lower, values);
+    characters += values.reduce((sum, { length }) => sum + length, name.length);
+  }
+  if (characters > maxCharacters) {
+    throw new SignerError(
+      'message_too_large',
+      `field "headers": has at most ${maxCharacters} characters; leave out those that no signature covers`,
+    );
+  }
+  return byName;
+}
+
+function isHeaders(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const isText = (each: unknown) => typeof each === 'string';
+  return Object.values(value).every((each) => isText(each) || (Array.isArray(each) && each.every(isText)));
+}
