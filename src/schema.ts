@@ -61,11 +61,12 @@ function bound(limit: string, origin: string, amount: number | bigint): string {
 
 function withArticle(type: string): string {
   if (type === 'int') return 'a whole number';
+  if (type === 'array') return 'a list';
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
 /** The field names of the object that stands at a path of the schema. */
-function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+export function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
   const [first, ...rest] = path;
   if (schema instanceof z.ZodMiniOptional) return fieldsAt(schema.def.innerType, path);
   if (schema instanceof z.ZodMiniArray) return first === undefined ? [] : fieldsAt(schema.def.element, rest);

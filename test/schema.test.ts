@@ -55,7 +55,7 @@ describe('says what would be right', () => {
     [{ text: 'a', flag: 'true' }, 'flag: must be a boolean'],
     [{ text: 'a', kind: 'c' }, 'kind: must be one of a, b'],
     [{ text: 'a', one: 'other' }, 'one: must be only'],
-    [{ text: 'a', list: 'x' }, 'list: must be an array'],
+    [{ text: 'a', list: 'x' }, 'list: must be a list'],
     [{ text: 'a', list: [] }, 'list: must have at least 1 element'],
     [{ text: 'a', list: ['x', 'y', 'z'] }, 'list: must have at most 2 elements'],
     [{ text: 'a', list: ['x', 1] }, 'list.1: must be a string'],

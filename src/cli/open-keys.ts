@@ -52,8 +52,9 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
     volumes.push(
       openVolume(dirname(resolve(config)), {
         ...watching,
-        required: [file],
+        optional: [file],
         parse: async (reading) => {
+          if (!reading.has(file)) throw new VolumeError([missingConfiguration(file, config)]);
           const { configuration, warnings } = await readConfiguration(text(reading, file), config);
           for (const warning of warnings) onWarning?.(warning);
           return store.configure(configuration);
@@ -69,6 +70,11 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
     });
   }
   return { store, volumes };
+}
+
+function missingConfiguration(name: string, path: string): VolumeProblem {
+  const message = `the configuration file ${path} is not there; correct --config, or mount the ConfigMap that has it`;
+  return { code: 'missing_file', name, message };
 }
 
 /** What `serve` would load: the store, and why what is not in it could not be loaded. */

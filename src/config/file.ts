@@ -7,7 +7,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
 import { type FormatDefinition, formats } from '../formats/index.ts';
 import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from '../keys/settings.ts';
-import { shapeProblems } from '../schema.ts';
+import { fieldsAt, shapeProblems } from '../schema.ts';
 import { conflictsOf, fieldOf, type KeySetFields, shapeOf, variablePattern } from './key-set.ts';
 import { settingsOf } from './settings.ts';
 
@@ -144,15 +144,20 @@ function parseKeySet(
   return settings;
 }
 
-/** What to say of a field that another format has. */
+/** What to say of a field that stands too high, or that another format has. */
 function belongsTo(
   path: readonly PropertyKey[],
   field: string,
   format: FormatDefinition | undefined,
 ): string | undefined {
-  const owner = [...formats.values()].find(({ fields }) => Object.hasOwn(fields, field));
-  if (owner === undefined || format === undefined) return undefined;
+  if (format === undefined) return undefined;
   const at = [...path, field].join('.');
+  const { [format.name]: options } = format.fields;
+  if (options !== undefined && fieldsAt(options, []).includes(field)) {
+    return `${at}: belongs under "${format.name}:"`;
+  }
+  const owner = [...formats.values()].find(({ fields }) => Object.hasOwn(fields, field));
+  if (owner === undefined) return undefined;
   return `${at}: belongs to "format: ${owner.name}"; this key set has the format ${format.name}`;
 }
 

@@ -50,7 +50,7 @@ function decodeBytes(content: Uint8Array): Decoded {
   if (content.at(-1) === 0x0a && isPrintable(content)) {
     return {
       problem:
-        'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text"',
+        'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
     };
   }
   return { bytes: content };

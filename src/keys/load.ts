@@ -166,7 +166,7 @@ function loadKey(
     return [`is a key for ${algorithm}, which the format ${format.name} does not use`];
   }
   if (isUndecoded(bytes, settings)) return [`${undecoded}; give that part, in this file's own encoding`];
-  if (bytes.length === 0) return ['is empty; generate a random key (openssl rand -hex 32)'];
+  if (bytes.length === 0) return ['is empty; generate a random key (sidecar-signer keys new)'];
   const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes(algorithm));
   const weak = weaknesses(bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return weak;
@@ -194,12 +194,13 @@ function weaknesses(bytes: Uint8Array, atLeast: number): string[] {
   const problems: string[] = [];
   if (bytes.length < atLeast) {
     const length = bytes.length === 1 ? '1 byte' : `${bytes.length} bytes`;
-    problems.push(`is ${length} long; a key needs at least ${atLeast}, better ${Math.max(32, atLeast)}`);
+    const better = atLeast < 32 ? ', better 32' : '';
+    problems.push(`is ${length} long; a key needs at least ${atLeast}${better}`);
   }
   if (bytes.length > 1 && bytes.every((byte) => byte === bytes[0])) {
-    problems.push('is one byte repeated; generate a random key (openssl rand -hex 32)');
+    problems.push('is one byte repeated; generate a random key (sidecar-signer keys new)');
   } else if (bytes.every((byte) => byte === 0x20 || (byte >= 0x09 && byte <= 0x0d))) {
-    problems.push('is nothing but white space; generate a random key (openssl rand -hex 32)');
+    problems.push('is nothing but white space; generate a random key (sidecar-signer keys new)');
   }
   return problems;
 }

@@ -145,7 +145,7 @@ async function statDirectory(directory: string): Promise<BigIntStats> {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw volumeError('missing', `directory ${directory} does not exist (yet); mount the secret there`);
+      throw volumeError('missing', `directory ${directory} does not exist (yet); mount the volume there`);
     }
     throw error;
   }

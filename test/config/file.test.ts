@@ -106,7 +106,7 @@ describe('a field with a value that it does not take', () => {
     ['deriveFrom: ../root', 'deriveFrom', file],
     ['deriveFrom: ~', 'deriveFrom', 'must be a string'],
     ['deriveFrom: [a]', 'deriveFrom', 'must be a string'],
-    ['deriveFrom: r, tenants: acme', 'tenants', 'must be an array'],
+    ['deriveFrom: r, tenants: acme', 'tenants', 'must be a list'],
     ['deriveFrom: r, tenants: []', 'tenants', 'must have at least 1 element'],
     ['deriveFrom: r, tenants: [a, b c]', 'tenants.1', 'must be a name: 1 to 253 of'],
     ['deriveFrom: r, tenants: [..]', 'tenants.0', 'must be a name: 1 to 253 of'],
@@ -131,7 +131,7 @@ describe('a field with a value that it does not take', () => {
     ['algorithm: SHA256', 'algorithm', algorithms],
     ['algorithm: toString', 'algorithm', algorithms],
     ['output: binary', 'output', 'must be one of hex, base64, base64url'],
-    ['allow: sign', 'allow', 'must be an array'],
+    ['allow: sign', 'allow', 'must be a list'],
     ['allow: []', 'allow', 'must have at least 1 element'],
     ['allow: [delete]', 'allow.0', 'must be one of sign, verify'],
     ['allow: [sign, ~]', 'allow.1', 'must be one of sign, verify'],
@@ -181,6 +181,8 @@ describe('a field with a value that it does not take', () => {
 
 describe('a field that there is not', () => {
   it.each([
+    ['format: jwt, issuer: x', 'keys.k.issuer: belongs under "jwt:" (line 2)'],
+    ['format: stripe, toleranceSeconds: 1', 'keys.k.toleranceSeconds: belongs under "stripe:" (line 2)'],
     ['maxMessageByte: 1', 'keys.k.maxMessageByte: unknown field; did you mean "maxMessageBytes"? (line 2)'],
     ['Encoding: hex', 'keys.k.Encoding: unknown field; did you mean "encoding"? (line 2)'],
     ['algorithms: [HS256]', 'keys.k.algorithms: unknown field; did you mean "algorithm"? (line 2)'],

@@ -362,6 +362,11 @@ describe('the policy', () => {
     ['a prefix in another case', { url: `${host}/Public/a` }, 'pathPrefixes'],
     ['an empty segment in S3, where it counts', { url: `${host}//public/a` }, 'pathPrefixes'],
     ['a slash that is percent-encoded', { url: `${host}/public%2Fa` }, 'pathPrefixes'],
+    [
+      'an object elsewhere, to be copied',
+      { url: `${host}/public/a`, headers: { 'X-Amz-Copy-Source': '/bucket/private/a' } },
+      'pathPrefixes',
+    ],
     ['a URL for longer', { presign: { expiresSeconds: 901 } }, 'maxExpiresSeconds'],
     ['a payload that is not signed', { unsignedPayload: true }, 'allowUnsignedPayload'],
     [
@@ -653,8 +658,8 @@ describe('the configuration', () => {
 
   it.each([
     ['{ services: [s3], regions: [a] }', 'accessKeyId: must be a string'],
-    ['{ accessKeyId: AKIDEXAMPLE, regions: [a] }', 'services: must be an array'],
-    ['{ accessKeyId: AKIDEXAMPLE, services: [s3] }', 'regions: must be an array'],
+    ['{ accessKeyId: AKIDEXAMPLE, regions: [a] }', 'services: must be a list'],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [s3] }', 'regions: must be a list'],
     ['{ accessKeyId: AKIDEXAMPLE, services: [], regions: [a] }', 'services: must have at least 1 element'],
     ['{ accessKeyId: a/bc, services: [s3], regions: [a] }', 'accessKeyId: must be an access key id'],
     ['{ accessKeyId: AKIDEXAMPLE, services: [a/b], regions: [a] }', 'services.0: must be like s3'],

@@ -67,7 +67,7 @@ it.each<[string, string]>([
   ['format: jwt, jwt: { issuer: 1 }', 'keys.a.jwt.issuer: must be a string'],
   ['format: jwt, jwt: { audience: [] }', 'keys.a.jwt.audience: must have at least 1 element'],
   ['format: jwt, jwt: { audience: { a: b } }', 'keys.a.jwt.audience: must be a name or a list of names'],
-  ['format: jwt, jwt: { requiredClaims: sub }', 'keys.a.jwt.requiredClaims: must be an array'],
+  ['format: jwt, jwt: { requiredClaims: sub }', 'keys.a.jwt.requiredClaims: must be a list'],
   [
     'format: jwt, jwt: { fixedClaims: { exp: 1 } }',
     "keys.a.jwt.fixedClaims: must not have exp, which has an option of its own or is the signer's to set",

@@ -172,7 +172,7 @@ describe('a root', () => {
     problemsOf(createTestStore({ yaml: `keys: { k: { deriveFrom: root, ${fields} } }` }).put({ root }));
 
   it.each([
-    ['of 31 bytes', newRoot().subarray(0, 31), 'is 31 bytes long; a key needs at least 32, better 32'],
+    ['of 31 bytes', newRoot().subarray(0, 31), 'is 31 bytes long; a key needs at least 32'],
     ['of one byte repeated', Buffer.alloc(32, 7), 'is one byte repeated'],
     ['that is empty', '', 'is empty'],
     ['that is text with a newline', `${newRoot().toString('hex')}\n`, 'is text that ends with a newline'],

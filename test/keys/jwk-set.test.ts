@@ -75,11 +75,11 @@ describe('refuses', () => {
     ['only disabled keys', set('a', key('a', { disabled: true })), [primary]],
     ['a primary that is a number', set(1, key('1')), ['primary: must be a string']],
     ['no keys', set('a'), ['keys: must have at least 1 element']],
-    ['a set without keys', { primary: 'a' }, ['keys: must be an array']],
+    ['a set without keys', { primary: 'a' }, ['keys: must be a list']],
     [
       'a single JWK',
       key('a'),
-      ['keys: must be an array', 'primary: must be a string', 'as a JWK set: unknown field'],
+      ['keys: must be a list', 'primary: must be a string', 'as a JWK set: unknown field'],
     ],
     ['an array', [key('a')], ['as a JWK set: must be an object']],
     ['null', 'null', ['as a JWK set: must be an object']],

@@ -137,7 +137,7 @@ describe('a weak key', () => {
     async (algorithm, length) => {
       const yaml = (more = '') => `keys: { k: { format: jwt, algorithm: ${algorithm}${more} } }`;
       expect(await refusal({ k: strong(length - 1) }, { yaml: yaml() })).toEqual([
-        `"k" is ${length - 1} bytes long; a key needs at least ${length}, better ${length}`,
+        `"k" is ${length - 1} bytes long; a key needs at least ${length}`,
       ]);
       expect((await load({ k: strong(length) }, { yaml: yaml() })).get('k')?.warnings).toEqual([]);
       const allowed = await load({ k: strong(length - 1) }, { yaml: yaml(', allowWeakKey: true') });

@@ -78,7 +78,7 @@ export function createPolicy(given: z.infer<typeof options>): Policy {
 /** What of a request the lists do not admit, or undefined. */
 export function forbidden(
   { hosts, methods, pathPrefixes }: Policy,
-  { authority, method, path }: HttpMessage,
+  { authority, method, path, fields }: HttpMessage,
   service: string,
 ): 'hosts' | 'methods' | 'pathPrefixes' | undefined {
   const isHost = (host: string) =>
@@ -86,9 +86,9 @@ export function forbidden(
   if (hosts?.some(isHost) === false) return 'hosts';
   if (methods?.includes(method) === false) return 'methods';
   const asked = comparablePath(service, path);
-  if (pathPrefixes?.some((prefix) => asked.startsWith(comparablePath(service, prefix))) === false) {
-    return 'pathPrefixes';
-  }
+  const isPath = (prefix: string) => asked.startsWith(comparablePath(service, prefix));
+  // S3 copies from any path, which only this header names.
+  if (pathPrefixes && (fields.has('x-amz-copy-source') || !pathPrefixes.some(isPath))) return 'pathPrefixes';
   return undefined;
 }
 

@@ -311,7 +311,7 @@ describe('keys that are not there', () => {
     expect((await signer.call('/v1/keys')).status).toBe(503);
     writeVolume(missing, { demo: key });
     await signer.ready();
-    expect(signer.output()).toContain(`directory ${missing} does not exist (yet); mount the secret there`);
+    expect(signer.output()).toContain(`directory ${missing} does not exist (yet); mount the volume there`);
     printed += signer.output();
   });
 });
