@@ -1,8 +1,10 @@
 /** manifests/deployment and its overlays on a cluster. */
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { codeBlocks } from '../support/readme.ts';
 import {
   createNamespace,
   eventually,
@@ -51,6 +53,13 @@ describe('manifests/deployment', () => {
     const pods = await endpoints(namespace);
     expect(pods).toHaveLength(2);
     for (const pod of pods) expect(isSignedBy(key, await shopIn(namespace, pod).order())).toBe(true);
+  });
+
+  test('is asked by the command of the README which keys each replica has', () => {
+    const listing = codeBlocks.find(({ code }) => code.includes('/sidecar-signer keys list'))?.code ?? '';
+    const command = listing.replaceAll('kubectl ', `kubectl --namespace=${namespace.name} `);
+    const printed = execFileSync('bash', ['-euo', 'pipefail', '-c', command], { encoding: 'utf8' });
+    expect(printed).toMatch(/^(?:orders {2}raw {2}HS256 {2}primary \w+\n){2}$/);
   });
 
   test('lets the application neither remove nor replace the socket', async () => {

@@ -13,6 +13,7 @@ interface SecurityContext {
 
 interface Container {
   readonly name: string;
+  readonly args?: readonly string[];
   readonly restartPolicy?: string;
   readonly resources?: object;
   readonly ports?: readonly { readonly hostPort?: number }[];

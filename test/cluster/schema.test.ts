@@ -227,6 +227,16 @@ describe('the manifests', () => {
     }
   });
 
+  test('a command run in a signer finds it, since what says where it listens is not an argument of serve', () => {
+    for (const name of ['two-container-pod', 'deployment', 'adopted']) {
+      const spec = build(name).flatMap((each) => podSpec(each) ?? [])[0];
+      const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+      const args = containers.find((each) => each.name === 'signer')?.args;
+      expect(args).toContain('serve');
+      expect(args?.filter((each) => /^--(?:listen|socket)\b(?!-)/.test(each))).toEqual([]);
+    }
+  });
+
   test('every line of security says why', () => {
     const lines =
       /^\s*(?:automountServiceAccountToken|enableServiceLinks|shareProcessNamespace|runAsNonRoot|fsGroup|seccompProfile|allowPrivilegeEscalation|readOnlyRootFilesystem):/;

@@ -29,7 +29,7 @@ const kubectl = `case "$*" in
   'apply -f -') applied=$(cat); printf '%s\\n' "$applied" > secret.yaml ;;
   'replace -f -') [[ -e secret.yaml ]]; applied=$(cat); printf '%s\\n' "$applied" > secret.yaml ;;
   'get secret signer-keys -o yaml') cat secret.yaml ;;
-  'get pods -l app=shop -o name') printf 'pod/%s\\n' a b ;;
+  'get pods -l app.kubernetes.io/name=shop -o name') printf 'pod/%s\\n' a b ;;
   'exec pod/'?' -c signer -- /sidecar-signer '*) listen=$(cat "listen-\${2#pod/}"); shift 6; sidecar-signer "$@" --listen "$listen" ;;
   *) echo "kubectl $*: not a command of the README" >&2; exit 1 ;;
 esac`;
