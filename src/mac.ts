@@ -52,7 +52,10 @@ export interface Mac {
 
 /** A key as everything above this file sees it: a public id and what it can compute. */
 export interface Key {
-  /** The same on every replica that has the same key bytes. */
+  /**
+   * The same on every replica that has the same key bytes, unless the key is weak: then each process has an id of its
+   * own, which tells nothing of the key.
+   */
   readonly id: string;
   readonly mac: Mac;
 }
