@@ -18,6 +18,7 @@ import type { Problem } from '../src/wire.ts';
 import { codeBlocks, headings, table, tokens } from './support/readme.ts';
 
 const root = join(import.meta.dirname, '..');
+const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 /** The names of the options that a format takes under its name. */
 const optionsOf = (schema: unknown) =>
   schema instanceof z.ZodMiniOptional && schema.def.innerType instanceof z.ZodMiniObject
@@ -121,7 +122,7 @@ describe('the tables of the README', () => {
   });
 
   it('list scripts that exist', () => {
-    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const { scripts } = packageJson;
     const listed = firstColumn('Developing', 'command').map((command) => command?.split(' ').at(-1) ?? '');
     expect(listed.filter((script) => !Object.hasOwn(scripts, script))).toEqual([]);
   });
@@ -138,6 +139,11 @@ describe('the README', () => {
     for (const { code } of examples) {
       expect(parseConfiguration(code).warnings).toEqual([]);
     }
+  });
+
+  it('installs the package by the name that npm pack gives it', () => {
+    const install = codeBlocks.find(({ heading }) => heading === 'Install')?.code;
+    expect(install).toBe(`npm install ./${packageJson.name}-${packageJson.version}.tgz`);
   });
 
   it('links to headings that it has', () => {
