@@ -28,6 +28,8 @@ const shownAfter = (command: string, from: number) => {
 const kubectl = `case "$*" in
   'apply -f -') applied=$(cat); printf '%s\\n' "$applied" > secret.yaml ;;
   'replace -f -') [[ -e secret.yaml ]]; applied=$(cat); printf '%s\\n' "$applied" > secret.yaml ;;
+  # The manifest ends with its data.
+  'patch secret signer-keys --patch-file /dev/stdin') sed '1,/^data:/d' >> secret.yaml ;;
   'get secret signer-keys -o yaml') cat secret.yaml ;;
   'get pods -l app.kubernetes.io/name=shop -o name') printf 'pod/%s\\n' a b ;;
   'exec pod/'?' -c signer -- /sidecar-signer '*) listen=$(cat "listen-\${2#pod/}"); shift 6; sidecar-signer "$@" --listen "$listen" ;;
@@ -113,6 +115,8 @@ it('rotates a key without a signature that a replica does not verify', async () 
   }
   expect(seen).toHaveLength(3);
   expect(setOf()).toMatchObject({ primary: '2026-12', keys: [{ kid: '2026-12' }] });
+  // The entry of the other key set was added, and outlived the steps.
+  expect(Object.keys(mounted()).sort()).toEqual(['partner.jwks.json', 'session.jwks.json']);
   for (const { client } of replicas) {
     const verdict = await client.keySet('session', 'jwt').verify({ token: old });
     expect(verdict).toEqual({ valid: false, reason: 'mismatch' });
