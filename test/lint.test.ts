@@ -38,7 +38,7 @@ deny(imports, 'src/formats/a.ts', "import type { KeySet } from '../keys/snapshot
 allow('src/formats/a.ts', importOf('../mac.ts'), importOf('../errors.ts'));
 deny(imports, 'src/signer.ts', ...['./http/app.ts', './cli/serve.ts', 'hono'].map(importOf), ...everyFileApi);
 allow('src/signer.ts', importOf('./keys/snapshot.ts'), importOf('./policy.ts'));
-for (const path of ['mac', 'policy', 'format', 'schema', 'wire', 'errors', 'encoding']) {
+for (const path of ['mac', 'policy', 'format', 'schema', 'wire', 'errors', 'encoding', 'digest', 'json']) {
   const above = ['keys/store.ts', 'formats/raw.ts', 'http/app.ts', 'cli/serve.ts', 'signer.ts'];
   deny(imports, `src/${path}.ts`, ...above.map((each) => importOf(`./${each}`)), ...everyFileApi);
 }

@@ -60,12 +60,15 @@ describe('connections', () => {
     skip(maxOpenFiles() < many + 500, `${many} connections need a higher limit of open files`);
     await connected(arena, many);
     const times: number[] = [];
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 21; round++) {
       const done = await arena.exchange(arena.tcp, request(arena.tcp));
       expect([200, 503]).toContain(only(done).status);
       times.push(done.elapsedMs);
     }
-    expect(Math.min(...times)).toBeLessThan(50);
+    times.sort((one, other) => one - other);
+    expect(times[10]).toBeLessThan(50);
+    // No request starves; a second leaves room for a busy machine.
+    expect(times[20]).toBeLessThan(1000);
   });
 });
 
