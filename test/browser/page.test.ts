@@ -123,6 +123,10 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await tamper(page, '#token');
     await page.getByRole('button', { name: 'Who am I?' }).click();
     await says(page, '#session-verdict', /^Not let in: /);
+    // No header can carry it.
+    await page.locator('#token').fill('naïve …');
+    await page.getByRole('button', { name: 'Who am I?' }).click();
+    await says(page, '#session-verdict', 'Not let in: that is no signature.');
   });
 
   test('attacked, gives away what the shop can read, and no key', async () => {
@@ -239,6 +243,8 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await page.evaluate('window.notReloaded = true');
     const command = await text(page, '#rotate-command');
     expect(command).toBe('docker compose -f docker/compose.yaml run --rm rotate');
+    await page.getByRole('button', { name: 'Copy' }).click();
+    await says(page, '#copy-verdict', /^(?:Copied\.|The browser does not let this page copy: .*)$/);
     const printed = demo.compose('run', '--rm', '-T', 'rotate').toString();
     await says(page, '#rotations', `session: `);
     await says(page, '#rotations', `orders: `);

@@ -230,8 +230,13 @@ if (rotateCommand !== undefined) {
   at('rotate-command').textContent = rotateCommand;
   at('rotate-section').hidden = false;
   at('copy').addEventListener('click', async () => {
-    await navigator.clipboard.writeText(rotateCommand);
-    at('copy').textContent = 'Copied';
+    try {
+      await navigator.clipboard.writeText(rotateCommand);
+      say(at('copy-verdict'), 'Copied.', 'good');
+    } catch {
+      // Not permitted, or not there: a page that is neither HTTPS nor on localhost has no clipboard.
+      say(at('copy-verdict'), 'The browser does not let this page copy: select the command instead.', 'bad');
+    }
   });
 }
 await follow();
