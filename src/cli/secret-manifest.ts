@@ -1,6 +1,6 @@
 /** Kubernetes Secret manifests, as kubectl reads and writes them. */
 
-import { type Document, parseAllDocuments } from 'yaml';
+import { type Document, LineCounter, parseAllDocuments } from 'yaml';
 import { decode } from '../encoding.ts';
 import { isKeySetName, keySetNameRule } from '../keys/settings.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
@@ -26,15 +26,18 @@ export function parseSecretManifest(text: string): ReadonlyMap<string, Uint8Arra
 
 function secretsOf(text: string): readonly Record<string, unknown>[] {
   // YAML 1.1, as kubectl reads it: an unquoted `yes` is no text there.
-  const documents = parseAllDocuments(text, { version: '1.1', stringKeys: true, prettyErrors: false });
-  const secrets = documents.flatMap(objectsOf).filter(isSecret);
+  const options = { version: '1.1', stringKeys: true, prettyErrors: false } as const;
+  const lineCounter = new LineCounter();
+  const documents = parseAllDocuments(text, { ...options, lineCounter });
+  const secrets = documents.flatMap((document) => objectsOf(document, lineCounter)).filter(isSecret);
   if (secrets.length === 0) throw refusal(['the manifest holds no "kind: Secret"']);
   return secrets;
 }
 
 /** `kubectl get` writes several objects as one list. */
-function objectsOf(document: Document): readonly unknown[] {
-  if (document.errors.length > 0 || document.warnings.length > 0) throw notYaml();
+function objectsOf(document: Document, lines: LineCounter): readonly unknown[] {
+  const [broken] = [...document.errors, ...document.warnings];
+  if (broken !== undefined) throw notYaml(` (line ${lines.linePos(broken.pos[0]).line})`);
   let object: unknown;
   try {
     object = document.toJS();
@@ -80,8 +83,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function notYaml(): VolumeError {
-  return refusal(['the manifest is not valid YAML']);
+function notYaml(place = ''): VolumeError {
+  return refusal([`the manifest is not valid YAML${place}`]);
 }
 
 function refusal(problems: readonly string[]): VolumeError {
