@@ -142,7 +142,8 @@ export class SignerClient {
         const message = `the signer gave no answer within ${this.#timeoutMs} ms`;
         throw new SignerError('no_answer_in_time', message, { cause });
       }
-      const message = 'the signer cannot be reached; check that it runs, and the url or the socketPath';
+      const orStream = sent.body instanceof ReadableStream ? ', or the stream of the message failed' : '';
+      const message = `the signer cannot be reached${orStream}; check that it runs, and the url or the socketPath`;
       throw new SignerError('unreachable', message, { cause });
     }
   }

@@ -18,8 +18,7 @@ export function overSocket(socketPath: string): Transport {
 }
 
 async function byFetch(origin: string, { path, ...init }: Sent, more: object): Promise<Received> {
-  // Node requires `duplex` for a body that is a stream; the types of fetch do not know it.
-  const streamed = init.body instanceof ReadableStream ? { duplex: 'half' } : {};
+  const streamed = init.body instanceof ReadableStream ? streamedBody(init.body, init.signal) : {};
   const options: RequestInit = { ...init, ...streamed, ...more, redirect: 'error' } as RequestInit;
   const response = await fetch(origin + path, options);
   return {
@@ -27,4 +26,30 @@ async function byFetch(origin: string, { path, ...init }: Sent, more: object): P
     retryAfter: response.headers.get('retry-after'),
     text: await response.text(),
   };
+}
+
+/** Node requires `duplex` for a body that is a stream; the types of fetch do not know it. */
+function streamedBody(stream: ReadableStream<Uint8Array>, signal: AbortSignal): object {
+  return { body: cancelledOnAbort(stream, signal), duplex: 'half' };
+}
+
+/**
+ * The same stream, cancelled when the request is aborted, which Node's fetch leaves out. It is not piped through another
+ * one for that: Node's fetch throws, where nobody can catch it, when it cancels a stream that has failed.
+ */
+function cancelledOnAbort(
+  stream: ReadableStream<Uint8Array>,
+  signal: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const reader = stream.getReader();
+  const cancel = () => reader.cancel(signal.reason).catch(() => undefined);
+  signal.addEventListener('abort', cancel, { once: true });
+  return new ReadableStream({
+    pull: async (controller) => {
+      const { done, value } = await reader.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
 }

@@ -1,7 +1,7 @@
 /** Node's http client on a Unix socket, which its fetch cannot reach. */
 
 import { Agent, request as httpRequest } from 'node:http';
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Transport } from './transport.ts';
 
@@ -26,8 +26,10 @@ export function overNodeSocket(socketPath: string): Transport {
           );
         },
       );
-      request.once('error', reject);
-      if (body instanceof ReadableStream) Readable.fromWeb(body as never).pipe(request);
-      else request.end(body);
+      // For good: an error that nobody listens to would end the application.
+      request.on('error', reject);
+      if (!(body instanceof ReadableStream)) return request.end(body);
+      // Of the two, each that fails ends the other one.
+      return pipeline(Readable.fromWeb(body as never), request, (error) => error && reject(error));
     });
 }

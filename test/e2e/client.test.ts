@@ -12,6 +12,32 @@ import { type Signer, startSigner, temporaryDirectory } from '../support/signer.
 const key = randomBytes(32);
 const tagOf = (message: string | Uint8Array) => createHmac('sha256', key).update(message).digest('hex');
 
+/** A message of which one part can be had. */
+function failing(fault: Error): ReadableStream<Uint8Array> {
+  let parts = 0;
+  return new ReadableStream({
+    pull: (controller) => {
+      if (parts++ === 0) controller.enqueue(randomBytes(1000));
+      else controller.error(fault);
+    },
+  });
+}
+
+/** A message without an end; resolves when it is cancelled, and when it is first asked for. */
+function endless(): [ReadableStream<Uint8Array>, Promise<void>, Promise<void>] {
+  const cancelled = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const stream = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      begun.resolve();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      controller.enqueue(randomBytes(10));
+    },
+    cancel: () => cancelled.resolve(),
+  });
+  return [stream, cancelled.promise, begun.promise];
+}
+
 describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
   const directory = temporaryDirectory();
   const socketPath = join(directory.path, 'signer.sock');
@@ -52,6 +78,31 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
     const streamed = await orders.signMessage(new Blob([message]).stream());
     expect(streamed.signature).toBe(signature);
     expect(await orders.verifyMessage(message, signature)).toMatchObject({ valid: true });
+  });
+
+  it('rejects when the stream of a message fails, with what it failed by', async () => {
+    const fault = new Error('the disk is gone');
+    const error = await client
+      .keySet('orders', 'raw')
+      .signMessage(failing(fault))
+      .catch((reason) => reason);
+    expect(error).toBeInstanceOf(SignerError);
+    expect(error.message).toContain('or the stream of the message failed');
+    // Node's fetch puts an error of its own around it.
+    expect([error.cause, error.cause.cause]).toContain(fault);
+    expect(await client.keySets()).toHaveLength(1);
+  });
+
+  it('cancels the stream of a message when the caller ends the call', async () => {
+    const [stream, cancelled, begun] = endless();
+    const ending = new AbortController();
+    const call = client.keySet('orders', 'raw').signMessage(stream, { signal: ending.signal });
+    await begun;
+    const reason = new Error('enough');
+    ending.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    await cancelled;
+    expect(await client.keySets()).toHaveLength(1);
   });
 
   it('sends batches, whose results are in order and fail alone', async () => {
@@ -112,6 +163,13 @@ describe('when there is no answer', () => {
     await expect(client.keySets()).rejects.toMatchObject({ code: 'no_answer_in_time' });
     const reason = new Error('enough');
     await expect(client.keySets({ signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+
+    const [stream, cancelled] = endless();
+    const ending = new AbortController();
+    const call = client.keySet('orders', 'raw').signMessage(stream, { signal: ending.signal });
+    ending.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    await cancelled;
     silent.close();
   });
 
@@ -132,8 +190,22 @@ it('works on Bun, over TCP and over a socket', async () => {
       const orders = new SignerClient(options).keySet('orders', 'raw');
       console.log((await orders.sign({ message: 'hello' })).signature);
       console.log((await orders.signMessage(new Blob(['hello']).stream())).signature);
+      let parts = 0;
+      const failing = new ReadableStream({
+        pull: (controller) => parts++ === 0 ? controller.enqueue(new Uint8Array(9)) : controller.error(new Error('gone')),
+      });
+      console.log((await orders.signMessage(failing).catch((error) => error)).name);
+      const cancelled = Promise.withResolvers();
+      const endless = new ReadableStream({
+        pull: async (controller) => { await Bun.sleep(5); controller.enqueue(new Uint8Array(9)); },
+        cancel: () => cancelled.resolve('cancelled'),
+      });
+      const signal = AbortSignal.timeout(50);
+      console.log((await orders.signMessage(endless, { signal }).catch((error) => error)) === signal.reason);
+      console.log(await cancelled.promise);
     }`;
-  const output = execFileSync('bun', ['-e', script], { encoding: 'utf8' });
-  expect(output.trim().split('\n')).toEqual(Array(4).fill(tagOf('hello')));
+  const output = execFileSync('bun', ['-e', script], { encoding: 'utf8', timeout: 20_000 });
+  const expected = [tagOf('hello'), tagOf('hello'), 'SignerError', 'true', 'cancelled'];
+  expect(output.trim().split('\n')).toEqual([...expected, ...expected]);
   await signer.stop();
 });
