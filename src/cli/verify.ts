@@ -1,5 +1,6 @@
 /** `sidecar-signer verify`: whether a signature is valid, as an exit code. */
 
+import { isSignatureText } from '../client/signature-text.ts';
 import type { Verification } from '../wire.ts';
 import { call, readMessage, type Target } from './call.ts';
 
@@ -9,11 +10,13 @@ export async function verify(
   file: string,
   options: Target & { json?: true },
 ): Promise<void> {
-  const answer = await call<Verification>(options, `/v1/keys/${encodeURIComponent(key)}/verify`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/octet-stream', 'sec-signer-signature': signature },
-    body: readMessage(file),
-  });
+  const answer: Verification = isSignatureText(signature)
+    ? await call(options, `/v1/keys/${encodeURIComponent(key)}/verify`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/octet-stream', 'sec-signer-signature': signature },
+        body: readMessage(file),
+      })
+    : { valid: false, reason: 'malformed' };
   process.stdout.write(`${options.json ? JSON.stringify(answer) : describe(answer)}\n`);
   process.exitCode = answer.valid ? 0 : 1;
 }

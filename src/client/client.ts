@@ -3,6 +3,7 @@
 import type { Formats, KeySetDescription, Problem, TenantRequest, Verification } from '../wire.ts';
 import { errorOf, SignerError } from './error.ts';
 import { overSocket, overTcp } from './fetch.ts';
+import { isSignatureText } from './signature-text.ts';
 import type { Received, Sent, Transport } from './transport.ts';
 
 export interface ClientOptions {
@@ -99,8 +100,12 @@ export class SignerClient {
       signBatch: (items, options) => results(post('sign-batch', { items }, options)),
       verifyBatch: (items, options) => results(post('verify-batch', { items }, options)),
       signMessage: (message, options) => send('sign', message, {}, options),
-      verifyMessage: (message, signature, options) =>
-        send('verify', message, { 'sec-signer-signature': signature }, options),
+      verifyMessage: async (message, signature, options) => {
+        if (isSignatureText(signature))
+          return await send('verify', message, { 'sec-signer-signature': signature }, options);
+        if (message instanceof ReadableStream) await message.cancel();
+        return { valid: false, reason: 'malformed' };
+      },
       describe: (options) => this.#call({ path: base, method: 'GET', headers: {} }, options),
     };
   }

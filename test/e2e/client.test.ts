@@ -80,6 +80,25 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
     expect(await orders.verifyMessage(message, signature)).toMatchObject({ valid: true });
   });
 
+  it.each([
+    ['a line break', 'ab\ncd'],
+    ['letters beyond ASCII', '€'],
+    ['NUL', '\0'],
+    ['a space around it', ` ${tagOf('hello')}`],
+    ['40,000 letters', 'z'.repeat(40_000)],
+    ['1,025 letters', 'z'.repeat(1025)],
+    ['1,024 letters', 'z'.repeat(1024)],
+  ])('answers that a signature of %s is malformed', async (_, signature) => {
+    const orders = client.keySet('orders', 'raw');
+    const malformed = { valid: false, reason: 'malformed' };
+    expect(await orders.verifyMessage(Buffer.from('hello'), signature)).toEqual(malformed);
+    const [stream, cancelled] = endless();
+    if (signature.length !== 1024) {
+      expect(await orders.verifyMessage(stream, signature)).toEqual(malformed);
+      await cancelled;
+    }
+  });
+
   it('rejects when the stream of a message fails, with what it failed by', async () => {
     const fault = new Error('the disk is gone');
     const error = await client

@@ -103,6 +103,18 @@ describe.each(Object.entries(targets))('verify %s', (_, target) => {
     });
   });
 
+  it.each([
+    ['a line break', 'ab\ncd'],
+    ['letters beyond ASCII', '€'],
+    ['40,000 letters', 'z'.repeat(40_000)],
+  ])('says that a signature of %s is malformed', async (_, malformed) => {
+    expect(await run(['verify', 'demo', malformed, file, ...target()])).toEqual({
+      code: 1,
+      stdout: 'not valid: malformed\n',
+      stderr: '',
+    });
+  });
+
   it('prints the whole answer with --json, and exits the same', async () => {
     const valid = await run(['verify', 'demo', signature, file, '--json', ...target()]);
     expect(valid.code).toBe(0);
