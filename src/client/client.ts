@@ -8,18 +8,18 @@ import type { Received, Sent, Transport } from './transport.ts';
 
 export interface ClientOptions {
   /** Where the signer listens. Default `http://127.0.0.1:8700`. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** The path of its Unix socket, in place of `url` (Node and Bun). */
-  readonly socketPath?: string;
+  readonly socketPath?: string | undefined;
   /** Milliseconds for a call with all its tries. Default 5000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How often a call is tried again when the signer answers 503 with `Retry-After`. Default 2. */
-  readonly retries?: number;
+  readonly retries?: number | undefined;
 }
 
 export interface CallOptions {
   /** Ends the call early, with the signal's own reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An item's answer, or why there is none; `reference` as it was sent. */
@@ -32,7 +32,10 @@ export type Message = Uint8Array | ReadableStream<Uint8Array>;
 type ForTenant<Request> = Request & TenantRequest;
 type WithReference<Request> = ForTenant<Request> & { readonly reference?: string };
 
-/** One key set, with the types of its format. Every call rejects with a {@link SignerError}. */
+/**
+ * One key set, with the types of its format. A call that fails rejects with a {@link SignerError}; one that its signal
+ * ends rejects with the signal's own reason.
+ */
 export interface KeySet<F extends keyof Formats> {
   sign(request: ForTenant<Formats[F]['sign']>, options?: CallOptions): Promise<Formats[F]['signature']>;
   verify(
@@ -58,23 +61,39 @@ export interface KeySet<F extends keyof Formats> {
 const json = { 'content-type': 'application/json' };
 const octets = { 'content-type': 'application/octet-stream' };
 
+/** A timer of a longer time fires at once. */
+const maxTimeoutMs = 2 ** 31 - 1;
+
 /**
  * @example
  * const signer = new SignerClient();
  * const { signature } = await signer.keySet('orders', 'raw').sign({ message: 'hello' });
  */
 export class SignerClient {
+  /** For messages. */
+  readonly #address: string;
   readonly #transport: Transport;
   readonly #timeoutMs: number;
   readonly #retries: number;
 
+  /** @throws {TypeError | RangeError} when an option is not usable */
   constructor({
     url = 'http://127.0.0.1:8700',
     socketPath,
     timeoutMs = 5000,
     retries = 2,
   }: ClientOptions = {}) {
-    this.#transport = socketPath === undefined ? overTcp(originOf(url)) : overSocket(socketPath);
+    // As an address it would be port 80 of this machine.
+    if (socketPath === '') {
+      throw new TypeError(
+        '"socketPath" option is empty; give the path of a socket, or leave it out for "url"',
+      );
+    }
+    if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > maxTimeoutMs) {
+      throw new RangeError(`"timeoutMs" option must be whole milliseconds from 1 to ${maxTimeoutMs}`);
+    }
+    this.#address = socketPath ?? originOf(url);
+    this.#transport = socketPath === undefined ? overTcp(this.#address) : overSocket(socketPath);
     this.#timeoutMs = timeoutMs;
     this.#retries = retries;
   }
@@ -148,7 +167,7 @@ export class SignerClient {
         throw new SignerError('no_answer_in_time', message, { cause });
       }
       const orStream = sent.body instanceof ReadableStream ? ', or the stream of the message failed' : '';
-      const message = `the signer cannot be reached${orStream}; check that it runs, and the url or the socketPath`;
+      const message = `the signer cannot be reached at ${this.#address}${orStream}; check that it runs, and the url or the socketPath`;
       throw new SignerError('unreachable', message, { cause });
     }
   }
@@ -156,8 +175,8 @@ export class SignerClient {
 
 /** @throws {TypeError} when it is not the address of a server */
 function originOf(url: string): string {
-  const { protocol, pathname, search, origin } = new URL(url);
-  if (protocol !== 'http:' || pathname !== '/' || search !== '') {
+  const { protocol, pathname, search, origin } = URL.parse(url) ?? {};
+  if (origin === undefined || protocol !== 'http:' || pathname !== '/' || search !== '') {
     throw new TypeError('"url" option must be like http://127.0.0.1:8700');
   }
   return origin;

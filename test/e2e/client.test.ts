@@ -5,7 +5,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SignerClient, SignerError } from '../../src/client/index.ts';
+import { type ClientOptions, SignerClient, SignerError } from '../../src/client/index.ts';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
 
@@ -167,8 +167,13 @@ describe('when there is no answer', () => {
 
   it('says that nobody is there', async () => {
     const nobody = new SignerClient({ url: 'http://127.0.0.1:1' });
-    await expect(nobody.keySets()).rejects.toMatchObject({ code: 'unreachable', status: undefined });
+    await expect(nobody.keySets()).rejects.toMatchObject({
+      code: 'unreachable',
+      status: undefined,
+      message: expect.stringContaining('cannot be reached at http://127.0.0.1:1; check'),
+    });
     const noSocket = new SignerClient({ socketPath: '/nonexistent/signer.sock' });
+    await expect(noSocket.keySets()).rejects.toThrow('cannot be reached at /nonexistent/signer.sock; check');
     await expect(noSocket.keySets()).rejects.toBeInstanceOf(SignerError);
   });
 
@@ -192,8 +197,25 @@ describe('when there is no answer', () => {
     silent.close();
   });
 
-  it('refuses an address that is not one of a signer', () => {
-    expect(() => new SignerClient({ url: 'https://example.com/x' })).toThrow('"url" option');
+  it.each<[ClientOptions, ErrorConstructor, string]>([
+    [{ url: 'https://example.com/x' }, TypeError, '"url" option must be like http://127.0.0.1:8700'],
+    [{ url: '127.0.0.1:8700' }, TypeError, '"url" option must be like http://127.0.0.1:8700'],
+    [{ url: '' }, TypeError, '"url" option must be like http://127.0.0.1:8700'],
+    [{ socketPath: '' }, TypeError, '"socketPath" option is empty'],
+    ...[0, -1, 1.5, Number.NaN, 2 ** 31].map((timeoutMs): [ClientOptions, ErrorConstructor, string] => [
+      { timeoutMs },
+      RangeError,
+      '"timeoutMs" option must be whole milliseconds from 1 to 2147483647',
+    ]),
+  ])('refuses %j at once', (options, kind, message) => {
+    const refused = () => new SignerClient(options);
+    expect(refused).toThrow(kind);
+    expect(refused).toThrow(message);
+  });
+
+  it('takes an option that is undefined as one that is left out', () => {
+    const options: ClientOptions = { url: undefined, socketPath: undefined, timeoutMs: undefined };
+    expect(() => new SignerClient({ ...options, retries: undefined })).not.toThrow();
   });
 });
 
