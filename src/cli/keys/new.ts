@@ -16,8 +16,8 @@ export interface NewOptions {
   readonly kid?: string;
   readonly output: 'file' | 'secret';
   readonly secretName: string;
-  /** What a new file may be read by. */
-  readonly mode: number;
+  /** Default: that of the file that is replaced, else that its owner alone may read it. */
+  readonly mode?: number;
   readonly replace?: true;
   readonly ifMissing?: true;
 }
@@ -49,13 +49,11 @@ function writeNewKey(file: string, options: NewOptions): void {
 function newKey(file: string, { algorithm, kid, encoding = defaultEncoding(file) }: NewOptions) {
   // As long as the tag: RFC 7518 §3.2 asks for no less, and RFC 2104 §3 finds no strength in more.
   const bytes = randomBytes(tagBytes(algorithm));
-  const id = encoding === 'jwks' ? (kid ?? keyId(bytes)) : keyId(bytes);
-  return { id, content: contentOf(bytes, encoding, id, algorithm) };
-}
-
-/** The content of a key file in this encoding, without a newline where one would count. */
-function contentOf(bytes: Buffer, encoding: KeyEncoding, id: string, algorithm: Algorithm): Buffer {
-  if (encoding === 'bytes') return bytes;
-  if (encoding === 'jwks') return Buffer.from(newJwkSet({ id, bytes, algorithm }));
-  return encodeKey(bytes, encoding);
+  if (encoding === 'jwks') {
+    const id = kid ?? keyId(bytes);
+    return { id, content: Buffer.from(newJwkSet({ id, bytes, algorithm })) };
+  }
+  const content = encoding === 'bytes' ? bytes : encodeKey(bytes, encoding);
+  // The text is the key itself, not a way to write it.
+  return { id: keyId(encoding === 'text' ? content : bytes), content };
 }

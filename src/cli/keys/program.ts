@@ -33,9 +33,10 @@ export function createKeysCommand(): Command {
       )
       .option('--secret-name <name>', 'metadata.name of the manifest', 'signer-keys')
       .addOption(
-        new Option('--mode <mode>', 'file mode of a file that is new')
-          .argParser(parsed(parseMode))
-          .default(0o600, '0600'),
+        new Option(
+          '--mode <mode>',
+          'file mode; default: that of the file it replaces, 0600 for a new one',
+        ).argParser(parsed(parseMode)),
       )
       .option('--replace', 'put the new key in the place of an old one')
       .addOption(

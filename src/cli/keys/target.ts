@@ -1,11 +1,23 @@
 /** What the `keys` commands read and write: a key file, or an entry of a Kubernetes Secret manifest, comments kept. */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fchmodSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Document, parseAllDocuments, stringify } from 'yaml';
 import { SettingError } from '../../config/setting-error.ts';
 import { decode } from '../../encoding.ts';
+import { systemCode } from '../../secret-volume/index.ts';
 
 /** The mode of a file that holds a key, where nothing else was asked for. */
 const ownerOnly = 0o600;
@@ -26,7 +38,7 @@ export interface Target {
 export function openTarget(path: string, entry: string | undefined): Target {
   if (path === '-' || /\.ya?ml$/.test(path)) return openManifest(path, entry);
   if (entry !== undefined) throw new SettingError(`--entry is for a Secret manifest, and ${path} is none`);
-  const write = (content: Uint8Array) => replaceFile(path, content, ownerOnly);
+  const write = (content: Uint8Array) => replaceFile(path, content);
   return { path, name: path, read: () => readBytes(path), write };
 }
 
@@ -43,21 +55,47 @@ export function secretManifest(secretName: string, entries: ReadonlyMap<string, 
 }
 
 /** @throws {SettingError} when it is there already */
-export function createFile(path: string, content: Uint8Array, mode: number): void {
+export function createFile(path: string, content: Uint8Array, mode: number = ownerOnly): void {
   if (existsSync(path)) {
     throw new SettingError(`${path} exists; --replace puts the new key in its place, which ends the old one`);
   }
-  writeFile(() => writeFileSync(path, content, { mode, flag: 'wx' }), path);
+  attempt(() => writeNew(path, content, mode), path);
 }
 
-/** @param newMode the mode where there is no file yet; one that is there keeps its own */
-export function replaceFile(path: string, content: Uint8Array, newMode: number): void {
-  const mode = existsSync(path) ? statSync(path).mode & 0o777 : newMode;
-  const aside = join(dirname(path), `..${randomBytes(6).toString('hex')}`);
-  writeFile(() => {
-    writeFileSync(aside, content, { mode, flag: 'wx' });
-    renameSync(aside, path);
+/** @param mode default: that of the file that is there. @throws {SettingError} when that is not a regular file */
+export function replaceFile(path: string, content: Uint8Array, mode?: number): void {
+  const before = statSync(path, { throwIfNoEntry: false });
+  if (before?.isFile() === false) throw new SettingError(`${path} is not a regular file; name a key file`);
+  // Where a link leads, so that it stays one.
+  const file = before === undefined ? path : realpathSync(path);
+  const aside = join(dirname(file), `..${randomBytes(6).toString('hex')}`);
+  attempt(() => {
+    writeNew(aside, content, mode ?? (before === undefined ? ownerOnly : before.mode & 0o777));
+    removedOnFailure(aside, () => renameSync(aside, file));
   }, path);
+}
+
+/** Writes a file that nobody else can read before it is whole; its mode is this one whatever the umask. */
+function writeNew(path: string, content: Uint8Array, mode: number): void {
+  const descriptor = openSync(path, 'wx', ownerOnly);
+  try {
+    removedOnFailure(path, () => {
+      writeFileSync(descriptor, content);
+      fchmodSync(descriptor, mode);
+    });
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** No copy of a key stays behind where its last step could not be taken. */
+function removedOnFailure(path: string, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    unlinkSync(path);
+    throw error;
+  }
 }
 
 function openManifest(path: string, entry: string | undefined): Target {
@@ -89,7 +127,7 @@ function openManifest(path: string, entry: string | undefined): Target {
         .map(String)
         .reduce((all, next) => `${all}${/^---/.test(next) ? '' : '---\n'}${next}`);
       if (path === '-') process.stdout.write(text);
-      else replaceFile(path, Buffer.from(text), ownerOnly);
+      else replaceFile(path, Buffer.from(text));
     },
   };
 }
@@ -109,12 +147,13 @@ function readBytes(path: string): Buffer {
   }
 }
 
-function writeFile(write: () => void, path: string): void {
+function attempt(write: () => void, path: string): void {
   try {
     write();
-  } catch {
+  } catch (error) {
+    const mount = systemCode(error) === 'EBUSY' ? ', and that it is no mount itself' : '';
     throw new SettingError(
-      `${path} cannot be written; check that its directory exists and is yours to write`,
+      `${path} cannot be written; check that its directory exists and is yours to write${mount}`,
     );
   }
 }

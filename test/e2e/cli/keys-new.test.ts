@@ -1,7 +1,17 @@
 /** `keys new`, as transcripts: what it makes, and what it leaves alone. */
 
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { keyId } from '../../../src/mac.ts';
@@ -38,10 +48,28 @@ describe('keys new', () => {
     }
   });
 
-  it('lets a new file be read by whom --mode says', async () => {
+  it.each(['bytes', 'text', 'hex', 'base64', 'base64url', 'whsec', 'jwks'])(
+    'of encoding %s prints the id that the key has',
+    async (encoding) => {
+      const orders = fresh('orders');
+      const { stdout } = await run(['keys', 'new', '--encoding', encoding, orders]);
+      const shown = await run(['keys', 'show', '--json', '--encoding', encoding, orders]);
+      const [{ keyId: id }] = JSON.parse(shown.stdout).keys;
+      expect(stdout).toBe(`${orders}: new HS256 key ${id}\n`);
+    },
+  );
+
+  it('lets a new file be read by whom --mode says, whatever the umask', async () => {
     const orders = fresh('orders');
-    expect((await run(['keys', 'new', '--mode', '0440', orders])).code).toBe(0);
-    expect(modeOf(orders)).toBe('440');
+    const before = process.umask(0o077);
+    try {
+      expect((await run(['keys', 'new', '--mode', '0440', orders])).code).toBe(0);
+      expect(modeOf(orders)).toBe('440');
+      expect((await run(['keys', 'new', '--replace', '--mode', '0644', orders])).code).toBe(0);
+      expect(modeOf(orders)).toBe('644');
+    } finally {
+      process.umask(before);
+    }
   });
 
   it('refuses a file that is there, and leaves it as it is', async () => {
@@ -69,11 +97,46 @@ describe('keys new', () => {
   it('with --replace puts new keys in the place of old ones, with the mode of these', async () => {
     const [orders, session] = [fresh('orders'), fresh('session')];
     await run(['keys', 'new', ...hex, orders]);
-    chmodSync(orders, 0o440);
+    chmodSync(orders, 0o660);
     const before = idOf(orders);
     expect((await run(['keys', 'new', ...hex, '--replace', orders, session])).code).toBe(0);
     expect(idOf(orders)).not.toBe(before);
-    expect([modeOf(orders), modeOf(session)]).toEqual(['440', '600']);
+    expect([modeOf(orders), modeOf(session)]).toEqual(['660', '600']);
+  });
+
+  it('with --replace follows a link to the file', async () => {
+    const orders = fresh('orders');
+    await run(['keys', 'new', ...hex, orders]);
+    const before = idOf(orders);
+    const link = fresh('link');
+    symlinkSync(orders, link);
+    expect((await run(['keys', 'new', ...hex, '--replace', link])).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(idOf(orders)).not.toBe(before);
+  });
+
+  it('with --replace refuses what is no file, and leaves nothing beside it', async () => {
+    const folder = fresh('orders');
+    mkdirSync(folder);
+    expect(await run(['keys', 'new', '--replace', folder])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `sidecar-signer: ${folder} is not a regular file; name a key file\n`,
+    });
+    expect(readdirSync(dirname(folder))).toEqual(['orders']);
+  });
+
+  it('leaves nothing beside a file that is a mount', async ({ skip }) => {
+    const orders = fresh('orders');
+    writeFileSync(orders, 'before');
+    skip(spawnSync('mount', ['--bind', orders, orders]).status !== 0, 'this user cannot mount');
+    try {
+      const { code, stderr } = await run(['keys', 'new', '--replace', orders]);
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('cannot be written') });
+      expect(readdirSync(dirname(orders))).toEqual(['orders']);
+    } finally {
+      execFileSync('umount', [orders]);
+    }
   });
 
   it('prints a Secret manifest with an entry for each file', async () => {
