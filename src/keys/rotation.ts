@@ -14,12 +14,20 @@ export class RotationError extends Error {
 export interface NewKey {
   readonly id: string;
   readonly bytes: Uint8Array;
-  readonly algorithm: Algorithm;
+  /** Undefined where the configuration says it, and no key of the set. */
+  readonly algorithm: Algorithm | undefined;
 }
 
 /** A set of one key, which is its primary. */
 export function newJwkSet(key: NewKey): string {
   return write({ primary: key.id, keys: [jwkOf(key)] });
+}
+
+/** What the primary is for and how long it is, as a key that is to follow it should be. @throws {RotationError} */
+export function primaryOf(content: Uint8Array): { algorithm: Algorithm | undefined; length: number } {
+  const { keys, primary } = read(content);
+  const key = keys.find(({ kid }) => kid === primary);
+  return { algorithm: key?.alg, length: Buffer.from(key?.k ?? '', 'base64url').length };
 }
 
 /** @throws {RotationError} */
@@ -49,7 +57,8 @@ export function removeKey(content: Uint8Array, id: string): string {
 }
 
 function jwkOf({ id, bytes, algorithm }: NewKey): JwkSet['keys'][number] {
-  return { kty: 'oct', kid: id, alg: algorithm, k: Buffer.from(bytes).toString('base64url') };
+  const k = Buffer.from(bytes).toString('base64url');
+  return { kty: 'oct', kid: id, ...(algorithm && { alg: algorithm }), k };
 }
 
 function requireKey({ keys }: JwkSet, id: string): void {

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { SettingError } from '../../config/setting-error.ts';
 import { encodeKey } from '../../keys/encode.ts';
-import { newJwkSet } from '../../keys/rotation.ts';
+import { type NewKey, newJwkSet, RotationError } from '../../keys/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../keys/settings.ts';
 import { type Algorithm, keyId, tagBytes } from '../../mac.ts';
 import { createFile, replaceFile, secretManifest } from './target.ts';
@@ -51,9 +51,18 @@ function newKey(file: string, { algorithm, kid, encoding = defaultEncoding(file)
   const bytes = randomBytes(tagBytes(algorithm));
   if (encoding === 'jwks') {
     const id = kid ?? keyId(bytes);
-    return { id, content: Buffer.from(newJwkSet({ id, bytes, algorithm })) };
+    return { id, content: jwkSet(file, { id, bytes, algorithm }) };
   }
   const content = encoding === 'bytes' ? bytes : encodeKey(bytes, encoding);
   // The text is the key itself, not a way to write it.
   return { id: keyId(encoding === 'text' ? content : bytes), content };
+}
+
+function jwkSet(file: string, key: NewKey): Buffer {
+  try {
+    return Buffer.from(newJwkSet(key));
+  } catch (error) {
+    if (error instanceof RotationError) throw new SettingError(`${file}: ${error.message}`);
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@
 
 import { Argument, Command, Option } from 'commander';
 import { parseMode } from '../../config/address.ts';
-import { keyEncodings } from '../../keys/settings.ts';
+import { defaultEncoding, keyEncodings } from '../../keys/settings.ts';
 import { algorithmNames } from '../../mac.ts';
 import { loaded } from '../loaded.ts';
 import {
@@ -14,42 +14,19 @@ import {
   socketOption,
   unlessInjected,
 } from '../options.ts';
+import type { NewOptions } from './new.ts';
 
 export function createKeysCommand(): Command {
   const keys = new Command('keys').description(
     'make keys, rotate them in files and Secret manifests, and derive those of tenants',
   );
-  keys.addCommand(
-    new Command('new')
-      .description('make random keys; *.jwks.json makes a JWK set of one')
-      .argument('<file...>', 'a key file to make, which names the key set; - prints the key')
-      .addOption(encodingOption())
-      .addOption(algorithmOption())
-      .addOption(kidOption())
-      .addOption(
-        new Option('-o, --output <what>', 'the file, or a Secret manifest on standard output')
-          .choices(['file', 'secret'])
-          .default('file'),
-      )
-      .option('--secret-name <name>', 'metadata.name of the manifest', 'signer-keys')
-      .addOption(
-        new Option(
-          '--mode <mode>',
-          'file mode; default: that of the file it replaces, 0600 for a new one',
-        ).argParser(parsed(parseMode)),
-      )
-      .option('--replace', 'put the new key in the place of an old one')
-      .addOption(
-        new Option('--if-missing', 'leave a file as it is that is there already').conflicts('replace'),
-      )
-      .action(loaded(async () => (await import('./new.ts')).keysNew)),
-  );
+  keys.addCommand(createNewCommand());
   keys.addCommand(
     new Command('add')
       .description('add a key to a JWK set; it verifies, and signs once it is promoted')
       .addArgument(targetArgument())
       .addOption(entryOption())
-      .addOption(algorithmOption())
+      .addOption(algorithmOption('; default: as the primary'))
       .addOption(kidOption())
       .action(loaded(async () => (await import('./rotate.ts')).keysAdd)),
   );
@@ -100,6 +77,40 @@ export function createKeysCommand(): Command {
   return keys;
 }
 
+/** The command `keys new`, with its usage checks. */
+function createNewCommand(): Command {
+  const command = new Command('new')
+    .description('make random keys; *.jwks.json makes a JWK set of one')
+    .argument('<file...>', 'a key file to make, which names the key set; - prints the key')
+    .addOption(encodingOption())
+    .addOption(algorithmOption().default('HS256'))
+    .addOption(kidOption())
+    .addOption(
+      new Option('-o, --output <what>', 'the file, or a Secret manifest on standard output')
+        .choices(['file', 'secret'])
+        .default('file'),
+    )
+    .option('--secret-name <name>', 'metadata.name of the manifest', 'signer-keys')
+    .addOption(
+      new Option(
+        '--mode <mode>',
+        'file mode; default: that of the file it replaces, 0600 for a new one',
+      ).argParser(parsed(parseMode)),
+    )
+    .option('--replace', 'put the new key in the place of an old one')
+    .addOption(
+      new Option('--if-missing', 'leave a file as it is that is there already').conflicts('replace'),
+    );
+  const make = loaded(async () => (await import('./new.ts')).keysNew);
+  return command.action(async (files: readonly string[], options: NewOptions) => {
+    const plain = files.find((file) => (options.encoding ?? defaultEncoding(file)) !== 'jwks');
+    if (options.kid !== undefined && plain !== undefined) {
+      command.error(`error: --kid is for a JWK set, and ${plain} is none; name it *.jwks.json`);
+    }
+    await make(files, options);
+  });
+}
+
 function targetArgument(): Argument {
   return new Argument('<file>', 'a key file, a Secret manifest (*.yaml), or - for a manifest through a pipe');
 }
@@ -115,10 +126,10 @@ function encodingOption(): Option {
   ).choices(keyEncodings);
 }
 
-function algorithmOption(): Option {
-  return new Option('--algorithm <algorithm>', 'what the key is for, which sets its length')
-    .choices(algorithmNames)
-    .default('HS256');
+function algorithmOption(orElse = ''): Option {
+  return new Option('--algorithm <algorithm>', `what the key is for, which sets its length${orElse}`).choices(
+    algorithmNames,
+  );
 }
 
 function kidOption(): Option {

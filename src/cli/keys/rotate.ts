@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { SettingError } from '../../config/setting-error.ts';
-import { addKey, promoteKey, RotationError, removeKey } from '../../keys/rotation.ts';
+import { addKey, primaryOf, promoteKey, RotationError, removeKey } from '../../keys/rotation.ts';
 import { type Algorithm, keyId, tagBytes } from '../../mac.ts';
 import { openTarget } from './target.ts';
 
@@ -12,34 +12,46 @@ export interface TargetOptions {
 
 export function keysAdd(
   file: string,
-  { entry, algorithm, kid }: TargetOptions & { algorithm: Algorithm; kid?: string },
+  { entry, algorithm, kid }: TargetOptions & { algorithm?: Algorithm; kid?: string },
 ): void {
-  const bytes = randomBytes(tagBytes(algorithm));
-  const id = kid ?? keyId(bytes);
-  step(file, entry, (content) => addKey(content, { id, bytes, algorithm }), `added ${id}, which verifies`);
+  step(file, entry, (content) => {
+    const key = newKey(content, algorithm);
+    const id = kid ?? keyId(key.bytes);
+    return { content: addKey(content, { id, ...key }), done: `added ${id}, which verifies` };
+  });
+}
+
+/** Without another wish, for what the primary is for and no shorter: the set's readers expect no less. */
+function newKey(content: Uint8Array, wanted: Algorithm | undefined) {
+  if (wanted !== undefined) return { bytes: randomBytes(tagBytes(wanted)), algorithm: wanted };
+  const { algorithm, length } = primaryOf(content);
+  return { bytes: randomBytes(Math.max(length, tagBytes(algorithm ?? 'HS256'))), algorithm };
 }
 
 export function keysPromote(file: string, kid: string, { entry }: TargetOptions): void {
-  step(file, entry, (content) => promoteKey(content, kid), `${kid} is the primary, which signs`);
+  const done = `${kid} is the primary, which signs`;
+  step(file, entry, (content) => ({ content: promoteKey(content, kid), done }));
 }
 
 export function keysRemove(file: string, kid: string, { entry }: TargetOptions): void {
-  step(file, entry, (content) => removeKey(content, kid), `removed ${kid}`);
+  step(file, entry, (content) => ({ content: removeKey(content, kid), done: `removed ${kid}` }));
 }
 
-function step(
-  file: string,
-  entry: string | undefined,
-  change: (content: Uint8Array) => string,
-  done: string,
-): void {
+/** The set's next content, and what to say of it. */
+interface Change {
+  readonly content: string;
+  readonly done: string;
+}
+
+function step(file: string, entry: string | undefined, change: (content: Uint8Array) => Change): void {
   const target = openTarget(file, entry);
   try {
-    target.write(Buffer.from(change(target.read())));
+    const { content, done } = change(target.read());
+    target.write(Buffer.from(content));
+    // Standard output may be the manifest.
+    process.stderr.write(`${target.name}: ${done}\n`);
   } catch (error) {
     if (error instanceof RotationError) throw new SettingError(`${target.name}: ${error.message}`);
     throw error;
   }
-  // Standard output may be the manifest.
-  process.stderr.write(`${target.name}: ${done}\n`);
 }

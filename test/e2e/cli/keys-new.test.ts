@@ -159,6 +159,13 @@ describe('keys new', () => {
       "option '--if-missing' cannot be used with option '--replace'",
     ],
     [['--mode', '9', 'orders'], 2, 'expected an octal file mode, for instance 0660'],
+    [['--kid', 'x', 'a.jwks.json', 'orders'], 2, '--kid is for a JWK set, and orders is none'],
+    [
+      ['--kid', 'x', '--encoding', 'hex', 'a.jwks.json'],
+      2,
+      '--kid is for a JWK set, and a.jwks.json is none',
+    ],
+    [['--kid', 'a b', 'a.jwks.json'], 1, 'a.jwks.json: keys.0.kid: must be 1 to 128 printable ASCII'],
     [[], 2, "missing required argument 'file'"],
     [
       ['no/such/folder/orders'],

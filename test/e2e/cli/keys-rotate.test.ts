@@ -1,0 +1,64 @@
+/** `keys add`, `promote` and `remove`, as transcripts: what they make of a JWK set. */
+
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { run } from '../../support/command.ts';
+import { temporaryDirectory } from '../../support/signer.ts';
+
+const directory = temporaryDirectory();
+afterAll(() => directory[Symbol.dispose]());
+
+interface WrittenKey {
+  readonly kid: string;
+  readonly alg?: string;
+  readonly k: string;
+}
+
+let count = 0;
+/** A file with a set whose primary is `old`, of this length and with these members. */
+function setOf(length: number, members: object): string {
+  const file = join(directory.path, `${count++}.jwks.json`);
+  const key = { kty: 'oct', kid: 'old', k: randomBytes(length).toString('base64url'), ...members };
+  writeFileSync(file, JSON.stringify({ primary: 'old', keys: [key] }));
+  return file;
+}
+
+async function added(file: string, ...args: readonly string[]) {
+  const { code, stderr } = await run(['keys', 'add', '--kid', 'new', ...args, file]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: `${file}: added new, which verifies\n` });
+  const { keys } = JSON.parse(readFileSync(file, 'utf8')) as { keys: readonly WrittenKey[] };
+  const key = keys.find(({ kid }) => kid === 'new');
+  return { alg: key?.alg, bytes: Buffer.from(key?.k ?? '', 'base64url').length };
+}
+
+describe('keys add', () => {
+  it('makes a key for what the primary is for, and as long', async () => {
+    expect(await added(setOf(64, { alg: 'HS512' }))).toEqual({ alg: 'HS512', bytes: 64 });
+    expect(await added(setOf(48, { alg: 'HS256' }))).toEqual({ alg: 'HS256', bytes: 48 });
+    // The configuration says what it is for.
+    expect(await added(setOf(64, {}))).toEqual({ alg: undefined, bytes: 64 });
+  });
+
+  it('makes none that is shorter than its tag, however short the primary is', async () => {
+    expect(await added(setOf(16, { alg: 'HS384' }))).toEqual({ alg: 'HS384', bytes: 48 });
+    expect(await added(setOf(16, {}))).toEqual({ alg: undefined, bytes: 32 });
+  });
+
+  it('makes a key for another algorithm where it is told to', async () => {
+    expect(await added(setOf(64, { alg: 'HS512' }), '--algorithm', 'HS256')).toEqual({
+      alg: 'HS256',
+      bytes: 32,
+    });
+  });
+
+  it('says why a step cannot be taken', async () => {
+    const file = setOf(32, { alg: 'HS256' });
+    const { code, stderr } = await run(['keys', 'add', '--kid', 'old', file]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: `sidecar-signer: ${file}: the set has a key old already; give another --kid\n`,
+    });
+  });
+});
