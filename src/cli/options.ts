@@ -44,7 +44,12 @@ export function env(option: Option, name: string): Option {
 /** Values of a repeatable flag; the first replaces the default. Its variable holds several, separated by commas. */
 const collected = new WeakSet<readonly string[]>();
 export function collect(value: string, previous: readonly string[]): readonly string[] {
-  const values = [...(collected.has(previous) ? previous : []), ...value.split(',')];
+  const given = value.split(',');
+  // As a directory it would be the working directory.
+  if (given.includes('')) {
+    throw new InvalidArgumentError('expected values separated by commas, and none of them empty');
+  }
+  const values = [...(collected.has(previous) ? previous : []), ...given];
   collected.add(values);
   return values;
 }

@@ -186,6 +186,19 @@ describe('a usage error', () => {
     expect(stderr).toContain(hint);
   });
 
+  it.each<[readonly string[], Record<string, string>]>([
+    [['check', '--keys', ''], {}],
+    [['check', '--keys', '/etc/signer/keys,'], {}],
+    [['serve', '--keys', ',/etc/signer/keys'], {}],
+    [['serve', '--allowed-host', 'a,,b'], {}],
+    [['check'], { SIGNER_KEYS: '/etc/signer/keys,' }],
+  ])('is an empty value in a list: %j %j', async (args, env) => {
+    const { code, stdout, stderr } = await run(args, { env });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('expected values separated by commas, and none of them empty');
+    expect(stderr).toContain(hint);
+  });
+
   it.each(['0.0.0.0:0', '[::]:0', '10.1.2.3:8700', '[fe80::1]:8700', '128.0.0.1:8700', 'example.test:8700'])(
     'is to listen on %s, which others can reach, without saying so',
     async (listen) => {
