@@ -1,6 +1,6 @@
 /** `sidecar-signer check`: what `serve` would load, and every problem, without serving. */
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { takeVariable } from '../config/environment.ts';
@@ -113,18 +113,37 @@ function describeKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKe
 
 /** Modes never refuse a key (0644 is Kubernetes' default), but a person may want to know. */
 function permissionNotes(directory: string): string[] {
+  const files = filesIn(directory);
+  return [
+    { what: 'read', bits: 0o4 },
+    { what: 'write', bits: 0o2 },
+    { what: 'read and write', bits: 0o6 },
+  ].flatMap(({ what, bits }) => {
+    const names = files.filter(({ mode }) => (mode & 0o6) === bits).map(({ name }) => name);
+    if (names.length === 0) return [];
+    return [`every user of this machine can ${what} in ${resolve(directory)}: ${names.join(', ')}`];
+  });
+}
+
+/** The files that a volume holds, in its folders as well; what cannot be looked at is left out. */
+function filesIn(directory: string): { readonly name: string; readonly mode: number }[] {
+  // The links to them, which the kubelet makes beside it, have no modes of their own.
+  const data = join(directory, '..data');
+  const base = existsSync(data) ? data : directory;
+  return orNothing(() => readdirSync(base, { recursive: true, encoding: 'utf8' }))
+    .filter((name) => !name.startsWith('..'))
+    .sort()
+    .flatMap((name) =>
+      orNothing(() => {
+        const stats = statSync(join(base, name));
+        return stats.isDirectory() ? [] : [{ name, mode: stats.mode }];
+      }),
+    );
+}
+
+function orNothing<T>(look: () => T[]): T[] {
   try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => !entry.name.startsWith('..') && !entry.isDirectory())
-      .flatMap(({ name }) => {
-        const { mode } = statSync(join(directory, name));
-        const others = [mode & 0o004 ? 'read' : '', mode & 0o002 ? 'write' : '']
-          .filter(Boolean)
-          .join(' and ');
-        return others === ''
-          ? []
-          : [`${resolve(directory, name)}: every user of this machine can ${others} it`];
-      });
+    return look();
   } catch {
     return [];
   }

@@ -1,7 +1,7 @@
 /** `check`: what `serve` would load and every problem, as transcripts. */
 
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { keyId } from '../../../src/mac.ts';
@@ -74,13 +74,36 @@ describe('good keys', () => {
 
   it('that others can read or write are noted, and not refused', async () => {
     using directory = temporaryDirectory();
-    writeFileSync(join(directory.path, 'demo'), demo, { mode: 0o644 });
-    writeFileSync(join(directory.path, 'other'), other);
-    chmodSync(join(directory.path, 'other'), 0o666);
+    for (const [name, mode] of Object.entries({ demo: 0o644, other: 0o644, third: 0o666, own: 0o640 })) {
+      writeFileSync(join(directory.path, name), randomBytes(32));
+      chmodSync(join(directory.path, name), mode);
+    }
     const { code, stdout } = await run(['check', '--keys', directory.path]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`! ${directory.path}/demo: every user of this machine can read it\n`);
-    expect(stdout).toContain(`! ${directory.path}/other: every user of this machine can read and write it\n`);
+    expect(stdout.split('\n').filter((line) => line.startsWith('!'))).toEqual([
+      `! every user of this machine can read in ${directory.path}: demo, other`,
+      `! every user of this machine can read and write in ${directory.path}: third`,
+    ]);
+  });
+
+  it('are noted by the modes of the files themselves, in a volume and in its folders', async () => {
+    using directory = temporaryDirectory();
+    const keys = join(directory.path, 'keys');
+    writeVolume(keys, { demo, 'group/other': other }, 0o644);
+    const notes = async () => JSON.parse((await run(['check', '--json', '--keys', keys])).stdout).notes;
+    expect(await notes()).toEqual([`every user of this machine can read in ${keys}: demo, group/other`]);
+    chmodSync(join(keys, 'demo'), 0o600);
+    expect(await notes()).toEqual([`every user of this machine can read in ${keys}: group/other`]);
+    chmodSync(join(keys, 'group', 'other'), 0o600);
+    expect(await notes()).toEqual([]);
+  });
+
+  it('are noted although one of the links leads nowhere', async () => {
+    using directory = temporaryDirectory();
+    writeFileSync(join(directory.path, 'demo'), demo, { mode: 0o644 });
+    symlinkSync(join(directory.path, 'nowhere'), join(directory.path, 'dangling'));
+    const { stdout } = await run(['check', '--keys', directory.path]);
+    expect(stdout).toContain(`! every user of this machine can read in ${directory.path}: demo\n`);
   });
 
   it('are coloured for no reader but a terminal', async () => {
