@@ -6,7 +6,21 @@ import { send, type Target } from './call.ts';
 
 const timeoutMs = 2000;
 
-export async function healthcheck(options: Target & { opsListen: TcpAddress | 'none' }): Promise<void> {
+type HealthOptions = Target & { readonly opsListen: TcpAddress | 'none'; readonly json?: true };
+
+/** @throws {SettingError} when it is not ready */
+export async function healthcheck(options: HealthOptions): Promise<void> {
+  const tell = (ready: boolean) => options.json && process.stdout.write(`${JSON.stringify({ ready })}\n`);
+  try {
+    await requireReady(options);
+    tell(true);
+  } catch (error) {
+    tell(false);
+    throw error;
+  }
+}
+
+async function requireReady(options: HealthOptions): Promise<void> {
   const init = { signal: AbortSignal.timeout(timeoutMs) };
   const { opsListen } = options;
   // Without an ops listener, a signer that is ready is one that lists its keys.

@@ -68,6 +68,7 @@ export function createProgram(): Command {
       .addOption(opsListenOption())
       .addOption(listenOption())
       .addOption(socketOption())
+      .addOption(jsonOption())
       .action(loaded(async () => (await import('./healthcheck.ts')).healthcheck)),
   );
   program.addCommand(createKeysCommand());

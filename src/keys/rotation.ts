@@ -23,11 +23,15 @@ export function newJwkSet(key: NewKey): string {
   return write({ primary: key.id, keys: [jwkOf(key)] });
 }
 
-/** What the primary is for and how long it is, as a key that is to follow it should be. @throws {RotationError} */
-export function primaryOf(content: Uint8Array): { algorithm: Algorithm | undefined; length: number } {
-  const { keys, primary } = read(content);
-  const key = keys.find(({ kid }) => kid === primary);
-  return { algorithm: key?.alg, length: Buffer.from(key?.k ?? '', 'base64url').length };
+/** The primary's id, and what it is for and how long, as a key that is to follow it should be. @throws {RotationError} */
+export function primaryOf(content: Uint8Array): {
+  readonly id: string;
+  readonly algorithm: Algorithm | undefined;
+  readonly length: number;
+} {
+  const { keys, primary: id } = read(content);
+  const key = keys.find(({ kid }) => kid === id);
+  return { id, algorithm: key?.alg, length: Buffer.from(key?.k ?? '', 'base64url').length };
 }
 
 /** @throws {RotationError} */

@@ -20,7 +20,13 @@ export interface NewOptions {
   readonly mode?: number;
   readonly replace?: true;
   readonly ifMissing?: true;
+  readonly json?: true;
 }
+
+/** What has come of a file. */
+type Outcome =
+  | { readonly file: string; readonly made: false }
+  | { readonly file: string; readonly made: true; readonly keyId: string; readonly algorithm: Algorithm };
 
 /** @throws {SettingError} */
 export function keysNew(files: readonly string[], options: NewOptions): void {
@@ -33,17 +39,33 @@ export function keysNew(files: readonly string[], options: NewOptions): void {
   } else if (files.includes('-')) {
     if (files.length > 1) throw new SettingError('- prints one key; name it alone');
     process.stdout.write(newKey('-', options).content);
-  } else for (const file of files) writeNewKey(file, options);
+  } else writeNewKeys(files, options);
 }
 
-function writeNewKey(file: string, options: NewOptions): void {
-  if (options.ifMissing && existsSync(file)) {
-    process.stdout.write(`${file}: there already\n`);
-    return;
+function writeNewKeys(files: readonly string[], options: NewOptions): void {
+  const outcomes: Outcome[] = [];
+  try {
+    for (const file of files) {
+      const outcome = writeNewKey(file, options);
+      outcomes.push(outcome);
+      if (!options.json) process.stdout.write(`${describe(outcome)}\n`);
+    }
+  } finally {
+    // Also of those that were made before one could not be.
+    if (options.json) process.stdout.write(`${JSON.stringify({ keys: outcomes })}\n`);
   }
+}
+
+function writeNewKey(file: string, options: NewOptions): Outcome {
+  if (options.ifMissing && existsSync(file)) return { file, made: false };
   const { id, content } = newKey(file, options);
   (options.replace ? replaceFile : createFile)(file, content, options.mode);
-  process.stdout.write(`${file}: new ${options.algorithm} key ${id}\n`);
+  return { file, made: true, keyId: id, algorithm: options.algorithm };
+}
+
+function describe(outcome: Outcome): string {
+  if (!outcome.made) return `${outcome.file}: there already`;
+  return `${outcome.file}: new ${outcome.algorithm} key ${outcome.keyId}`;
 }
 
 function newKey(file: string, { algorithm, kid, encoding = defaultEncoding(file) }: NewOptions) {

@@ -28,6 +28,7 @@ export function createKeysCommand(): Command {
       .addOption(entryOption())
       .addOption(algorithmOption('; default: as the primary'))
       .addOption(kidOption())
+      .addOption(jsonOption())
       .action(loaded(async () => (await import('./rotate.ts')).keysAdd)),
   );
   keys.addCommand(
@@ -36,6 +37,7 @@ export function createKeysCommand(): Command {
       .addArgument(targetArgument())
       .argument('<kid>', 'the id of the key')
       .addOption(entryOption())
+      .addOption(jsonOption())
       .action(loaded(async () => (await import('./rotate.ts')).keysPromote)),
   );
   keys.addCommand(
@@ -44,6 +46,7 @@ export function createKeysCommand(): Command {
       .addArgument(targetArgument())
       .argument('<kid>', 'the id of the key')
       .addOption(entryOption())
+      .addOption(jsonOption())
       .action(loaded(async () => (await import('./rotate.ts')).keysRemove)),
   );
   keys.addCommand(
@@ -98,14 +101,16 @@ function createNewCommand(): Command {
       ).argParser(parsed(parseMode)),
     )
     .option('--replace', 'put the new key in the place of an old one')
-    .addOption(
-      new Option('--if-missing', 'leave a file as it is that is there already').conflicts('replace'),
-    );
+    .addOption(new Option('--if-missing', 'leave a file as it is that is there already').conflicts('replace'))
+    .addOption(jsonOption());
   const make = loaded(async () => (await import('./new.ts')).keysNew);
   return command.action(async (files: readonly string[], options: NewOptions) => {
     const plain = files.find((file) => (options.encoding ?? defaultEncoding(file)) !== 'jwks');
     if (options.kid !== undefined && plain !== undefined) {
       command.error(`error: --kid is for a JWK set, and ${plain} is none; name it *.jwks.json`);
+    }
+    if (options.json && (options.output === 'secret' || files.includes('-'))) {
+      command.error('error: --json tells of files; what is printed is the key');
     }
     await make(files, options);
   });

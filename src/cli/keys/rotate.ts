@@ -8,16 +8,17 @@ import { openTarget } from './target.ts';
 
 export interface TargetOptions {
   readonly entry?: string;
+  readonly json?: true;
 }
 
 export function keysAdd(
   file: string,
-  { entry, algorithm, kid }: TargetOptions & { algorithm?: Algorithm; kid?: string },
+  { algorithm, kid, ...options }: TargetOptions & { algorithm?: Algorithm; kid?: string },
 ): void {
-  step(file, entry, (content) => {
+  step(file, options, (content) => {
     const key = newKey(content, algorithm);
     const id = kid ?? keyId(key.bytes);
-    return { content: addKey(content, { id, ...key }), done: `added ${id}, which verifies` };
+    return { content: addKey(content, { id, ...key }), done: 'add', id, text: `added ${id}, which verifies` };
   });
 }
 
@@ -28,28 +29,36 @@ function newKey(content: Uint8Array, wanted: Algorithm | undefined) {
   return { bytes: randomBytes(Math.max(length, tagBytes(algorithm ?? 'HS256'))), algorithm };
 }
 
-export function keysPromote(file: string, kid: string, { entry }: TargetOptions): void {
-  const done = `${kid} is the primary, which signs`;
-  step(file, entry, (content) => ({ content: promoteKey(content, kid), done }));
+export function keysPromote(file: string, id: string, options: TargetOptions): void {
+  const told = { done: 'promote', id, text: `${id} is the primary, which signs` } as const;
+  step(file, options, (content) => ({ content: promoteKey(content, id), ...told }));
 }
 
-export function keysRemove(file: string, kid: string, { entry }: TargetOptions): void {
-  step(file, entry, (content) => ({ content: removeKey(content, kid), done: `removed ${kid}` }));
+export function keysRemove(file: string, id: string, options: TargetOptions): void {
+  const told = { done: 'remove', id, text: `removed ${id}` } as const;
+  step(file, options, (content) => ({ content: removeKey(content, id), ...told }));
 }
 
-/** The set's next content, and what to say of it. */
+/** The set's next content, and what to tell of it. */
 interface Change {
   readonly content: string;
-  readonly done: string;
+  readonly done: 'add' | 'promote' | 'remove';
+  /** Of the key that was added, promoted or removed. */
+  readonly id: string;
+  readonly text: string;
 }
 
-function step(file: string, entry: string | undefined, change: (content: Uint8Array) => Change): void {
+function step(file: string, { entry, json }: TargetOptions, change: (content: Uint8Array) => Change): void {
   const target = openTarget(file, entry);
   try {
-    const { content, done } = change(target.read());
-    target.write(Buffer.from(content));
+    const { content, done, id: keyId, text } = change(target.read());
+    const next = Buffer.from(content);
+    target.write(next);
+    const ofEntry = target.name === file ? {} : { entry: target.name };
+    const told = { file, ...ofEntry, done, keyId, primary: primaryOf(next).id };
     // Standard output may be the manifest.
-    process.stderr.write(`${target.name}: ${done}\n`);
+    const output = json && file !== '-' ? process.stdout : process.stderr;
+    output.write(json ? `${JSON.stringify(told)}\n` : `${target.name}: ${text}\n`);
   } catch (error) {
     if (error instanceof RotationError) throw new SettingError(`${target.name}: ${error.message}`);
     throw error;

@@ -32,6 +32,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--ops-listen': 'SIGNER_OPS_LISTEN',
     '--listen': 'SIGNER_LISTEN',
     '--socket': 'SIGNER_SOCKET',
+    '--json': '',
   },
   'keys new': {
     '<file...>': '',
@@ -43,10 +44,11 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--mode': '',
     '--replace': '',
     '--if-missing': '',
+    '--json': '',
   },
-  'keys add': { '<file>': '', '--entry': '', '--algorithm': '', '--kid': '' },
-  'keys promote': { '<file>': '', '<kid>': '', '--entry': '' },
-  'keys remove': { '<file>': '', '<kid>': '', '--entry': '' },
+  'keys add': { '<file>': '', '--entry': '', '--algorithm': '', '--kid': '', '--json': '' },
+  'keys promote': { '<file>': '', '<kid>': '', '--entry': '', '--json': '' },
+  'keys remove': { '<file>': '', '<kid>': '', '--entry': '', '--json': '' },
   'keys derive': {
     '<key>': '',
     '<tenant>': '',

@@ -139,6 +139,27 @@ describe('keys new', () => {
     }
   });
 
+  it('tells with --json what it made', async () => {
+    const [orders, session] = [fresh('orders'), fresh('session')];
+    await run(['keys', 'new', ...hex, orders]);
+    const { code, stdout, stderr } = await run([
+      'keys',
+      'new',
+      ...hex,
+      '--if-missing',
+      '--json',
+      orders,
+      session,
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      keys: [
+        { file: orders, made: false },
+        { file: session, made: true, keyId: idOf(session), algorithm: 'HS256' },
+      ],
+    });
+  });
+
   it('prints a Secret manifest with an entry for each file', async () => {
     const { code, stdout } = await run(['keys', 'new', ...hex, '-o', 'secret', 'orders', 'session']);
     expect(code).toBe(0);
@@ -166,6 +187,8 @@ describe('keys new', () => {
       '--kid is for a JWK set, and a.jwks.json is none',
     ],
     [['--kid', 'a b', 'a.jwks.json'], 1, 'a.jwks.json: keys.0.kid: must be 1 to 128 printable ASCII'],
+    [['--json', '-'], 2, '--json tells of files; what is printed is the key'],
+    [['--json', '-o', 'secret', 'orders'], 2, '--json tells of files; what is printed is the key'],
     [[], 2, "missing required argument 'file'"],
     [
       ['no/such/folder/orders'],

@@ -62,3 +62,34 @@ describe('keys add', () => {
     });
   });
 });
+
+describe('--json', () => {
+  it('tells what each step has made of a file', async () => {
+    const file = setOf(32, { alg: 'HS256' });
+    const steps: readonly (readonly [readonly string[], string, string])[] = [
+      [['add', file, '--kid', 'new'], 'new', 'old'],
+      [['promote', file, 'new'], 'new', 'new'],
+      [['remove', file, 'old'], 'old', 'new'],
+    ];
+    for (const [args, keyId, primary] of steps) {
+      const { code, stdout, stderr } = await run(['keys', ...args, '--json']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(JSON.parse(stdout)).toEqual({ file, done: args[0], keyId, primary });
+    }
+  });
+
+  it('names the entry of a manifest, and leaves standard output to the manifest', async () => {
+    const made = await run(['keys', 'new', '-o', 'secret', '--kid', 'old', 'a.jwks.json']);
+    const args = ['keys', 'add', '-', '--kid', 'new', '--json'];
+    const { code, stdout, stderr } = await run(args, { input: made.stdout });
+    expect(code).toBe(0);
+    expect(stdout).toContain('kind: Secret');
+    expect(JSON.parse(stderr)).toEqual({
+      file: '-',
+      entry: 'a.jwks.json',
+      done: 'add',
+      keyId: 'new',
+      primary: 'old',
+    });
+  });
+});

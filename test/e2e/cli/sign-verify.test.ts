@@ -195,6 +195,14 @@ describe('healthcheck', () => {
     });
   });
 
+  it('says so in JSON with --json', async () => {
+    const ready = { code: 0, stdout: '{"ready":true}\n', stderr: '' };
+    expect(await run(['healthcheck', '--json', '--ops-listen', addressOf(signer.opsUrl)])).toEqual(ready);
+    const { code, stdout, stderr } = await run(['healthcheck', '--json', '--ops-listen', '127.0.0.1:1']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '{"ready":false}\n' });
+    expect(stderr).toContain('no signer answers on 127.0.0.1:1');
+  });
+
   it('needs no ops listener', async () => {
     for (const target of Object.values(targets)) {
       const args = ['healthcheck', '--ops-listen', 'none', ...target()];
@@ -220,6 +228,8 @@ describe('healthcheck', () => {
           stderr:
             'sidecar-signer: the signer is not ready: no valid keys are loaded yet, or it is stopping\n',
         });
+        const { code, stdout } = await run([...args, '--json']);
+        expect({ code, stdout }).toEqual({ code: 1, stdout: '{"ready":false}\n' });
       }
       mkdirSync(keys);
       writeVolume(keys, { later: randomBytes(32) });
