@@ -3,6 +3,7 @@
 import { fstatSync, openSync } from 'node:fs';
 import { formatAddress, type TcpAddress } from '../config/address.ts';
 import { SettingError } from '../config/setting-error.ts';
+import type { ErrorCode } from '../wire.ts';
 
 /** Where the signer listens: the socket if there is one, else the TCP address. */
 export interface Target {
@@ -10,23 +11,61 @@ export interface Target {
   readonly socket?: string;
 }
 
+/** What to do about an error, for who has commands and does not speak HTTP. */
+export type Advice = Partial<Readonly<Record<ErrorCode, string>>>;
+
+export const noSuchKeySet =
+  'no key set of this name is loaded; "sidecar-signer keys list" lists those that are';
+
+export interface Request {
+  readonly method?: 'POST';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly message?: ReadableStream<Uint8Array>;
+  /** In place of what the signer says. */
+  readonly advice?: Advice;
+}
+
+/** How long a signer may be silent: neither take a part of the message nor answer. */
+const patienceMs = 10_000;
+
 /**
  * @returns the JSON answer of a request that succeeded
  * @throws {SettingError} when nobody answers, or the answer is an error: with its detail
  */
-export async function call<T>(target: Target, path: string, init: RequestInit = {}): Promise<T> {
-  const response = await send(target, path, init);
-  const body = (await response.json().catch(() => undefined)) as
-    | { detail?: string; code?: string }
-    | undefined;
-  if (response.ok) return body as T;
-  throw new SettingError(
-    `${body?.detail ?? 'the answer is not that of a signer'} (${body?.code ?? response.status})`,
-  );
+export async function call<T>(
+  target: Target,
+  path: string,
+  { message, advice = {}, ...init }: Request = {},
+): Promise<T> {
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(), patienceMs);
+  const body = message && { body: message.pipeThrough(onEachPart(() => timer.refresh())) };
+  try {
+    const response = await send(target, path, { ...init, ...body, signal: ending.signal });
+    const answer = (await response.json().catch(() => undefined)) as
+      | { detail?: string; code?: ErrorCode }
+      | undefined;
+    if (response.ok) return answer as T;
+    const told = (answer?.code && advice[answer.code]) ?? answer?.detail;
+    throw new SettingError(
+      `${told ?? 'the answer is not that of a signer'} (${answer?.code ?? response.status})`,
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function onEachPart(tell: () => void): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream({
+    transform: (part, controller) => {
+      tell();
+      controller.enqueue(part);
+    },
+  });
 }
 
 /** The message of a command: a file's content, or standard input for `-`, streamed. @throws {SettingError} */
-export function readMessage(file: string): ReadableStream {
+export function readMessage(file: string): ReadableStream<Uint8Array> {
   if (file !== '-') return Bun.file(openFile(file)).stream();
   if (process.stdin.isTTY) process.stderr.write('type the message, then Ctrl-D\n');
   return Bun.stdin.stream();
@@ -48,11 +87,22 @@ export async function send({ listen, socket }: Target, path: string, init: Reque
   const headers = { ...init.headers, 'sec-signer': '1' };
   if (socket === undefined && listen === 'none')
     throw new SettingError('give --listen HOST:PORT or --socket PATH');
-  const where = socket ?? (listen === 'none' ? listen : formatAddress(listen));
+  const where = socket ?? (listen === 'none' ? listen : formatAddress(reachable(listen)));
   const origin = socket === undefined ? `http://${where}` : 'http://localhost';
   try {
     return await fetch(origin + path, { ...init, headers, ...(socket !== undefined && { unix: socket }) });
   } catch {
+    if (init.signal?.aborted) {
+      throw new SettingError(
+        `no signer answers on ${where} in time; check that what listens there is a signer, and that it runs`,
+      );
+    }
     throw new SettingError(`no signer answers on ${where}; start one with "sidecar-signer serve"`);
   }
+}
+
+/** A listener on every address is asked on this machine's own. */
+function reachable({ host, port }: TcpAddress): TcpAddress {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
+  return host === '::' ? { host: '::1', port } : { host, port };
 }

@@ -27,16 +27,10 @@ async function requireReady(options: HealthOptions): Promise<void> {
   const { status } =
     opsListen === 'none'
       ? await send(options, '/v1/keys', init)
-      : await send({ listen: reachable(opsListen) }, '/readyz', init);
+      : await send({ listen: opsListen }, '/readyz', init);
   if (status === 200) return;
   if (status === 503)
     throw new SettingError('the signer is not ready: no valid keys are loaded yet, or it is stopping');
   const flag = opsListen === 'none' ? '--listen or --socket' : '--ops-listen';
   throw new SettingError(`what answers there is not a signer (status ${status}); check ${flag}`);
-}
-
-/** A listener on every address is asked on this machine's own. */
-function reachable({ host, port }: TcpAddress): TcpAddress {
-  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
-  return host === '::' ? { host: '::1', port } : { host, port };
 }

@@ -43,7 +43,9 @@ export function createProgram(): Command {
   );
   program.addCommand(
     new Command('sign')
-      .description('sign a message through a running signer and print the signature')
+      .description(
+        'sign a message through a running signer and print the signature (raw and webhook formats)',
+      )
       .addArgument(keyArgument())
       .addArgument(fileArgument())
       .addOption(listenOption())
@@ -53,7 +55,7 @@ export function createProgram(): Command {
   );
   program.addCommand(
     new Command('verify')
-      .description('verify a signature through a running signer; exit code 1 if it is not valid')
+      .description('verify a signature through a running signer (raw); exit code 1 if it is not valid')
       .addArgument(keyArgument())
       .argument('<signature>', 'the signature, in the output encoding of the key')
       .addArgument(fileArgument())

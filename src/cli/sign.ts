@@ -1,7 +1,7 @@
 /** `sidecar-signer sign`: a signature by a running signer, or the headers that carry it. */
 
 import type { RawSignature, WebhookSignature } from '../wire.ts';
-import { call, readMessage, type Target } from './call.ts';
+import { call, noSuchKeySet, readMessage, type Target } from './call.ts';
 
 export async function sign(key: string, file: string, options: Target & { json?: true }): Promise<void> {
   const answer = await call<RawSignature | WebhookSignature>(
@@ -10,7 +10,12 @@ export async function sign(key: string, file: string, options: Target & { json?:
     {
       method: 'POST',
       headers: { 'content-type': 'application/octet-stream' },
-      body: readMessage(file),
+      message: readMessage(file),
+      advice: {
+        unknown_key: noSuchKeySet,
+        unsupported_media_type:
+          'this key set signs no plain message; the command is for the raw and webhook formats, without derived keys',
+      },
     },
   );
   process.stdout.write(`${options.json ? JSON.stringify(answer) : describe(answer)}\n`);

@@ -2,7 +2,7 @@
 
 import { isSignatureText } from '../client/signature-text.ts';
 import type { Verification } from '../wire.ts';
-import { call, readMessage, type Target } from './call.ts';
+import { call, noSuchKeySet, readMessage, type Target } from './call.ts';
 
 export async function verify(
   key: string,
@@ -14,7 +14,12 @@ export async function verify(
     ? await call(options, `/v1/keys/${encodeURIComponent(key)}/verify`, {
         method: 'POST',
         headers: { 'content-type': 'application/octet-stream', 'sec-signer-signature': signature },
-        body: readMessage(file),
+        message: readMessage(file),
+        advice: {
+          unknown_key: noSuchKeySet,
+          unsupported_media_type:
+            'this key set verifies no plain message; the command is for the raw format, without derived keys',
+        },
       })
     : { valid: false, reason: 'malformed' };
   process.stdout.write(`${options.json ? JSON.stringify(answer) : describe(answer)}\n`);

@@ -1,16 +1,18 @@
 /** `sign`, `verify` and `healthcheck` against a running signer, over TCP and over a Unix socket, as transcripts. */
 
+import { execFile } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyId } from '../../../src/mac.ts';
 import { writeVolume } from '../../support/atomic-writer.ts';
 import { everythingPrinted, run } from '../../support/command.ts';
 import { leaks } from '../../support/leaks.ts';
-import { type Signer, startSigner, temporaryDirectory, waitFor } from '../../support/signer.ts';
+import { binary, type Signer, startSigner, temporaryDirectory, waitFor } from '../../support/signer.ts';
 
 const key = randomBytes(32);
 const message = 'hello';
@@ -153,10 +155,77 @@ describe('an answer that is an error', () => {
       code: 1,
       stdout: '',
       stderr:
-        'sidecar-signer: no key of this name is loaded; GET /v1/keys lists those that are (unknown_key)\n',
+        'sidecar-signer: no key set of this name is loaded; "sidecar-signer keys list" lists those that are (unknown_key)\n',
     };
     expect(await run(['sign', 'other', file, '--socket', socket])).toEqual(expected);
     expect(await run(['verify', 'other', signature, file, '--socket', socket])).toEqual(expected);
+  });
+});
+
+describe('a key set of a format that signs no plain message', () => {
+  it('is told with the formats that do', async () => {
+    const config = join(directory.path, 'signer.yaml');
+    writeFileSync(config, 'keys:\n  demo: { format: jwt, jwt: { issuer: a, audience: b } }\n');
+    const args = ['--keys', join(directory.path, 'keys'), '--config', config];
+    await using tokens = await startSigner(args);
+    await tokens.ready();
+    const target = ['--listen', addressOf(tokens.url)];
+    const answers = [
+      await run(['sign', 'demo', file, ...target]),
+      await run(['verify', 'demo', signature, file, ...target]),
+    ];
+    expect(answers.map(({ stderr }) => stderr)).toEqual([
+      'sidecar-signer: this key set signs no plain message; the command is for the raw and webhook formats, without derived keys (unsupported_media_type)\n',
+      'sidecar-signer: this key set verifies no plain message; the command is for the raw format, without derived keys (unsupported_media_type)\n',
+    ]);
+  });
+
+  it('is what the help of the commands speaks of', async () => {
+    expect((await run(['sign', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(
+      '(raw and webhook formats)',
+    );
+    expect((await run(['verify', '--help'])).stdout.replace(/\s+/g, ' ')).toContain('(raw)');
+  });
+});
+
+describe('a signer on every address', () => {
+  it('is asked on this machine', async () => {
+    const args = ['--keys', join(directory.path, 'keys'), '--allow-remote', '--listen', '0.0.0.0:0'];
+    await using open = await startSigner(args);
+    await open.ready();
+    const target = ['--listen', addressOf(open.url)];
+    expect(target[1]).toContain('0.0.0.0:');
+    expect((await run(['keys', 'list', ...target])).stdout).toContain('demo  raw');
+    expect((await run(['sign', 'demo', file, ...target])).stdout).toBe(`${signature}\n`);
+  });
+});
+
+describe('a signer that is stopped', () => {
+  it('is given up after 10 s, however the message comes', async () => {
+    await using stopped = await startSigner(['--keys', join(directory.path, 'keys')]);
+    await stopped.ready();
+    stopped.process.kill('SIGSTOP');
+    const listen = ['--listen', addressOf(stopped.url)];
+    const transcripts = await Promise.all([
+      run(['sign', 'demo', file, ...listen]),
+      run(['sign', 'demo', ...listen], { input: randomBytes(20_000_000) }),
+      run(['verify', 'demo', signature, file, ...listen]),
+      run(['keys', 'list', ...listen]),
+    ]);
+    for (const transcript of transcripts) {
+      expect(transcript).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `sidecar-signer: no signer answers on ${listen[1]} in time; check that what listens there is a signer, and that it runs\n`,
+      });
+    }
+  });
+
+  it('is not one that takes a message for longer than that', async () => {
+    const command = [binary, 'sign', 'demo', '--socket', socket].join(' ');
+    const script = `for i in 1 2 3 4 5 6; do head -c 1000000 /dev/zero; sleep 2; done | ${command}`;
+    const expected = createHmac('sha256', key).update(Buffer.alloc(6_000_000)).digest('hex');
+    expect(await promisify(execFile)('sh', ['-c', script])).toMatchObject({ stdout: `${expected}\n` });
   });
 });
 
