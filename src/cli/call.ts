@@ -1,7 +1,7 @@
 /** One request of a command to a running signer. */
 
 import { fstatSync, openSync } from 'node:fs';
-import { formatAddress, type TcpAddress } from '../config/address.ts';
+import { formatAddress, reachable, type TcpAddress } from '../config/address.ts';
 import { SettingError } from '../config/setting-error.ts';
 import type { ErrorCode } from '../wire.ts';
 
@@ -99,10 +99,4 @@ export async function send({ listen, socket }: Target, path: string, init: Reque
     }
     throw new SettingError(`no signer answers on ${where}; start one with "sidecar-signer serve"`);
   }
-}
-
-/** A listener on every address is asked on this machine's own. */
-function reachable({ host, port }: TcpAddress): TcpAddress {
-  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
-  return host === '::' ? { host: '::1', port } : { host, port };
 }

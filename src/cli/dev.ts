@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { styleText } from 'node:util';
 import { CommanderError } from 'commander';
 import pretty from 'pino-pretty';
+import { formatAddress, reachable } from '../config/address.ts';
 import { normaliseEnvironment } from '../config/environment.ts';
 import { SettingError } from '../config/setting-error.ts';
 import { createServeCommand } from './program.ts';
-import { serve } from './serve.ts';
+import { type ServeOptions, serve } from './serve.ts';
 
 const directory = '.dev/keys';
 const keyFile = join(directory, 'demo');
@@ -22,20 +23,30 @@ function makeKey(): void {
   process.stdout.write(`made a development key: ${keyFile}\n`);
 }
 
-function greet(port: number | undefined): void {
-  const curl = `curl -sS -H 'Sec-Signer: 1' -H 'Content-Type: application/json' -d '{"message":"hello"}' http://127.0.0.1:${port}/v1/keys/demo/sign`;
+function greet({ listen, socket }: ServeOptions, port: number | undefined): void {
+  const to =
+    listen === 'none' || port === undefined
+      ? `--unix-socket '${socket}' http://localhost`
+      : `http://${formatAddress(reachable({ ...listen, port }))}`;
+  const curl = `curl -sS -H 'Sec-Signer: 1' -H 'Content-Type: application/json' -d '{"message":"hello"}' ${to}/v1/keys/demo/sign`;
   process.stdout.write(`\n${styleText('bold', 'Sign "hello" with it, from another terminal:')}\n${curl}\n\n`);
 }
 
 try {
   normaliseEnvironment();
-  makeKey();
-  const command = createServeCommand((options) =>
-    serve(options, { log: pretty({ ignore: 'pid,hostname' }), ready: greet }),
-  );
+  const command = createServeCommand((options) => {
+    makeKey();
+    const ready = (port: number | undefined) => greet(options, port);
+    return serve(options, { log: pretty({ ignore: 'pid,hostname' }), ready });
+  });
   await command.exitOverride().parseAsync(['--keys', directory, ...process.argv.slice(2)], { from: 'user' });
 } catch (error) {
-  if (error instanceof SettingError) process.stderr.write(`${styleText('red', error.message)}\n`);
-  else if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = 1;
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else if (error instanceof SettingError) {
+    process.stderr.write(`${styleText('red', error.message)}\n`);
+    process.exitCode = 1;
+  } else {
+    throw error;
+  }
 }

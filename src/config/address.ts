@@ -52,6 +52,12 @@ export function formatAddress({ host, port }: TcpAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** A listener on every address is asked on this machine's own. */
+export function reachable({ host, port }: TcpAddress): TcpAddress {
+  if (host === '0.0.0.0') return { host: '127.0.0.1', port };
+  return host === '::' ? { host: '::1', port } : { host, port };
+}
+
 /**
  * The values of `Host` that a listener answers to: its loopback names with the port, and the names that were allowed,
  * with and without it. A Unix socket (no address) answers to the bare names.

@@ -5,7 +5,9 @@ import {
   parseAddress,
   parseMode,
   parseSwitch,
+  reachable,
   servedHosts,
+  type TcpAddress,
 } from '../../src/config/address.ts';
 import { SettingError } from '../../src/config/setting-error.ts';
 
@@ -119,6 +121,17 @@ describe('the values of Host that are served', () => {
 
   it('are the bare names on a Unix socket', () => {
     expect([...servedHosts(['signer'])].sort()).toEqual(['127.0.0.1', '[::1]', 'localhost', 'signer'].sort());
+  });
+});
+
+describe('an address that means every one', () => {
+  it.each([
+    ['0.0.0.0:1', '127.0.0.1:1'],
+    ['[::]:1', '[::1]:1'],
+    ['10.1.2.3:1', '10.1.2.3:1'],
+    ['localhost:1', 'localhost:1'],
+  ])('%s is reached on this machine at %s', (listen, asked) => {
+    expect(reachable(parseAddress(listen) as TcpAddress)).toEqual(parseAddress(asked));
   });
 });
 
