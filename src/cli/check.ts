@@ -111,6 +111,9 @@ function describeKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKe
   };
 }
 
+/** More names than this would hide what else there is to read. */
+const maxNamed = 10;
+
 /** Modes never refuse a key (0644 is Kubernetes' default), but a person may want to know. */
 function permissionNotes(directory: string): string[] {
   const files = filesIn(directory);
@@ -119,26 +122,37 @@ function permissionNotes(directory: string): string[] {
     { what: 'write', bits: 0o2 },
     { what: 'read and write', bits: 0o6 },
   ].flatMap(({ what, bits }) => {
-    const names = files.filter(({ mode }) => (mode & 0o6) === bits).map(({ name }) => name);
+    const concerned = files.filter(({ mode }) => (mode & 0o6) === bits);
+    const names = concerned.map(({ name }) => name).sort();
     if (names.length === 0) return [];
-    return [`every user of this machine can ${what} in ${resolve(directory)}: ${names.join(', ')}`];
+    const more = names.length - maxNamed;
+    const named = [...names.slice(0, maxNamed), ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
+    return [`every user of this machine can ${what} in ${resolve(directory)}: ${named}`];
   });
 }
 
 /** The files that a volume holds, in its folders as well; what cannot be looked at is left out. */
-function filesIn(directory: string): { readonly name: string; readonly mode: number }[] {
+function filesIn(directory: string): readonly FileMode[] {
   // The links to them, which the kubelet makes beside it, have no modes of their own.
   const data = join(directory, '..data');
-  const base = existsSync(data) ? data : directory;
-  return orNothing(() => readdirSync(base, { recursive: true, encoding: 'utf8' }))
-    .filter((name) => !name.startsWith('..'))
-    .sort()
-    .flatMap((name) =>
-      orNothing(() => {
-        const stats = statSync(join(base, name));
-        return stats.isDirectory() ? [] : [{ name, mode: stats.mode }];
-      }),
-    );
+  return filesBelow(existsSync(data) ? data : directory, '');
+}
+
+interface FileMode {
+  readonly name: string;
+  readonly mode: number;
+}
+
+/** Enters no linked folder: it could lead back to where the walk began. */
+function filesBelow(directory: string, prefix: string): readonly FileMode[] {
+  return orNothing(() => readdirSync(directory, { withFileTypes: true }))
+    .filter(({ name }) => !name.startsWith('..'))
+    .flatMap((entry) => {
+      const [name, path] = [prefix + entry.name, join(directory, entry.name)];
+      if (entry.isDirectory()) return filesBelow(path, `${name}/`);
+      const file = orNothing(() => [statSync(path)]).filter((stats) => stats.isFile());
+      return file.map(({ mode }) => ({ name, mode }));
+    });
 }
 
 function orNothing<T>(look: () => T[]): T[] {

@@ -581,7 +581,7 @@ describe('check', () => {
 
   it.each<[string, string, readonly string[]]>([
     ['that is none', 'kind: ConfigMap\ndata: { k: YQ== }\n', ['the manifest holds no "kind: Secret"']],
-    ['that is no YAML', 'kind: Secret\ndata: {', ['the manifest is not valid YAML']],
+    ['that is no YAML', 'kind: Secret\ndata: {', ['the manifest is not valid YAML (line 2)']],
     [
       'with all its mistakes',
       secret('data: { a: "!", b: yes }\nstringData: { c: 5 }'),
