@@ -201,14 +201,24 @@ describe('a hostile request', () => {
     ['/v1/keys/github/verify', '{"body":"","headers":{"x-hub-signature-256":"sha256="}}', 200],
     [
       '/v1/keys/github/verify',
-      `{"body":"","headers":{"x-hub-signature-256":"${'sha256=,'.repeat(7000)}"}}`,
+      `{"body":"","headers":{"x-hub-signature-256":"${'sha256=,'.repeat(4000)}"}}`,
       200,
+    ],
+    [
+      '/v1/keys/github/verify',
+      `{"body":"","headers":{"x-hub-signature-256":"${'sha256=,'.repeat(7000)}"}}`,
+      413,
     ],
     ['/v1/keys/standard-webhooks/sign', '{"body":"","id":"a.b"}', 400],
     [
       '/v1/keys/standard-webhooks/verify',
-      `{"body":"","headers":{"webhook-id":"a","webhook-timestamp":"1","webhook-signature":"${'v1, '.repeat(12_000)}"}}`,
+      `{"body":"","headers":{"webhook-id":"a","webhook-timestamp":"1","webhook-signature":"${'v1, '.repeat(8000)}"}}`,
       200,
+    ],
+    [
+      '/v1/keys/standard-webhooks/verify',
+      `{"body":"","headers":{"webhook-id":"a","webhook-timestamp":"1","webhook-signature":"${'v1, '.repeat(12_000)}"}}`,
+      413,
     ],
     ['/v1/keys/cookie/verify', `{"cookie":"s:${'.'.repeat(60_000)}"}`, 200],
     ['/v1/keys/cookie/sign', '{"value":"\\u0000"}', 400],
