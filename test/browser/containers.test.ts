@@ -99,7 +99,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     await using visited = await visit(browser, demo.url);
     const { page } = visited;
     demo.compose('kill', 'signer');
-    const unreachable = /the signer cannot be reached; check that it runs/;
+    const unreachable = /the signer cannot be reached at \S+; check that it runs/;
     await page.locator('#keys-problem').filter({ hasText: unreachable }).waitFor();
     for (const [button, verdict] of [
       ['Order', '#order-verdict'],
