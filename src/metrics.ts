@@ -3,7 +3,7 @@
  * is loaded when somebody asks for the first time.
  */
 
-import type { Operation } from './policy.ts';
+import { type Operation, operations } from './policy.ts';
 import type { Outcome } from './signer.ts';
 import type { Status } from './wire.ts';
 
@@ -21,16 +21,16 @@ type Operations = Readonly<Record<Operation, ReadonlyMap<Outcome, number>>>;
 
 export function createTally(): Tally {
   const answers = new Map<number, number>();
-  const operations = new Map<string, Record<Operation, Map<Outcome, number>>>();
+  const byKeySet = new Map<string, Record<Operation, Map<Outcome, number>>>();
   return {
     answers,
-    operations,
+    operations: byKeySet,
     answer: (status) => increment(answers, status),
     operation: (keySet, operation, outcome) => {
-      let counts = operations.get(keySet);
+      let counts = byKeySet.get(keySet);
       if (counts === undefined) {
         counts = { sign: new Map(), verify: new Map() };
-        operations.set(keySet, counts);
+        byKeySet.set(keySet, counts);
       }
       increment(counts[operation], outcome);
     },
@@ -50,91 +50,73 @@ export async function describeMetrics(status: Status, tally: Tally): Promise<str
     import('@prometheus-io/client/lib/gauge.js'),
   ]);
   const registry = new Registry();
-  for (const { type, name, help, samples } of [...gauges(status), ...counters(status, tally)]) {
+  for (const [name, help, samples] of [...stateOf(status), ...countsOf(status, tally)]) {
     const [sample] = samples;
     // The registry would make up a zero, such as for a moment that has not been.
     if (sample === undefined) continue;
     const labelNames = Object.keys(sample[0]);
-    const Metric = type === 'counter' ? Counter : Gauge;
+    const Metric = name.endsWith('_total') ? Counter : Gauge;
     const metric = new Metric({ name: `sidecar_signer_${name}`, help, labelNames, registers: [registry] });
     for (const [labels, value] of samples) metric.inc(labels, value);
   }
   return registry.metrics();
 }
 
-/** A metric with its values; all have the same labels. */
-interface Metric {
-  readonly type: 'counter' | 'gauge';
-  readonly name: string;
-  readonly help: string;
-  readonly samples: readonly Sample[];
-}
-
+/** A metric with its values, which have all the same labels. One whose name ends with `_total` counts. */
+type Metric = readonly [name: string, help: string, samples: readonly Sample[]];
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
-function gauges({ version, ready, generation, loadedAt, keySets, volumes }: Status): readonly Metric[] {
-  const gauge = (name: string, help: string, samples: readonly Sample[]): Metric => ({
-    type: 'gauge',
-    name,
-    help,
-    samples,
-  });
+function stateOf({ version, ready, generation, loadedAt, keySets, volumes }: Status): readonly Metric[] {
   return [
-    gauge('build_info', 'Always 1; its label is the version.', [[{ version }, 1]]),
-    gauge('ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]),
-    gauge('generation', 'How many snapshots of the keys there have been.', [[{}, generation]]),
-    gauge('loaded_timestamp_seconds', 'When the keys in use were loaded.', at({}, loadedAt)),
-    gauge('key_sets', 'How many key sets there are.', [[{}, keySets]]),
-    gauge(
+    ['build_info', 'Always 1; its label is the version.', [[{ version }, 1]]],
+    ['ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]],
+    ['generation', 'How many snapshots of the keys there have been.', [[{}, generation]]],
+    ['loaded_timestamp_seconds', 'When the keys in use were loaded.', at({}, loadedAt)],
+    ['key_sets', 'How many key sets there are.', [[{}, keySets]]],
+    [
       'volume_degraded',
       'Whether the newest content of a directory is not in use; /status says why.',
       volumes.map(({ directory, problems }) => [{ directory }, Number(problems.length > 0)]),
-    ),
-    gauge(
+    ],
+    [
       'volume_last_success_timestamp_seconds',
       'When a directory was last found readable and valid.',
       volumes.flatMap(({ directory, lastSuccess }) => at({ directory }, lastSuccess)),
-    ),
-    gauge(
+    ],
+    [
       'volume_watcher_up',
       'Whether events announce changes of a directory; the poll finds them without.',
       volumes.map(({ directory, watcher }) => [{ directory }, Number(watcher === 'up')]),
-    ),
+    ],
   ];
 }
 
-function counters({ volumes }: Status, { answers, operations }: Tally): readonly Metric[] {
-  const counter = (name: string, help: string, samples: readonly Sample[]): Metric => ({
-    type: 'counter',
-    name,
-    help,
-    samples,
-  });
+function countsOf({ volumes }: Status, tally: Tally): readonly Metric[] {
   return [
-    counter(
+    [
       'requests_total',
       'Answers of the signing listener by HTTP status, refusals included.',
-      [...answers].map(([status, count]) => [{ status: String(status) }, count]),
-    ),
-    counter(
+      [...tally.answers].map(([status, count]) => [{ status: String(status) }, count]),
+    ],
+    [
       'operations_total',
       'Signatures and verifications; the outcome is ok, invalid (a signature that does not verify), or the code of an error.',
-      [...operations].flatMap(([key_set, counts]) =>
-        (['sign', 'verify'] as const).flatMap((operation) =>
+      [...tally.operations].flatMap(([key_set, counts]) =>
+        operations.flatMap((operation) =>
           [...counts[operation]].map(([outcome, count]): Sample => [{ key_set, operation, outcome }, count]),
         ),
       ),
-    ),
-    counter(
+    ],
+    [
       'volume_rejected_total',
       'Contents of a directory that were complete and yet refused.',
       volumes.map(({ directory, rejected }) => [{ directory }, rejected]),
-    ),
-    counter(
+    ],
+    [
       'volume_rescued_by_poll_total',
       'Changes of a directory that no event announced.',
       volumes.map(({ directory, rescuedByPoll }) => [{ directory }, rescuedByPoll]),
-    ),
+    ],
   ];
 }
 

@@ -18,7 +18,7 @@ import { hardenProcess } from './harden.ts';
 import { openKeys } from './open-keys.ts';
 import { standardOutput } from './output.ts';
 import { claimSocket, withMode } from './socket.ts';
-import { describeStatus, version } from './status.ts';
+import { describeStatus } from './status.ts';
 
 export interface ServeOptions {
   readonly keys: readonly string[];
@@ -75,7 +75,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   });
   const status = () => describeStatus(store.current, volumes, stopping);
   const metrics = () => describeMetrics(status(), tally);
-  const ops = createOpsApp({ status, version, metrics, onFault });
+  const ops = createOpsApp({ status, metrics, onFault });
 
   const close = () => Promise.all(volumes.map((volume) => volume.close()));
   const listeners = await openListeners(

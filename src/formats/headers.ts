@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 import { SignerError } from '../errors.ts';
 import type { HttpHeaders } from '../wire.ts';
 
-/** Names and values together. Servers take less; beyond it, what is made of a text could fill the memory. */
+/** Names and values together, as much as servers usually take at most; beyond it, what is made of a text could fill the memory. */
 const maxCharacters = 32 * 1024;
 
 export const headers = z

@@ -64,7 +64,7 @@ export function malformed(field: string, what: string): SignerError {
 /** A dot segment beside a slash that is percent-encoded, which shows when somebody decodes the path before using it. */
 const hiddenDotSegment = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i;
 
-/** More than servers take; beyond it, what is made of a query could fill the memory. */
+/** More than servers usually take; beyond it, what is made of a query could fill the memory. */
 const maxUrlLength = 16 * 1024;
 
 /** What two programs could read in two ways is refused: a signature over one reading would be used for the other. */

@@ -1,8 +1,9 @@
-/** What the signing listener answers, as schemas that the compiler holds against the types of the wire. */
+/** What the signing listener answers, as schemas. The compiler refuses one that does not fit the types of the wire. */
 
 import * as z from 'zod/mini';
 import { errorCodes } from '../errors.ts';
 import { algorithmNames } from '../mac.ts';
+import { operations } from '../policy.ts';
 import type {
   CookieVerification,
   Formats,
@@ -10,14 +11,24 @@ import type {
   KeySetDescription,
   Problem,
   Verification,
+  VerificationFailure,
   WebhookSignature,
 } from '../wire.ts';
 
 const text = z.string();
 const texts = z.record(text, text);
 const keyId = text;
-const failures = ['missing', 'malformed', 'mismatch', 'expired', 'not_yet_valid', 'not_allowed'] as const;
-const invalid = z.object({ valid: z.literal(false), reason: z.enum(failures) });
+/** All of them: the compiler would not miss one in a list. */
+const failures: Readonly<Record<VerificationFailure, true>> = {
+  missing: true,
+  malformed: true,
+  mismatch: true,
+  expired: true,
+  not_yet_valid: true,
+  not_allowed: true,
+};
+const reason = z.enum(Object.keys(failures) as VerificationFailure[]);
+const invalid = z.object({ valid: z.literal(false), reason });
 const valid = { valid: z.literal(true), keyId, primary: z.boolean() };
 const verification: z.ZodMiniType<Verification> = z.union([z.object(valid), invalid]);
 const headers: z.ZodMiniType<WebhookSignature> = z.object({ headers: texts, keyId });
@@ -56,7 +67,7 @@ export const keySet: z.ZodMiniType<KeySetDescription> = z.object({
   name: text,
   format: z.enum(Object.keys(answers) as (keyof Formats)[]),
   algorithm: text,
-  allow: z.array(z.enum(['sign', 'verify'])),
+  allow: z.array(z.enum(operations)),
   keyIds: z.array(text),
   primary: text,
   since: text,

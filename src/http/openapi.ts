@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import { errorCodes } from '../errors.ts';
 import { formats } from '../formats/index.ts';
+import { keySetNamePattern } from '../keys/settings.ts';
 import type { Operation } from '../policy.ts';
 import type { Formats } from '../wire.ts';
 import { answers, keySet, problem } from './answer-shapes.ts';
@@ -113,7 +114,7 @@ const parameters = {
     in: 'path',
     required: true,
     description: 'The name of a key set. Its format decides what a request and an answer look like.',
-    schema: { type: 'string', pattern: '^(?!\\.\\.)[A-Za-z0-9._-]{1,253}$' },
+    schema: { type: 'string', pattern: keySetNamePattern.source },
   },
   guard: {
     name: 'Sec-Signer',

@@ -9,15 +9,13 @@ import { answerHeaders, asSignerError, notFound, problemResponse } from './probl
 
 export interface OpsOptions {
   readonly status: () => Status;
-  /** Of the signer, for the description of its API. */
-  readonly version: string;
   /** In Prometheus's text format. */
   readonly metrics: () => Promise<string>;
   /** Told of an error that is a fault of the signer. */
   readonly onFault: (error: unknown) => void;
 }
 
-export function createOpsApp({ status, version, metrics, onFault }: OpsOptions): Hono {
+export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
   const app = new Hono();
   let api: object | undefined;
   app.get('/livez', () => json({ live: true }, 200));
@@ -33,7 +31,7 @@ export function createOpsApp({ status, version, metrics, onFault }: OpsOptions):
   app.get('/openapi.json', async () => {
     // Loaded by whoever asks: a signer without a configuration needs only one of the formats.
     const { describeApi } = await import('./openapi.ts');
-    api ??= describeApi(version);
+    api ??= describeApi(status().version);
     return json(api, 200);
   });
   // Hono would print what it does not know, message and all.

@@ -32,8 +32,10 @@ export interface KeySettings {
 export type Configuration = (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
 
 /** Names that a path of the API can hold: neither the kubelet's own (`..data`) nor a path's own (`.`). */
+export const keySetNamePattern = /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/;
+
 export function isKeySetName(name: string): boolean {
-  return /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/.test(name);
+  return keySetNamePattern.test(name);
 }
 
 export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';

@@ -219,7 +219,7 @@ describe('signing', () => {
     expect(signer({ components }).verify(withHeaders(bodiless, headers))).toMatchObject({ valid: true });
   });
 
-  it('refuses a URL and headers that no server takes', () => {
+  it('refuses a URL and headers over their bounds', () => {
     const refusal = (change: object) => refusalOf(() => signer().sign({ ...request, ...change }));
     expect(refusal({ url: `https://a.example/${'a'.repeat(16 * 1024)}` })).toBe(
       'message_too_large: field "url": has at most 16384 characters',

@@ -98,6 +98,14 @@ it('has the routes of the README, with the version of the signer', () => {
   expect(document.info.version).toBe('1.2.3');
 });
 
+it('has no request with names of the caller, which a refusal would repeat', () => {
+  const requests = Object.entries<object>(document.components.schemas).filter(([name]) =>
+    /\.(sign|verify)$/.test(name),
+  );
+  expect(requests).toHaveLength(2 * Object.keys(examples).length);
+  for (const request of requests) expect(JSON.stringify(request)).not.toContain('propertyNames');
+});
+
 it('lists every refusal under its status', () => {
   const { responses } = document.paths['/v1/keys/{name}/sign'].post;
   for (const [code, { status }] of Object.entries(errorCodes)) {

@@ -20,7 +20,6 @@ const raise = (error: unknown) => {
 const ask = (path: string, told: Partial<Status> = {}, init?: RequestInit) =>
   createOpsApp({
     status: () => ({ ...status, ...told }),
-    version: '1.2.3',
     metrics: async () => 'a_metric 1\n',
     onFault: raise,
   }).request(path, init);
@@ -49,7 +48,6 @@ describe('/readyz', () => {
     let ready = false;
     const app = createOpsApp({
       status: () => ({ ...status, ready }),
-      version: '1.2.3',
       metrics: async () => '',
       onFault: raise,
     });
@@ -71,7 +69,6 @@ it('a fault is answered as a problem, told by its kind, and printed nowhere', as
   const faults: unknown[] = [];
   const app = createOpsApp({
     status: () => status,
-    version: '1.2.3',
     metrics: async () => {
       throw new Error('secret-marker');
     },
