@@ -59,6 +59,8 @@ interface Outcome {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** The names of the tests that failed, as far as they are known. */
+  readonly failures: readonly string[];
   readonly seconds: number;
   /** Why it did not run. */
   readonly leftOut?: string;
@@ -83,6 +85,8 @@ const outcomes = chosen.map(runRing);
 report(outcomes);
 const total = (count: (outcome: Outcome) => number) => outcomes.reduce((sum, each) => sum + count(each), 0);
 const [passed, failed, skipped] = [total((o) => o.passed), total((o) => o.failed), total((o) => o.skipped)];
+for (const { ring, failures } of outcomes)
+  for (const name of failures) console.log(`failed in ${label(ring)}: ${name}`);
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
 const incomplete = skipped > 0 || outcomes.some(({ leftOut }) => leftOut !== undefined);
 if (inCi && incomplete) console.error('in CI nothing may be left out or skipped');
@@ -90,7 +94,7 @@ process.exitCode = failed > 0 || passed === 0 || (inCi && incomplete) ? 1 : 0;
 
 function runRing(ring: Ring): Outcome {
   const leftOut = ring.obstacle?.();
-  const none = { ring, passed: 0, failed: 0, skipped: 0, seconds: 0 };
+  const none = { ring, passed: 0, failed: 0, skipped: 0, failures: [], seconds: 0 };
   if (leftOut !== undefined) return { ...none, leftOut };
   console.log(styleText('bold', `\n${label(ring)}: ${ring.covers}`));
   const directory = mkdtempSync(join(tmpdir(), 'rings-'));
@@ -100,9 +104,9 @@ function runRing(ring: Ring): Outcome {
   const seconds = (performance.now() - started) / 1000;
   try {
     const text = readFileSync(resultFile, 'utf8');
-    const { passed, failed, skipped } = ring.runtime === 'bun' ? junitCounts(text) : vitestCounts(text);
+    const { failed, ...counts } = ring.runtime === 'bun' ? junitCounts(text) : vitestCounts(text);
     // A run can fail by an error outside of every test.
-    return { ring, passed, failed: ended ? failed : Math.max(failed, 1), skipped, seconds };
+    return { ring, ...counts, failed: ended ? failed : Math.max(failed, 1), seconds };
   } catch {
     return { ...none, failed: 1, seconds };
   } finally {
@@ -110,7 +114,7 @@ function runRing(ring: Ring): Outcome {
   }
 }
 
-type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped'>;
+type Counts = Pick<Outcome, 'passed' | 'failed' | 'skipped' | 'failures'>;
 
 function runVitest({ name, runtime }: Ring, resultFile: string): boolean {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${resultFile}`];
@@ -136,17 +140,24 @@ interface VitestResult {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly testResults: readonly {
+    readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly unknown[];
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[];
   }[];
 }
 
 function vitestCounts(text: string): Counts {
   const result = JSON.parse(text) as VitestResult;
+  const broken = result.testResults.filter(brokenFile);
+  const tests = result.testResults.flatMap(({ assertionResults }) => assertionResults);
   return {
     passed: result.numPassedTests,
-    failed: result.numFailedTests + result.testResults.filter(brokenFile).length,
+    failed: result.numFailedTests + broken.length,
     skipped: result.numPendingTests + result.numTodoTests,
+    failures: [
+      ...tests.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+      ...broken.map(({ name }) => name),
+    ],
   };
 }
 
@@ -155,12 +166,15 @@ function brokenFile({ status, assertionResults }: VitestResult['testResults'][nu
   return status === 'failed' && assertionResults.length === 0;
 }
 
-/** The sums that JUnit's root element has. */
+/** The sums that JUnit's root element has, and the names of the tests with a failure. */
 function junitCounts(text: string): Counts {
   const sum = (name: string) =>
     Number(new RegExp(`<testsuites [^>]*\\b${name}="(\\d+)"`).exec(text)?.[1] ?? Number.NaN);
   const [tests, failed, skipped] = [sum('tests'), sum('failures'), sum('skipped')];
-  return { passed: tests - failed - skipped, failed, skipped };
+  const failures = [...text.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<failure/g)].map(
+    ([, name = '']) => name,
+  );
+  return { passed: tests - failed - skipped, failed, skipped, failures };
 }
 
 function report(all: readonly Outcome[]): void {

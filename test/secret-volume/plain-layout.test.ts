@@ -36,6 +36,27 @@ row(
   { polled: true },
 );
 
+row('C1', 'waits for the first file as well when it comes late', async ({ directory, writer, open }) => {
+  const path = join(directory, 'a');
+  await writer.fs('mkdirSync', directory);
+  await unhurried(async () => {
+    await writer.fs('rmSync', path, { force: true });
+    const published: string[] = [];
+    const { volume, codes } = open({ parse: (reading) => published.push(reading.text('a')) });
+    await until(() => codes().includes('empty'));
+    const longestMs = await writer.sequence(60, [
+      ['writeFileSync', path, ''],
+      ['appendFileSync', path, 'half'],
+      ['appendFileSync', path, '-rest'],
+    ]);
+    await until(() => published.includes('half-rest'));
+    await volume.close();
+    if (longestMs >= settleMs) return false;
+    expect(published).toEqual(['half-rest']);
+    return true;
+  });
+});
+
 row('C2', 'keeps the last good reading while a file is empty', async ({ directory, writer, open }) => {
   await plainFiles({ directory, writer }, { a: '1' });
   const { volume, codes, looked, reaches } = open({ required: ['a'] });

@@ -63,7 +63,7 @@ const functions = {
 
   /**
    * Calls of node:fs one after the other, each after a pause.
-   * @returns the longest time in milliseconds that passed between the ends of two of them
+   * @returns the longest time in milliseconds from the beginning of one of them to the end of the next
    */
   sequence(
     pauseMs: number,
@@ -73,10 +73,10 @@ const functions = {
     let last: number | undefined;
     for (const [name, ...args] of calls) {
       if (last !== undefined) sleep(pauseMs);
+      const begun = performance.now();
       functions.fs(name, ...args);
-      const now = performance.now();
-      longestMs = Math.max(longestMs, now - (last ?? now));
-      last = now;
+      longestMs = Math.max(longestMs, performance.now() - (last ?? begun));
+      last = begun;
     }
     return longestMs;
   },
