@@ -155,6 +155,7 @@ export function createLoader<T>(
   };
 
   const loadOnce = async (read: boolean, retry: boolean) => {
+    const isFirst = lastAttempt === undefined;
     lastAttempt = new Date();
     const found = await identify(target);
     await notice(found);
@@ -162,7 +163,8 @@ export function createLoader<T>(
     // What was refused since then has to be taken back: by giving the parser what is in use once more.
     const isInUse = published !== undefined && given === published.digests;
     if (!read && isInUse && found.key === seenKey) return succeed(found);
-    const calm = published === undefined ? found : await settled(found);
+    // What is there at the start was written before it; nobody should wait for that to settle.
+    const calm = isFirst ? found : await settled(found);
     const { files, identity } = await readFiles(target, calm);
     const digests = await digest(files, salt);
     const change = compare(published?.digests ?? new Map(), digests);
