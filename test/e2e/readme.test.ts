@@ -1,12 +1,11 @@
 /** The README works when it is pasted: its commands are run as they stand, and answer as it says. */
 
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { codeBlocks, table } from '../support/readme.ts';
-import { binary, startSigner, temporaryDirectory, waitFor } from '../support/signer.ts';
+import { binary, temporaryDirectory, waitFor } from '../support/signer.ts';
 
 const installMs = 180_000;
 const root = join(import.meta.dirname, '../..');
@@ -60,73 +59,6 @@ describe('the section "Try it"', () => {
     const after = expected();
     expect(after).not.toBe(before);
     await waitFor(() => (JSON.parse(shell(sign)).signature === after ? true : undefined));
-  });
-});
-
-describe('the section "In compose"', () => {
-  const [configuration = '', compose = ''] = codeBlocks
-    .filter(({ heading, language }) => heading === 'In compose' && language === 'yaml')
-    .map(({ code }) => code);
-  const command = codeBlocks.find(({ heading, language }) => heading === 'In compose' && language === 'sh');
-  const { services, volumes } = parse(compose) as {
-    readonly services: Readonly<Record<'app' | 'signer' | 'keys', Service>>;
-    readonly volumes: object;
-  };
-  interface Service {
-    readonly command: readonly string[];
-    readonly volumes: readonly string[];
-    readonly depends_on: object;
-    readonly network_mode: string;
-  }
-  /** Mounts of a service: places in its container to what is there on this machine. */
-  const mounts = (service: Service, directory: string) =>
-    service.volumes.map((each) => {
-      const [source = '', target = ''] = each.split(':');
-      return [target, join(directory, source)] as const;
-    });
-  /** Arguments as a container of the service would understand them. */
-  const outside = (args: readonly string[], service: Service, directory: string) =>
-    args.map((arg) =>
-      mounts(service, directory).reduce((text, [target, source]) => text.replace(target, source), arg),
-    );
-
-  it('names services and volumes that it has', () => {
-    const named = Object.values(services).flatMap((each) => [
-      ...Object.keys(each.depends_on ?? {}),
-      ...(each.network_mode?.startsWith('service:') ? [each.network_mode.slice('service:'.length)] : []),
-    ]);
-    expect(named.filter((name) => !Object.hasOwn(services, name))).toEqual([]);
-    expect(named).toContain('app');
-    const sources = Object.values(services).flatMap((each) =>
-      each.volumes?.map((text) => text.split(':')[0]),
-    );
-    const unnamed = sources.filter((name) => name !== undefined && !name.startsWith('.'));
-    expect([...new Set(unnamed)]).toEqual(Object.keys(volumes));
-  });
-
-  it('makes a key, serves with it and exchanges it', async () => {
-    using directory = temporaryDirectory();
-    const keys = mounts(services.keys, directory.path)[0]?.[1] ?? '';
-    mkdirSync(keys);
-    mkdirSync(join(directory.path, 'signer'));
-    writeFileSync(join(directory.path, 'signer/signer.yaml'), configuration);
-    const run = (args: readonly string[]) =>
-      execFileSync(binary, outside(args, services.keys, directory.path), { encoding: 'utf8' });
-    run(services.keys.command);
-    expect(statSync(join(keys, 'orders')).mode & 0o777).toBe(0o440);
-
-    const args = outside(services.signer.command, services.signer, directory.path);
-    expect(args[0]).toBe('serve');
-    await using signer = await startSigner(['--keys', keys, ...args.slice(1)]);
-    await signer.ready();
-    const keyId = async () => {
-      const answer = await signer.call('/v1/keys/orders/sign', { message: 'hello' });
-      return ((await answer.json()) as { readonly keyId: string }).keyId;
-    };
-    const first = await keyId();
-    const [, exchange = ''] = /^docker compose run --rm keys (.*)$/.exec(command?.code ?? '') ?? [];
-    run(exchange.split(' '));
-    await waitFor(async () => ((await keyId()) !== first ? true : undefined));
   });
 });
 

@@ -1,0 +1,95 @@
+/** The README's section "In compose" as its reader follows it, with a small application in the place of his. */
+
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { freePort } from '../support/free-port.ts';
+import { codeBlocks } from '../support/readme.ts';
+import { temporaryDirectory, waitFor } from '../support/signer.ts';
+import { image } from './obstacle.ts';
+
+const blocks = codeBlocks.filter(({ heading }) => heading === 'In compose');
+const [configuration = '', compose = ''] = blocks
+  .filter(({ language }) => language === 'yaml')
+  .map(({ code }) => code);
+const rotate = blocks.find(({ language }) => language === 'sh')?.code ?? '';
+
+/** Has the signer sign whatever it is sent. The binary of the image is a whole Bun. */
+const app = {
+  image,
+  // Not the signer's user, so that it has no more of the socket than any program would.
+  user: '65533:65533',
+  environment: { BUN_BE_BUN: '1' },
+  entrypoint: ['/sidecar-signer', '--eval'],
+  command: [
+    `Bun.serve({ port: 8080, fetch: async (request) => fetch('http://localhost/v1/keys/orders/sign', {
+      unix: process.env.SIGNER_SOCKET,
+      method: 'POST',
+      headers: { 'Sec-Signer': '1', 'Content-Type': 'application/json' },
+      body: JSON.stringify({ message: await request.text() }),
+    }) })`,
+  ],
+  // The image's own asks a signer; this one, whether there is an answer at all.
+  healthcheck: {
+    test: ['CMD', '/sidecar-signer', '--eval', "await fetch('http://127.0.0.1:8080')"],
+    interval: '1s',
+  },
+  stop_signal: 'SIGKILL',
+};
+
+test('makes a key, serves an application, exchanges the key, and starts either anew', {
+  timeout: 300_000,
+}, async () => {
+  using place = temporaryDirectory();
+  const port = await freePort();
+  const project = `signer-readme-${randomBytes(4).toString('hex')}`;
+  const write = (path: string, text: string) => writeFileSync(join(place.path, path), text);
+  chmodSync(place.path, 0o755);
+  mkdirSync(join(place.path, 'signer'));
+  write('signer/signer.yaml', configuration);
+  expect(compose).toContain('127.0.0.1:8080:8080');
+  write(
+    'compose.yaml',
+    compose.replace('127.0.0.1:8080:8080', `127.0.0.1:${port}:8080`).replaceAll('sidecar-signer:dev', image),
+  );
+  write('compose.override.yaml', JSON.stringify({ services: { app } }));
+  const run = (command: string) => {
+    const env = { ...process.env, COMPOSE_PROJECT_NAME: project };
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', command], { cwd: place.path, env });
+    expect(status, `${command}: ${stderr}${stdout}`).toBe(0);
+    return `${stdout}`;
+  };
+  const sign = async () => {
+    const answer = await fetch(`http://127.0.0.1:${port}`, {
+      method: 'POST',
+      body: 'order 4711',
+      // The application of the next call may be another.
+      headers: { connection: 'close' },
+    });
+    return (await answer.json()) as { readonly signature: string; readonly keyId: string };
+  };
+  try {
+    run('docker compose up --wait');
+    const first = await sign();
+    expect(first).toMatchObject({ signature: expect.stringMatching(/^[0-9a-f]{64}$/) });
+
+    run(rotate);
+    const second = await waitFor(async () => {
+      const signed = await sign();
+      return signed.keyId === first.keyId ? undefined : signed;
+    });
+    const verify = (signature: string) =>
+      run(`printf 'order 4711' | docker compose exec -T signer /sidecar-signer verify orders ${signature}`);
+    expect(verify(second.signature)).toContain(second.keyId);
+    expect(verify(first.signature)).toContain(first.keyId);
+
+    for (const service of ['app', 'signer']) {
+      run(`docker compose up --wait --force-recreate --no-deps ${service}`);
+      expect((await sign()).keyId).toBe(second.keyId);
+    }
+  } finally {
+    run('docker compose down --volumes --timeout 1');
+  }
+});
