@@ -92,6 +92,9 @@ export class SignerClient {
     if (!Number.isInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > maxTimeoutMs) {
       throw new RangeError(`"timeoutMs" option must be whole milliseconds from 1 to ${maxTimeoutMs}`);
     }
+    if (!Number.isInteger(retries) || retries < 0) {
+      throw new RangeError('"retries" option must be a whole number, 0 or more');
+    }
     this.#address = socketPath ?? originOf(url);
     this.#transport = socketPath === undefined ? overTcp(this.#address) : overSocket(socketPath);
     this.#timeoutMs = timeoutMs;

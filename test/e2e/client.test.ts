@@ -207,6 +207,11 @@ describe('when there is no answer', () => {
       RangeError,
       '"timeoutMs" option must be whole milliseconds from 1 to 2147483647',
     ]),
+    ...[-1, 1.5, Number.NaN].map((retries): [ClientOptions, ErrorConstructor, string] => [
+      { retries },
+      RangeError,
+      '"retries" option must be a whole number, 0 or more',
+    ]),
   ])('refuses %j at once', (options, kind, message) => {
     const refused = () => new SignerClient(options);
     expect(refused).toThrow(kind);
