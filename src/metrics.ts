@@ -5,7 +5,7 @@
 
 import { type Operation, operations } from './policy.ts';
 import type { Outcome } from './signer.ts';
-import type { Status } from './wire.ts';
+import type { Status, VolumeStatus } from './wire.ts';
 
 export interface Tally {
   /** Counts an answer of the signing listener, a refusal included. */
@@ -76,17 +76,17 @@ function stateOf({ version, ready, generation, loadedAt, keySets, volumes }: Sta
     [
       'volume_degraded',
       'Whether the newest content of a directory is not in use; /status says why.',
-      volumes.map(({ directory, problems }) => [{ directory }, Number(problems.length > 0)]),
+      volumes.map((volume) => [labelsOf(volume), Number(volume.problems.length > 0)]),
     ],
     [
       'volume_last_success_timestamp_seconds',
       'When a directory was last found readable and valid.',
-      volumes.flatMap(({ directory, lastSuccess }) => at({ directory }, lastSuccess)),
+      volumes.flatMap((volume) => at(labelsOf(volume), volume.lastSuccess)),
     ],
     [
       'volume_watcher_up',
       'Whether events announce changes of a directory; the poll finds them without.',
-      volumes.map(({ directory, watcher }) => [{ directory }, Number(watcher === 'up')]),
+      volumes.map((volume) => [labelsOf(volume), Number(volume.watcher === 'up')]),
     ],
   ];
 }
@@ -110,14 +110,18 @@ function countsOf({ volumes }: Status, tally: Tally): readonly Metric[] {
     [
       'volume_rejected_total',
       'Contents of a directory that were complete and yet refused.',
-      volumes.map(({ directory, rejected }) => [{ directory }, rejected]),
+      volumes.map((volume) => [labelsOf(volume), volume.rejected]),
     ],
     [
       'volume_rescued_by_poll_total',
       'Changes of a directory that no event announced.',
-      volumes.map(({ directory, rescuedByPoll }) => [{ directory }, rescuedByPoll]),
+      volumes.map((volume) => [labelsOf(volume), volume.rescuedByPoll]),
     ],
   ];
+}
+
+function labelsOf({ directory, content }: VolumeStatus): Sample[0] {
+  return { directory, content };
 }
 
 /** A moment, if there is one. */

@@ -264,12 +264,14 @@ export interface Status {
 
 export interface VolumeStatus {
   readonly directory: string;
+  /** What is read from it; a directory may hold both, and is followed for each. */
+  readonly content: 'keys' | 'configuration';
   readonly layout: 'atomic' | 'plain' | null;
   readonly generation: number;
   readonly lastSuccess: string | null;
   readonly watcher: 'up' | 'down' | 'off';
   readonly rescuedByPoll: number;
-  /** How many readings were complete and yet refused. */
+  /** How many contents were complete and yet refused. */
   readonly rejected: number;
   /** Why the newest content is not in use; empty when it is. */
   readonly problems: readonly string[];

@@ -6,6 +6,7 @@ import type { Status, VolumeStatus } from '../src/wire.ts';
 
 const volume: VolumeStatus = {
   directory: '/etc/signer/keys',
+  content: 'keys',
   layout: 'atomic',
   generation: 3,
   lastSuccess: '2026-11-24T00:00:00.500Z',
@@ -36,11 +37,11 @@ describe('of a signer that has just started', () => {
       'sidecar_signer_generation 3',
       'sidecar_signer_loaded_timestamp_seconds 1795478400',
       'sidecar_signer_key_sets 2',
-      'sidecar_signer_volume_degraded{directory="/etc/signer/keys"} 0',
-      'sidecar_signer_volume_last_success_timestamp_seconds{directory="/etc/signer/keys"} 1795478400.5',
-      'sidecar_signer_volume_watcher_up{directory="/etc/signer/keys"} 1',
-      'sidecar_signer_volume_rejected_total{directory="/etc/signer/keys"} 2',
-      'sidecar_signer_volume_rescued_by_poll_total{directory="/etc/signer/keys"} 1',
+      'sidecar_signer_volume_degraded{directory="/etc/signer/keys",content="keys"} 0',
+      'sidecar_signer_volume_last_success_timestamp_seconds{directory="/etc/signer/keys",content="keys"} 1795478400.5',
+      'sidecar_signer_volume_watcher_up{directory="/etc/signer/keys",content="keys"} 1',
+      'sidecar_signer_volume_rejected_total{directory="/etc/signer/keys",content="keys"} 2',
+      'sidecar_signer_volume_rescued_by_poll_total{directory="/etc/signer/keys",content="keys"} 1',
     ]);
   });
 
@@ -69,8 +70,10 @@ describe('of a signer without keys', () => {
     const lines = await values(told);
     expect(lines.filter((line) => line.includes('timestamp'))).toEqual([]);
     expect(lines).toContain('sidecar_signer_ready 0');
-    expect(lines).toContain('sidecar_signer_volume_degraded{directory="/etc/signer/keys"} 1');
-    expect(lines).toContain('sidecar_signer_volume_watcher_up{directory="/etc/signer/keys"} 0');
+    expect(lines).toContain('sidecar_signer_volume_degraded{directory="/etc/signer/keys",content="keys"} 1');
+    expect(lines).toContain(
+      'sidecar_signer_volume_watcher_up{directory="/etc/signer/keys",content="keys"} 0',
+    );
   });
 });
 
@@ -101,8 +104,22 @@ describe('counts', () => {
   });
 });
 
+it('a directory that holds the keys and the configuration is told twice, and not added up', async () => {
+  const configuration = { ...volume, content: 'configuration', lastSuccess: null, problems: ['x'] } as const;
+  const lines = await values({ ...status, volumes: [volume, configuration] });
+  expect(lines.filter((line) => /volume_(?:degraded|watcher_up|last_success)/.test(line))).toEqual([
+    'sidecar_signer_volume_degraded{directory="/etc/signer/keys",content="keys"} 0',
+    'sidecar_signer_volume_degraded{directory="/etc/signer/keys",content="configuration"} 1',
+    'sidecar_signer_volume_last_success_timestamp_seconds{directory="/etc/signer/keys",content="keys"} 1795478400.5',
+    'sidecar_signer_volume_watcher_up{directory="/etc/signer/keys",content="keys"} 1',
+    'sidecar_signer_volume_watcher_up{directory="/etc/signer/keys",content="configuration"} 1',
+  ]);
+});
+
 it('a directory is written as the format asks, whatever its name holds', async () => {
   const strange = { ...volume, directory: '/a "b"\\c\nd' };
   const text = await describeMetrics({ ...status, volumes: [strange] }, createTally());
-  expect(text).toContain('sidecar_signer_volume_degraded{directory="/a \\"b\\"\\\\c\\nd"} 0\n');
+  expect(text).toContain(
+    'sidecar_signer_volume_degraded{directory="/a \\"b\\"\\\\c\\nd",content="keys"} 0\n',
+  );
 });

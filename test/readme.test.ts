@@ -60,9 +60,15 @@ describe('the tables of the README', () => {
   });
 
   it('list every metric with its labels and what it tells', async () => {
-    const volume = { directory: '/k', layout: 'atomic', generation: 1, watcher: 'up', problems: [] } as const;
+    const volume = {
+      directory: '/k',
+      content: 'keys',
+      layout: 'atomic',
+      watcher: 'up',
+      problems: [],
+    } as const;
     const instant = new Date(0).toISOString();
-    const volumes = [{ ...volume, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
+    const volumes = [{ ...volume, generation: 1, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
     const status = { version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes };
     const tally = createTally();
     tally.answer(200);

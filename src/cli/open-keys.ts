@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { basename, dirname, resolve } from 'node:path';
 import { takeVariable } from '../config/environment.ts';
 import type { ConfigurationFile } from '../config/file.ts';
+import { SettingError } from '../config/setting-error.ts';
 import { everyFile } from '../config/settings.ts';
 import { createKeyStore, type KeyStore } from '../keys/store.ts';
 import {
@@ -14,14 +15,21 @@ import {
   type VolumeOptions,
   type VolumeProblem,
 } from '../secret-volume/index.ts';
+import type { VolumeStatus } from '../wire.ts';
 
 export interface LiveKeys {
   readonly store: KeyStore;
   /** One for each key directory, and one for the directory of the configuration file. */
-  readonly volumes: readonly Volume<void>[];
+  readonly volumes: readonly MountedVolume[];
+}
+
+export interface MountedVolume {
+  readonly content: VolumeStatus['content'];
+  readonly volume: Volume<void>;
 }
 
 export interface KeyOptions {
+  /** None when the configuration takes every key from a variable. */
   readonly keys: readonly string[];
   readonly config?: string;
 }
@@ -31,43 +39,46 @@ export interface OpenOptions extends Pick<VolumeOptions<void>, 'watch'> {
   readonly onWarning?: (warning: string) => void;
 }
 
+/** @throws {SettingError} for no directory and no configuration */
 export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: OpenOptions = {}): LiveKeys {
+  if (keys.length === 0 && config === undefined) {
+    throw new SettingError('--keys none needs a --config that takes every key from a variable ("env")');
+  }
   const store = createKeyStore({
     directories: keys,
     variable: takeVariable,
     ...(config === undefined && { configuration: everyFile }),
   });
-  const watching = watch === undefined ? {} : { watch };
-  const volumes = keys.map((directory) =>
-    openVolume(directory, {
-      ...watching,
-      parse: (reading) => {
-        const files = new Map(reading.names.map((name) => [name, reading.bytes(name)]));
-        return store.load(directory, { files });
-      },
-    }),
-  );
-  if (config !== undefined) {
-    const file = basename(config);
-    volumes.push(
-      openVolume(dirname(resolve(config)), {
-        ...watching,
-        optional: [file],
-        parse: async (reading) => {
-          if (!reading.has(file)) throw new VolumeError([missingConfiguration(file, config)]);
-          const { configuration, warnings } = await readConfiguration(text(reading, file), config);
-          for (const warning of warnings) onWarning?.(warning);
-          return store.configure(configuration);
-        },
-      }),
+  const volumes: MountedVolume[] = [];
+  const mount = (
+    content: MountedVolume['content'],
+    directory: string,
+    take: (reading: Reading) => Promise<void>,
+    options: VolumeOptions<void> = {},
+  ) => {
+    const parse = async (reading: Reading) => {
+      await take(reading);
+      // What was refused of another one may fit now.
+      for (const other of volumes)
+        if (other.volume !== volume && other.volume.health.problem !== undefined) other.volume.refresh();
+    };
+    const volume = openVolume<void>(directory, { ...options, ...(watch !== undefined && { watch }), parse });
+    volumes.push({ content, volume });
+  };
+  for (const directory of keys) {
+    mount('keys', directory, (reading) =>
+      store.load(directory, { files: new Map(reading.names.map((name) => [name, reading.bytes(name)])) }),
     );
   }
-  // What was refused because of another one (the same key in both) is looked at again when the other changes.
-  for (const volume of volumes) {
-    volume.onChange(() => {
-      for (const other of volumes)
-        if (other !== volume && other.health.problem !== undefined) other.refresh();
-    });
+  if (config !== undefined) {
+    const file = basename(config);
+    const configure = async (reading: Reading) => {
+      if (!reading.has(file)) throw new VolumeError([missingConfiguration(file, config)]);
+      const { configuration, warnings } = await readConfiguration(text(reading, file), config);
+      for (const warning of warnings) onWarning?.(warning);
+      return store.configure(configuration);
+    };
+    mount('configuration', dirname(resolve(config)), configure, { optional: [file] });
   }
   return { store, volumes };
 }
@@ -85,11 +96,11 @@ export interface OnceRead {
 
 export async function readOnce(options: KeyOptions, onWarning?: OpenOptions['onWarning']): Promise<OnceRead> {
   const { store, volumes } = openKeys(options, { watch: false, ...(onWarning && { onWarning }) });
-  await Promise.all(volumes.map(firstOutcome));
-  const problems = volumes.flatMap(({ directory, health }) =>
+  await Promise.all(volumes.map(({ volume }) => firstOutcome(volume)));
+  const problems = volumes.flatMap(({ volume: { directory, health } }) =>
     (health.problem?.problems ?? []).map((problem) => placed(problem, directory)),
   );
-  await Promise.all(volumes.map((volume) => volume.close()));
+  await Promise.all(volumes.map(({ volume }) => volume.close()));
   return { store, problems };
 }
 

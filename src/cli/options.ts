@@ -10,7 +10,9 @@ const defaultKeysDirectory = '/etc/signer/keys';
 const defaultListen = '127.0.0.1:8700';
 
 export function keysOption(): Option {
-  const option = new Option('--keys <directory>', 'mounted secret directory; repeatable').argParser(collect);
+  const option = new Option('--keys <directory>', 'mounted secret directory, or none; repeatable').argParser(
+    (value: string, previous: readonly string[]) => (value === 'none' ? [] : collect(value, previous)),
+  );
   return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
 }
 

@@ -12,10 +12,10 @@ import { createOpsApp } from '../http/ops.ts';
 import type { KeyStore } from '../keys/store.ts';
 import { createLog, describeFault, type Log, type LogFields, type LogLevel, type LogOutput } from '../log.ts';
 import { createTally, describeMetrics } from '../metrics.ts';
-import { systemCode, type Volume } from '../secret-volume/index.ts';
+import { systemCode } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
 import { hardenProcess } from './harden.ts';
-import { openKeys } from './open-keys.ts';
+import { type MountedVolume, openKeys } from './open-keys.ts';
 import { standardOutput } from './output.ts';
 import { claimSocket, withMode } from './socket.ts';
 import { describeStatus } from './status.ts';
@@ -77,7 +77,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const metrics = () => describeMetrics(status(), tally);
   const ops = createOpsApp({ status, metrics, onFault });
 
-  const close = () => Promise.all(volumes.map((volume) => volume.close()));
+  const close = () => Promise.all(volumes.map(({ volume }) => volume.close()));
   const listeners = await openListeners(
     options,
     { handle: api, onFault, onAnswer: tally.answer },
@@ -88,7 +88,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   });
   log.info('listening', describeListeners(options, listeners));
   logKeys(log, store, volumes);
-  Promise.all(volumes.map((volume) => volume.ready())).then(
+  Promise.all(volumes.map(({ volume }) => volume.ready())).then(
     () => {
       hooks.ready?.(listeners.signing?.port);
       // A sixth of what an idle signer has; the runtime would keep it until there is more.
@@ -99,7 +99,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
 
   // As is customary, a hang-up asks for another look.
   process.on('SIGHUP', () => {
-    for (const volume of volumes) volume.refresh();
+    for (const { volume } of volumes) volume.refresh();
   });
   await stopped;
   stopping = true;
@@ -189,8 +189,9 @@ function describeListeners({ listen, socket, opsListen }: ServeOptions, opened: 
   };
 }
 
-function logKeys(log: Log, store: KeyStore, volumes: readonly Volume<void>[]): void {
-  for (const { directory, onChange, onProblem, onWarning } of volumes) {
+function logKeys(log: Log, store: KeyStore, volumes: readonly MountedVolume[]): void {
+  for (const { volume } of volumes) {
+    const { directory, onChange, onProblem, onWarning } = volume;
     onProblem(({ problems }) => {
       const consequence = store.current === undefined ? 'not ready' : 'the last good keys stay in use';
       log.warn(`keys not loaded: ${consequence}`, {

@@ -2,14 +2,14 @@
 
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Snapshot } from '../keys/snapshot.ts';
-import type { Volume } from '../secret-volume/index.ts';
 import type { Status } from '../wire.ts';
+import type { MountedVolume } from './open-keys.ts';
 
 export const version: string = packageJson.version;
 
 export function describeStatus(
   snapshot: Snapshot | undefined,
-  volumes: readonly Volume<void>[],
+  volumes: readonly MountedVolume[],
   stopping: boolean,
 ): Status {
   return {
@@ -18,8 +18,9 @@ export function describeStatus(
     generation: snapshot?.generation ?? 0,
     loadedAt: snapshot?.loadedAt.toISOString() ?? null,
     keySets: snapshot?.keySets.size ?? 0,
-    volumes: volumes.map(({ directory, health }) => ({
+    volumes: volumes.map(({ content, volume: { directory, health } }) => ({
       directory,
+      content,
       layout: health.layout ?? null,
       generation: health.generation,
       lastSuccess: health.lastSuccess?.toISOString() ?? null,

@@ -20,10 +20,16 @@ export interface LoadedKeySet {
   readonly warnings: readonly string[];
 }
 
+/** A secret file, and the mounted directory that it is in. */
+export interface MountedSecret {
+  readonly directory: string;
+  readonly secret: Secret;
+}
+
 /** Where secrets are found. */
 export interface Secrets {
   /** By name. More than one of a name is a mistake where the name is used. */
-  readonly files: ReadonlyMap<string, readonly Secret[]>;
+  readonly files: ReadonlyMap<string, readonly MountedSecret[]>;
   readonly variable: (name: string) => Secret | undefined;
 }
 
@@ -37,11 +43,14 @@ export async function loadKeySets(
 ): Promise<readonly LoadedKeySet[]> {
   const keySets: LoadedKeySet[] = [];
   const problems: VolumeProblem[] = [];
+  const settingsByName = configuration([...secrets.files.keys()]);
+  const placeOf = createPlaces(secrets);
   const refuse = (name: string, what: string) => {
-    problems.push({ code: 'refused', name, message: `${JSON.stringify(name)} ${what}` });
+    const place = placeOf(settingsByName.get(name));
+    problems.push({ code: 'refused', name, message: `${JSON.stringify(name)}${place} ${what}` });
   };
   const pace = createPace();
-  for (const [name, settings] of configuration([...secrets.files.keys()])) {
+  for (const [name, settings] of settingsByName) {
     await pace();
     const loaded = loadKeySet(name, settings, secrets);
     if ('settings' in loaded) keySets.push(loaded);
@@ -50,6 +59,17 @@ export async function loadKeySets(
   await refuseSharedKeys(keySets, refuse, pace);
   if (problems.length > 0) throw new VolumeError(problems);
   return keySets;
+}
+
+/** Says of a file in which of several directories it is. */
+function createPlaces({ files }: Secrets): (settings: KeySettings | undefined) => string {
+  const directories = new Set([...files.values()].flat().map(({ directory }) => directory));
+  return (settings) => {
+    if (directories.size < 2 || settings === undefined || 'env' in settings.source) return '';
+    const { source } = settings;
+    const mounted = files.get('root' in source ? source.root : source.file) ?? [];
+    return mounted.length === 0 ? '' : ` in ${mounted.map(({ directory }) => directory).join(' and ')}`;
+  };
 }
 
 /** A key has one name, and one place in it (compared as HMAC compares keys, by their marks). */
@@ -106,9 +126,9 @@ function findSecret(name: string, { source }: KeySettings, { files, variable }: 
     );
   }
   const [field, file] = 'root' in source ? ['deriveFrom', source.root] : ['file', source.file];
-  const [secret, another] = files.get(file) ?? [];
+  const [mounted, another] = files.get(file) ?? [];
   if (another !== undefined) return 'is the name of two files; rename one of them';
-  if (secret !== undefined) return secret;
+  if (mounted !== undefined) return mounted.secret;
   // The name that was asked for is not repeated: somebody may have put the key itself there.
   const what = file === name ? 'has no file of its name' : `needs a file ("${field}") that is not there`;
   const near = files.size > 0 ? closest(file, [...files.keys()]) : undefined;

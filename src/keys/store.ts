@@ -1,10 +1,12 @@
 /**
- * Holds the current snapshot, made from the newest content of every mounted directory and the newest configuration.
- * Whatever changes, the next snapshot is built from all of them, and it takes the place of the last one as a whole.
+ * Holds the current snapshot. Whatever changes, a directory or the configuration, the next one is built from the newest
+ * of all of them, and takes the place of the last as a whole. Where that does not fit together, what has changed is tried
+ * with what is in use of the others, so that a mistake in one place holds up no key and no policy in another.
  */
 
 import { type Clocks, systemClocks } from '../clocks.ts';
-import { loadKeySets } from './load.ts';
+import { VolumeError } from '../secret-volume/index.ts';
+import { loadKeySets, type MountedSecret } from './load.ts';
 import { type Secret, sealFiles, sealSecret } from './secret.ts';
 import type { Configuration } from './settings.ts';
 import { firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
@@ -14,7 +16,7 @@ export interface KeyStore {
   readonly current: Snapshot | undefined;
   /**
    * Takes the content of a directory into the next snapshot. The bytes are overwritten.
-   * @throws {VolumeError} with every problem; the current snapshot stays
+   * @throws {VolumeError} with every problem; the current snapshot stays, and the content waits for what it fits to
    */
   load(directory: string, content: { readonly files: ReadonlyMap<string, Uint8Array> }): Promise<void>;
   /** Takes a configuration into the next snapshot. @throws {VolumeError} */
@@ -34,15 +36,23 @@ export interface KeyStoreOptions {
   readonly clocks?: Clocks;
 }
 
+/** What a snapshot is made of. */
+interface Sources {
+  /** By directory: all files, listed by the configuration or not, since the next one may list others. */
+  readonly contents: ReadonlyMap<string, ReadonlyMap<string, Secret>>;
+  /** Undefined until there is a first. */
+  readonly configuration: Configuration | undefined;
+}
+
 /** The longest that a timer of the runtime can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
   const { directories, clocks = systemClocks } = options;
-  /** All files, listed by the configuration or not: the next one may list others. */
-  const contents = new Map<string, ReadonlyMap<string, Secret>>();
+  let newest: Sources = { contents: new Map(), configuration: options.configuration };
+  /** Those of the current snapshot. */
+  let inUse: Sources | undefined;
   const variables = new Map<string, Secret>();
-  let configuration = options.configuration;
   let current: Snapshot | undefined;
   let expiry: ReturnType<typeof setTimeout> | undefined;
   let dropped = false;
@@ -69,18 +79,37 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     expiry.unref();
   };
 
-  const build = async () => {
+  const build = async (sources: Sources) => {
+    const { contents, configuration } = sources;
     if (configuration === undefined) return;
-    const isComplete = directories.every((directory) => contents.has(directory));
-    if (!isComplete && !needsNoFile(configuration)) return;
-    const files = filesByName(directories.map((directory) => contents.get(directory) ?? new Map()));
-    const keySets = await loadKeySets({ files, variable }, configuration);
+    const missing = directories.filter((directory) => !contents.has(directory));
+    if (missing.length > 0 && !needsNoFile(configuration)) {
+      if (current === undefined) return;
+      const unread = missing.join(' and ');
+      throw new VolumeError(
+        `the configuration takes keys from files, and ${unread} could not be read yet; mount it there`,
+      );
+    }
+    const keySets = await loadKeySets({ files: filesByName(directories, contents), variable }, configuration);
     const next = await nextSnapshot(current, keySets, clocks);
-    if (!dropped) publish(next);
+    if (dropped) return;
+    inUse = sources;
+    publish(next);
   };
-  /** One at a time and in order, each with the newest of everything. */
-  const rebuild = (): Promise<void> => {
-    const next = building.then(() => (dropped ? undefined : build()));
+
+  /** One change at a time and in order, each with the newest of everything. */
+  const take = (change: (sources: Sources) => Sources): Promise<void> => {
+    newest = change(newest);
+    const next = building.then(async () => {
+      if (dropped) return;
+      const others = inUse;
+      const all = newest;
+      await build(all).catch((error) => {
+        const alone = others && change(others);
+        if (alone === undefined || isSame(alone, all)) throw error;
+        return build(alone);
+      });
+    });
     building = next.catch(() => undefined);
     return next;
   };
@@ -90,16 +119,17 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       return current;
     },
     load: async (directory, { files }) => {
-      contents.set(directory, await sealFiles(files));
-      return rebuild();
+      const content = await sealFiles(files);
+      return take(({ contents, configuration }) => ({
+        contents: new Map(contents).set(directory, content),
+        configuration,
+      }));
     },
-    configure: (next) => {
-      configuration = next;
-      return rebuild();
-    },
+    configure: (configuration) => take(({ contents }) => ({ contents, configuration })),
     drop: () => {
       dropped = true;
-      contents.clear();
+      newest = { contents: new Map(), configuration: undefined };
+      inUse = undefined;
       variables.clear();
       publish(undefined);
     },
@@ -112,16 +142,28 @@ function needsNoFile(configuration: Configuration): boolean {
   return settings.length > 0 && settings.every(({ source }) => 'env' in source);
 }
 
-/** The files of all directories. A projected file `my-group/my-key` is named `my-group.my-key`. */
+function isSame(a: Sources, b: Sources): boolean {
+  const isHeld = ([directory, content]: [string, unknown]) => b.contents.get(directory) === content;
+  return (
+    a.configuration === b.configuration &&
+    a.contents.size === b.contents.size &&
+    [...a.contents].every(isHeld)
+  );
+}
+
+/** The files of all directories, in their order. A projected file `my-group/my-key` is named `my-group.my-key`. */
 function filesByName(
-  contents: readonly ReadonlyMap<string, Secret>[],
-): ReadonlyMap<string, readonly Secret[]> {
-  const files = new Map<string, Secret[]>();
-  for (const [path, secret] of contents.flatMap((each) => [...each])) {
-    const name = path.replaceAll('/', '.');
-    const others = files.get(name);
-    if (others === undefined) files.set(name, [secret]);
-    else others.push(secret);
+  directories: readonly string[],
+  contents: Sources['contents'],
+): ReadonlyMap<string, readonly MountedSecret[]> {
+  const files = new Map<string, MountedSecret[]>();
+  for (const directory of directories) {
+    for (const [path, secret] of contents.get(directory) ?? []) {
+      const name = path.replaceAll('/', '.');
+      const others = files.get(name);
+      if (others === undefined) files.set(name, [{ directory, secret }]);
+      else others.push({ directory, secret });
+    }
   }
   return files;
 }

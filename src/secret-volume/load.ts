@@ -143,7 +143,8 @@ export function createLoader<T>(
       published = { value, generation, digests };
       succeed(identity);
     } catch (error) {
-      rejected++;
+      // Tried once more, it is the same content.
+      if (refusal === undefined || compare(refusal.digests, digests) !== undefined) rejected++;
       refusal = { key: identity.key, digests };
       degrade(asRefusal(error));
       return;

@@ -24,7 +24,7 @@ export interface VolumeHealth extends LoadHealth {
   readonly lastSuccess: Date | undefined;
   /** When the volume was last looked at. */
   readonly lastAttempt: Date | undefined;
-  /** How many readings were complete and yet refused: by `required`, by `parse`, or for being empty. */
+  /** How many contents were complete and yet refused: by `required`, by `parse`, or for being empty. */
   readonly rejected: number;
   readonly watcher: 'up' | 'down' | 'off';
   /** How often the watcher was started anew: after an error, or because it had gone deaf. */

@@ -397,6 +397,23 @@ describe('a key from the environment', () => {
     expect(JSON.parse(stdout)).toMatchObject({ valid: true, problems: [], keys: [{ name: 'env' }] });
   });
 
+  it('alone takes "--keys none", and is degraded by nothing', async () => {
+    using directory = temporaryDirectory();
+    const config = join(directory.path, 'signer.yaml');
+    writeFileSync(config, 'keys: { env: { env: SIGNING_KEY, encoding: hex } }');
+    const args = ['--keys', 'none', '--config', config];
+    const env = { SIGNING_KEY: newKey().toString('hex') };
+    await using signer = await startSigner(args, env);
+    await signer.ready();
+    const status = await bodyOf<{ volumes: object[] }>(await fetch(`${signer.opsUrl}/status`));
+    expect(status.volumes).toMatchObject([{ content: 'configuration', problems: [] }]);
+    expect(loggedProblems(signer)).toEqual([]);
+    expect((await run(['check', ...args], { env })).code).toBe(0);
+    const { code, stderr } = await run(['serve', '--keys', 'none']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('--keys none needs a --config that takes every key from a variable ("env")');
+  });
+
   it('that is not set keeps the signer from being ready', async () => {
     using volume = mounted();
     volume.putKeys({ file: newKey() });
@@ -404,6 +421,73 @@ describe('a key from the environment', () => {
     await using signer = await startSigner(volume.args);
     await untilProblem(signer, '"env" needs a variable that is not set');
     expect(await readiness(signer)).toBe(503);
+  });
+});
+
+describe('what does not fit to the newest of the other', () => {
+  interface Volumes {
+    readonly volumes: readonly { content: string; rejected: number; problems: readonly string[] }[];
+  }
+  const volumesOf = async (signer: Signer) =>
+    (await bodyOf<Volumes>(await fetch(`${signer.opsUrl}/status`))).volumes;
+  const degraded = async (signer: Signer) =>
+    (await volumesOf(signer)).filter(({ problems }) => problems.length > 0).map(({ content }) => content);
+  const untilDegraded = (signer: Signer, expected: readonly string[]) =>
+    waitFor(async () => `${await degraded(signer)}` === `${expected}` || undefined);
+  const begin = async (volume: ReturnType<typeof mounted>) => {
+    volume.putKeys({ a: newKey() });
+    volume.putConfig('keys: { a: }');
+    const signer = await startSigner(volume.args);
+    await untilNames(signer, 'a');
+    return signer;
+  };
+
+  it('is a configuration: a key that leaked is replaced all the same', async () => {
+    using volume = mounted();
+    await using signer = await begin(volume);
+    volume.putConfig('keys: { a: { maxMessageBytes: 10 }, z: }');
+    await untilDegraded(signer, ['configuration']);
+    const fresh = newKey();
+    volume.putKeys({ a: fresh });
+    await waitFor(async () => (await signatureOf(signer, 'a')) === tag('HS256', fresh) || undefined);
+    await untilDegraded(signer, ['configuration']);
+    // However often it was tried again.
+    const [, configuration] = await volumesOf(signer);
+    expect(configuration?.rejected).toBe(1);
+    volume.putKeys({ a: fresh, z: newKey() });
+    await untilDegraded(signer, []);
+    expect(await listed(signer)).toMatchObject([
+      { name: 'a', policy: { maxMessageBytes: 10 } },
+      { name: 'z' },
+    ]);
+  });
+
+  it('are keys: a policy is tightened all the same', async () => {
+    using volume = mounted();
+    await using signer = await begin(volume);
+    volume.putKeys({ a: 'short' });
+    await untilDegraded(signer, ['keys']);
+    volume.putConfig('keys: { a: { allow: [verify] } }');
+    const sign = async () => (await signer.call('/v1/keys/a/sign', { message: 'm' })).status;
+    await waitFor(async () => (await sign()) === 403 || undefined);
+    expect(await degraded(signer)).toEqual(['keys']);
+  });
+
+  it('is told as refused where the directory of a file is not there', async () => {
+    using directory = temporaryDirectory();
+    const config = join(directory.path, 'config');
+    const put = (yaml: string) => writeVolume(config, { 'signer.yaml': yaml });
+    put('keys: { k: { env: SIGNING_KEY, encoding: hex } }');
+    const args = ['--keys', join(directory.path, 'missing'), '--config', join(config, 'signer.yaml')];
+    await using signer = await startSigner(args, { SIGNING_KEY: newKey().toString('hex') });
+    await untilNames(signer, 'k');
+    put('keys: { k: { env: SIGNING_KEY, encoding: hex, allow: [verify] }, f: }');
+    await untilProblem(signer, `${args[1]} could not be read yet; mount it there`);
+    await untilDegraded(signer, ['keys', 'configuration']);
+    writeVolume(`${args[1]}`, { f: newKey() });
+    await untilNames(signer, 'f,k');
+    await untilDegraded(signer, []);
+    expect((await signer.call('/v1/keys/k/sign', { message: 'm' })).status).toBe(403);
   });
 });
 

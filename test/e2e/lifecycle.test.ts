@@ -99,6 +99,7 @@ describe('what a signer says of itself', () => {
         volumes: [
           {
             directory: directory.path,
+            content: 'keys',
             layout: 'atomic',
             generation: 1,
             lastSuccess: instant,

@@ -91,7 +91,7 @@ describe('/metrics', () => {
     writeVolume(directory.path, { demo: key });
     await using signer = await startSigner(['--keys', directory.path]);
     await signer.ready();
-    const of = `{directory="${directory.path}"}`;
+    const of = `{directory="${directory.path}",content="keys"}`;
     const good = await scrape(signer);
     expect(good).toMatchObject({ [`volume_degraded${of}`]: 0, [`volume_rejected_total${of}`]: 0 });
 

@@ -57,6 +57,18 @@ describe('the first snapshot', () => {
     expect(store.current).toBeUndefined();
   });
 
+  it('names the directory of a key that is refused, where there are several', async () => {
+    const store = createKeyStoreOfTest({
+      directories: ['/a', '/b'],
+      configuration: everyFile,
+      variable: none,
+    });
+    await store.load('/a', readingOf({ k: Buffer.alloc(32) }));
+    expect(await problemsOf(store.load('/b', readingOf({ other: newKey() })))).toEqual([
+      expect.stringMatching(/^"k" in \/a is one byte repeated; /),
+    ]);
+  });
+
   it('may not have one name from two directories', async () => {
     const store = createKeyStoreOfTest({
       directories: ['/a', '/b'],
@@ -65,7 +77,7 @@ describe('the first snapshot', () => {
     });
     await store.load('/a', readingOf({ k: newKey() }));
     expect(await problemsOf(store.load('/b', readingOf({ k: newKey() })))).toEqual([
-      '"k" is the name of two files; rename one of them',
+      '"k" in /a and /b is the name of two files; rename one of them',
     ]);
   });
 });
@@ -96,13 +108,51 @@ describe('keys and configuration that disagree', () => {
     expect(names()).toEqual(['b']);
   });
 
-  it('are judged by the newest of both, so that going back is a fix as well', async () => {
+  it('are judged by the newest of both, so that what was refused is used once it fits', async () => {
     const { configure, put, names } = await begin();
-    const key = newKey();
     await problemsOf(configure('keys: { b: }'));
-    await problemsOf(put({ a: key }));
+    await problemsOf(put({ c: newKey() }));
     await configure('keys: { a: }');
     expect(names()).toEqual(['a']);
+    await configure('keys: { c: }');
+    expect(names()).toEqual(['c']);
+  });
+
+  it('hold up no key: a new one is used as the last good configuration has it', async () => {
+    const { store, put, configure, names } = await begin();
+    const [before] = store.current?.keySets.get('a')?.keys ?? [];
+    await problemsOf(configure('keys: { a: { maxMessageBytes: 7 }, b: }'));
+    await put({ a: newKey() });
+    const { settings, keys } = store.current?.keySets.get('a') ?? {};
+    expect(keys?.[0].id).not.toBe(before?.id);
+    expect([settings?.policy.maxMessageBytes, names()]).toEqual([Number.POSITIVE_INFINITY, ['a']]);
+    await put({ a: newKey(), b: newKey() });
+    expect(store.current?.keySets.get('a')?.settings.policy.maxMessageBytes).toBe(7);
+    expect(names()).toEqual(['a', 'b']);
+  });
+
+  it('hold up no policy: a new one is in force with the last good keys', async () => {
+    const { store, put, configure } = await begin();
+    const keyIds = () => store.current?.keySets.get('a')?.keys.map(({ id }) => id);
+    const before = keyIds();
+    await problemsOf(put({ a: 'short' }));
+    await configure('keys: { a: { allow: [verify] } }');
+    expect(store.current?.keySets.get('a')?.settings.policy.allow).toEqual(['verify']);
+    expect(keyIds()).toEqual(before);
+  });
+
+  it('leave all as it is when a configuration wants files of a directory that is not there', async () => {
+    const env = { K: newKey().toString('hex') };
+    const { store, put, configure } = createTestStore({ yaml: 'later', env });
+    await configure('keys: { k: { env: K, encoding: hex } }');
+    const policy = () => store.current?.keySets.get('k')?.settings.policy.allow;
+    const verifyOnly = 'keys: { k: { env: K, encoding: hex, allow: [verify] }, f: }';
+    expect(await problemsOf(configure(verifyOnly))).toEqual([
+      'the configuration takes keys from files, and /etc/signer/keys could not be read yet; mount it there',
+    ]);
+    expect(policy()).toEqual(['sign', 'verify']);
+    await put({ f: newKey() });
+    expect(policy()).toEqual(['verify']);
   });
 
   it('make one snapshot when they change together, and never half of it', async () => {
