@@ -17,7 +17,7 @@ const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
 const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
 const contentTypes = /^(?:application\/octet-stream|application\/json(?:; ?charset=utf-8)?)$/i;
 
-/** @param hosts the exact values of `Host` that are served, in the form `name:port` */
+/** @param hosts the exact values of `Host` that are served: `name:port`, or the bare name */
 export function createGuard(hosts: ReadonlySet<string>): Guard {
   return (request) => {
     const { headers } = request;
@@ -51,7 +51,7 @@ function foreignHost(host: string | null): SignerError {
   return host === null || !hostPattern.test(host)
     ? malformed('exactly one well-formed Host header is required')
     : forbidden(
-        'the Host header must be a loopback name with the port of the signer; allow others with --allowed-host',
+        'the Host header must be a loopback name with the port of the signer, or on a Unix socket without a port (http://localhost/); allow others with --allowed-host',
       );
 }
 

@@ -1,7 +1,8 @@
 /** Requests for another host, or for none. */
 
-import { describe } from 'vitest';
-import { beforeHandlers, forbidden, malformed, notFound, type Row } from './rows.ts';
+import { describe, expect } from 'vitest';
+import { expectSigned, only, test } from './arena.ts';
+import { beforeHandlers, build, forbidden, malformed, notFound, type Row } from './rows.ts';
 import { signPath } from './wire.ts';
 
 const longer = { target: `/AAA${signPath}` };
@@ -108,7 +109,16 @@ const aliases = [
   (host): Row => ({ row: 'A09', what: `Host: ${host}`, flaw: { host: `Host: ${host}` }, outcome: forbidden }),
 );
 
-const aliasesOfTheSocket = ['localhost:80', '127.1', '[::]', 'LOCALHOST', 'localhost.', 'socket'].map(
+const aliasesOfTheSocket = [
+  'localhost:80',
+  'localhost:8700',
+  'unix',
+  '127.1',
+  '[::]',
+  'LOCALHOST',
+  'localhost.',
+  'socket',
+].map(
   (host): Row => ({
     row: 'A09',
     what: `Host: ${host}, on the Unix socket`,
@@ -138,4 +148,19 @@ describe('the Host header decides, and nothing else', () => {
   beforeHandlers(rows);
   beforeHandlers([...aliases, ...served], ({ tcp, keyless }) => [tcp, keyless]);
   beforeHandlers(aliasesOfTheSocket, ({ unix }) => [unix]);
+
+  test('A09 a refusal says which name would do, on either listener', async ({ arena }) => {
+    for (const [door, host] of [
+      [arena.tcp, 'localhost'],
+      [arena.unix, 'localhost:8700'],
+      [arena.unix, 'unix'],
+    ] as const) {
+      const refused = await arena.exchange(door, build(door, arena.body, { host: `Host: ${host}` }));
+      expect(JSON.parse(only(refused).body).detail).toBe(
+        'the Host header must be a loopback name with the port of the signer, or on a Unix socket without a port (http://localhost/); allow others with --allowed-host',
+      );
+    }
+    // Both are what the others are told to send.
+    await expectSigned(arena);
+  });
 });
