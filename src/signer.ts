@@ -5,7 +5,7 @@
 
 import type { Clocks } from './clocks.ts';
 import { SignerError } from './errors.ts';
-import type { Signing, Use } from './format.ts';
+import type { Format, Signing, Use } from './format.ts';
 import { isKeySetName, keySetNameRule } from './keys/settings.ts';
 import type { KeySet, Snapshot } from './keys/snapshot.ts';
 import { type Allowance, admit, admitTenant, authorize, type Operation, spend } from './policy.ts';
@@ -43,6 +43,19 @@ export function findKeySet(snapshot: Snapshot, name: string, operation?: Operati
   return keySet;
 }
 
+/** Whether the key set takes a message that comes in parts, with nothing beside it, for this operation. */
+export function takesStream(keySet: KeySet, operation: Operation): boolean {
+  return streams(keySet)[operation] !== undefined;
+}
+
+/** How a message in parts is begun. A tenant could not be named beside it. */
+function streams({ tenantKeys, settings: { format } }: KeySet): {
+  readonly sign?: Format['startSigning'];
+  readonly verify?: Format['startVerification'];
+} {
+  return tenantKeys === undefined ? { sign: format.startSigning, verify: format.startVerification } : {};
+}
+
 /** Remembers nothing but how much of each key set's rate limit is spent. */
 export function createSigner({ now, monotonicMs, random }: Surroundings): Signer {
   const allowances = new Map<string, Allowance>();
@@ -65,16 +78,16 @@ export function createSigner({ now, monotonicMs, random }: Surroundings): Signer
       return format[operation]({ ...begun, keys: keySet.tenantKeys(tenant) }, request);
     },
     startSigning: (keySet) => {
-      const { startSigning } = keySet.settings.format;
-      if (startSigning === undefined || keySet.tenantKeys !== undefined) throw jsonOnly(keySet);
+      const start = streams(keySet).sign;
+      if (start === undefined) throw jsonOnly(keySet);
       const begun = use(keySet);
-      return bounded(startSigning(begun), begun);
+      return bounded(start(begun), begun);
     },
     startVerification: (keySet, signature) => {
-      const { startVerification } = keySet.settings.format;
-      if (startVerification === undefined || keySet.tenantKeys !== undefined) throw jsonOnly(keySet);
+      const start = streams(keySet).verify;
+      if (start === undefined) throw jsonOnly(keySet);
       const begun = use(keySet);
-      return bounded(startVerification(begun, signature), begun);
+      return bounded(start(begun, signature), begun);
     },
   };
 }

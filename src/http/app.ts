@@ -8,16 +8,20 @@ import { SignerError } from '../errors.ts';
 import { parseExactJson } from '../json.ts';
 import type { KeySet, Snapshot } from '../keys/snapshot.ts';
 import type { Operation } from '../policy.ts';
-import { findKeySet, type Outcome, type Signer } from '../signer.ts';
+import { findKeySet, type Outcome, type Signer, takesStream } from '../signer.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
-import type { BodyReader } from './body.ts';
+import type { BodyReader, JsonBound } from './body.ts';
 import { noSuchPath } from './guard.ts';
 import type { Handler } from './listen.ts';
 import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
 
-/** A JSON body of one request. Longer messages come as application/octet-stream, which has no limit of its own. */
-export const maxJsonBytes = 64 * 1024;
-export const maxBatchBytes = 2 ** 20;
+/** Of one request whose message could come as it is, and then be of any length. */
+export const jsonBesideStream: JsonBound = {
+  maxBytes: 64 * 1024,
+  advice: 'send the message itself as application/octet-stream, or the request in a batch',
+};
+/** Of a batch, and of one request that can come in no other way. */
+export const jsonAlone: JsonBound = { maxBytes: 2 ** 20, advice: 'send less at once' };
 
 export interface AppOptions {
   /** The snapshot in force, or undefined before there is one. */
@@ -83,8 +87,8 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
         return answer(await streamed(operation, keySet, request));
       }
-      const maxBytes = isBatch ? maxBatchBytes : maxJsonBytes;
-      const body = await bodies.json(request, maxBytes, parser(operation, keySet));
+      const bound = !isBatch && takesStream(keySet, operation) ? jsonBesideStream : jsonAlone;
+      const body = await bodies.json(request, bound, parser(operation, keySet));
       if (!isBatch) return answer(carriedOut(operation, keySet, body));
       return answer({ results: parseBatch(body).map((item) => batchItem(operation, keySet, item)) });
     } catch (thrown) {

@@ -28,12 +28,19 @@ export const defaultBodyLimits: BodyLimits = {
 /** As much of a longer body is held at once, or of one that does not say how long it is: the runtime reads ahead of us. */
 const readAheadBytes = 2 ** 20;
 
+/** How long a JSON body may be. */
+export interface JsonBound {
+  readonly maxBytes: number;
+  /** What to do with a longer one. */
+  readonly advice: string;
+}
+
 export interface BodyReader {
   /**
    * @param parse of the body's text
    * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`
    */
-  json(request: Request, maxBytes: number, parse?: (text: string) => unknown): Promise<unknown>;
+  json(request: Request, bound: JsonBound, parse?: (text: string) => unknown): Promise<unknown>;
   /**
    * The body's parts in order, each valid until the next is asked for.
    * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
@@ -57,17 +64,19 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     };
   };
 
-  const json: BodyReader['json'] = (request, maxBytes, parse) => {
+  const json: BodyReader['json'] = (request, bound, parse) => {
     const length = declaredLength(request);
     const read = (bytes: Uint8Array) => parseJson(bytes, parse);
-    if (length !== undefined && length <= Math.min(limits.smallBytes, maxBytes)) return whole(request, read);
-    return long(request, length, maxBytes).then(read);
+    if (length !== undefined && length <= Math.min(limits.smallBytes, bound.maxBytes)) {
+      return whole(request, read);
+    }
+    return long(request, length, bound).then(read);
   };
 
-  const long = async (request: Request, length: number | undefined, maxBytes: number) => {
-    if (length !== undefined && length > maxBytes) throw tooLarge(maxBytes);
+  const long = async (request: Request, length: number | undefined, bound: JsonBound) => {
+    if (length !== undefined && length > bound.maxBytes) throw tooLarge(bound);
     using _held = reserve(length ?? readAheadBytes);
-    return await (length === undefined ? collect(request, maxBytes) : whole(request, (bytes) => bytes));
+    return await (length === undefined ? collect(request, bound) : whole(request, (bytes) => bytes));
   };
 
   async function* parts(request: Request): AsyncGenerator<Uint8Array, void, void> {
@@ -124,13 +133,13 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     }
   }
 
-  const collect = async (request: Request, maxBytes: number) => {
+  const collect = async (request: Request, bound: JsonBound) => {
     // Of one piece: a list of parts would cost a hundred bytes for each, however short it is.
-    const body = Buffer.allocUnsafe(maxBytes);
+    const body = Buffer.allocUnsafe(bound.maxBytes);
     let length = 0;
     // No rate wins a JSON body more time.
     for await (const part of receive(request, Number.POSITIVE_INFINITY)) {
-      if (length + part.length > maxBytes) throw tooLarge(maxBytes);
+      if (length + part.length > bound.maxBytes) throw tooLarge(bound);
       body.set(part, length);
       length += part.length;
     }
@@ -172,10 +181,10 @@ function brokenOff(): SignerError {
   return new SignerError('malformed_request', 'the body broke off', { connection: 'close' });
 }
 
-function tooLarge(maxBytes: number): SignerError {
+function tooLarge({ maxBytes, advice }: JsonBound): SignerError {
   return new SignerError(
     'message_too_large',
-    `a JSON body has at most ${maxBytes} bytes; send a longer message as application/octet-stream`,
+    `a JSON request has at most ${maxBytes} bytes here; ${advice}`,
     { connection: 'close' },
   );
 }

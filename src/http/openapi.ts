@@ -7,6 +7,7 @@ import { keySetNamePattern } from '../keys/settings.ts';
 import type { Operation } from '../policy.ts';
 import type { Formats } from '../wire.ts';
 import { answers, keySet, problem } from './answer-shapes.ts';
+import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -23,9 +24,9 @@ export function describeApi(version: string): object {
       ],
       requestBody: {
         required: true,
+        description: `JSON of at most ${jsonAlone.maxBytes} bytes; of at most ${jsonBesideStream.maxBytes} where the message itself can come as application/octet-stream, which is so with ${streamed[what]} unless the keys are derived.`,
         content: {
           ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
-          // The message itself, for formats whose request is nothing more.
           'application/octet-stream': {},
         },
       },
@@ -39,6 +40,7 @@ export function describeApi(version: string): object {
       parameters: [ref('parameters', 'guard')],
       requestBody: {
         required: true,
+        description: `At most ${jsonAlone.maxBytes} bytes.`,
         content: json(
           object({
             items: {
@@ -107,6 +109,12 @@ export function describeApi(version: string): object {
     components: { parameters, schemas: schemas() },
   };
 }
+
+/** The formats whose request can be the message and nothing more. */
+const streamed: Readonly<Record<Operation, string>> = {
+  sign: 'raw, standard-webhooks, github, shopify, stripe, slack',
+  verify: 'raw',
+};
 
 const parameters = {
   name: {

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerError } from '../../src/errors.ts';
-import { type BodyLimits, createBodyReader, defaultBodyLimits } from '../../src/http/body.ts';
+import { type BodyLimits, createBodyReader, defaultBodyLimits, type JsonBound } from '../../src/http/body.ts';
 
 const mebibyte = 2 ** 20;
 const limits: BodyLimits = {
@@ -11,6 +11,8 @@ const limits: BodyLimits = {
   smallBytes: 100,
   maxHeldBytes: mebibyte + 1000,
 };
+
+const atMost = (maxBytes: number): JsonBound => ({ maxBytes, advice: 'write less' });
 
 /** A request whose body arrives as the test says. */
 interface Transfer {
@@ -87,7 +89,7 @@ describe.each([
   ['in chunks', false],
 ])('a JSON body %s', (_, declared) => {
   const read = (body: string | Uint8Array, maxBytes = 100) =>
-    createBodyReader(limits).json(whole(body, declared), maxBytes);
+    createBodyReader(limits).json(whole(body, declared), atMost(maxBytes));
 
   it.each<[string, unknown]>([
     ['{"message":"hällo"}', { message: 'hällo' }],
@@ -137,15 +139,15 @@ describe.each([
 describe('a JSON body', () => {
   it('over the limit by its declared length is refused before a byte of it has come', async () => {
     const { request } = withLength(101);
-    expect(await refusal(createBodyReader(limits).json(request, 100))).toMatchObject({
+    expect(await refusal(createBodyReader(limits).json(request, atMost(100)))).toMatchObject({
       code: 'message_too_large',
-      message: expect.stringContaining('100 bytes'),
+      message: 'a JSON request has at most 100 bytes here; write less',
     });
   });
 
   it('over the limit without a declared length is given up where it gets there', async () => {
     const upload = transfer();
-    const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+    const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
     upload.send('x'.repeat(60));
     upload.send('x'.repeat(60));
     expect(await outcome).toMatchObject({ code: 'message_too_large' });
@@ -155,7 +157,7 @@ describe('a JSON body', () => {
   it.each([withLength(20), transfer()])(
     'that does not come within the time is refused (%#)',
     async (upload) => {
-      const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+      const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
       upload.send('{"message":');
       await vi.advanceTimersByTimeAsync(4999);
       expect(vi.getTimerCount()).toBeGreaterThan(0);
@@ -165,7 +167,7 @@ describe('a JSON body', () => {
   );
 
   it.each([withLength(20), transfer()])('cannot win time by coming byte by byte (%#)', async (upload) => {
-    const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+    const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
     for (let second = 0; second < 5; second++) {
       upload.send(' ');
       await vi.advanceTimersByTimeAsync(1000);
@@ -174,7 +176,7 @@ describe('a JSON body', () => {
   });
 
   it.each([withLength(20), transfer()])('that breaks off is malformed (%#)', async (upload) => {
-    const outcome = refusal(createBodyReader(limits).json(upload.request, 100));
+    const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
     upload.send('{"message":');
     upload.breakOff();
     const error = await outcome;
@@ -189,8 +191,8 @@ describe('the memory for bodies', () => {
   it('is shared by all requests at work, and a body that does not fit is refused at once', async () => {
     const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
     const first = withLength(600);
-    const outcome = reader.json(first.request, 600);
-    expect(await refusal(reader.json(withLength(401).request, 600))).toMatchObject(busy);
+    const outcome = reader.json(first.request, atMost(600));
+    expect(await refusal(reader.json(withLength(401).request, atMost(600)))).toMatchObject(busy);
     first.send('{}');
     first.end();
     expect(await outcome).toEqual({});
@@ -199,9 +201,9 @@ describe('the memory for bodies', () => {
   it('is always there for a small body, however many others stall', async () => {
     const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
     const first = withLength(1000);
-    const outcome = reader.json(first.request, 1000);
-    expect(await refusal(reader.json(withLength(101).request, 600))).toMatchObject(busy);
-    expect(await reader.json(whole('{}'), 600)).toEqual({});
+    const outcome = reader.json(first.request, atMost(1000));
+    expect(await refusal(reader.json(withLength(101).request, atMost(600)))).toMatchObject(busy);
+    expect(await reader.json(whole('{}'), atMost(600))).toEqual({});
     first.send('{}');
     first.end();
     await outcome;
@@ -210,8 +212,8 @@ describe('the memory for bodies', () => {
   it('counts a body of unknown length, or a very long one, for as much as the runtime reads ahead', async () => {
     const reader = createBodyReader(limits);
     const first = transfer();
-    const outcome = reader.json(first.request, 600);
-    expect(await refusal(reader.json(transfer().request, 600))).toMatchObject(busy);
+    const outcome = reader.json(first.request, atMost(600));
+    expect(await refusal(reader.json(transfer().request, atMost(600)))).toMatchObject(busy);
     const long = withLength(2 ** 30).request;
     expect(await refusal(collect(reader.parts(long)))).toMatchObject(busy);
     first.send('1');
@@ -227,21 +229,21 @@ describe('the memory for bodies', () => {
   ])('is free again when a body %s', async (_, finish) => {
     const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
     const upload = withLength(1000);
-    const outcome = reader.json(upload.request, 1000).catch(() => undefined);
-    expect(await refusal(reader.json(withLength(200).request, 1000))).toMatchObject(busy);
+    const outcome = reader.json(upload.request, atMost(1000)).catch(() => undefined);
+    expect(await refusal(reader.json(withLength(200).request, atMost(1000)))).toMatchObject(busy);
     await finish(upload);
     await outcome;
-    expect(await reader.json(whole(`"${'x'.repeat(998)}"`), 1000)).toHaveLength(998);
+    expect(await reader.json(whole(`"${'x'.repeat(998)}"`), atMost(1000))).toHaveLength(998);
   });
 
   it('is not used up by bodies that were refused', async () => {
     const reader = createBodyReader(limits);
     for (let i = 0; i < 10; i++) {
-      expect(await refusal(reader.json(withLength(900).request, 800))).toMatchObject({
+      expect(await refusal(reader.json(withLength(900).request, atMost(800)))).toMatchObject({
         code: 'message_too_large',
       });
     }
-    expect(await reader.json(whole('{}'), 1000)).toEqual({});
+    expect(await reader.json(whole('{}'), atMost(1000))).toEqual({});
   });
 });
 

@@ -8,7 +8,7 @@ import { describeApi } from '../../src/http/openapi.ts';
 import { toProblem } from '../../src/http/problem.ts';
 import type { Formats } from '../../src/wire.ts';
 import { inUse } from '../support/format.ts';
-import { table } from '../support/readme.ts';
+import { table, tokens } from '../support/readme.ts';
 
 const document = JSON.parse(JSON.stringify(describeApi('1.2.3')));
 const ajv = new Ajv2020({ strict: false, schemas: { api: document } });
@@ -96,6 +96,34 @@ it('has the routes of the README, with the version of the signer', () => {
   );
   expect(described.sort()).toEqual(listed.sort());
   expect(document.info.version).toBe('1.2.3');
+});
+
+describe('how long a request may be', () => {
+  const taking = (start: 'startSigning' | 'startVerification') =>
+    Object.entries(examples)
+      .filter(([name, { options }]) => inUse(name as keyof Formats, options).format[start] !== undefined)
+      .map(([name]) => name);
+  const bodyOf = (path: Path) => document.paths[`/v1/keys/{name}/${path}`].post.requestBody.description;
+  const streamed = { sign: taking('startSigning'), verify: taking('startVerification') };
+
+  it.each(['sign', 'verify'] as const)(
+    'to %s stands with the formats that take the message itself',
+    (path) => {
+      expect(bodyOf(path)).toBe(
+        `JSON of at most 1048576 bytes; of at most 65536 where the message itself can come as application/octet-stream, which is so with ${streamed[path].join(', ')} unless the keys are derived.`,
+      );
+      expect(bodyOf(`${path}-batch`)).toBe('At most 1048576 bytes.');
+    },
+  );
+
+  it('stands in the README', () => {
+    const paragraph = tokens.find(({ raw }) => raw.startsWith('A JSON request has'))?.raw ?? '';
+    expect(paragraph.replaceAll('\n', ' ')).toContain(
+      'at most 1 MiB, as a batch has; 64 KiB where the message can go as it is instead: to sign with `raw` or a webhook format, to verify with `raw`, and never with [derived keys](#derived-keys)',
+    );
+    expect(streamed.sign).toEqual(['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack']);
+    expect(streamed.verify).toEqual(['raw']);
+  });
 });
 
 it('has no request with names of the caller, which a refusal would repeat', () => {
