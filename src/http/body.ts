@@ -12,6 +12,8 @@ export interface BodyLimits {
   readonly timeoutMs: number;
   /** Bytes a second that a streamed message must reach on average once the time-out is over. */
   readonly minBytesPerSecond: number;
+  /** How long a streamed body may take in all: for no longer does one go on with keys that have been removed since. */
+  readonly maxStreamMs: number;
   /** A body that says it is no longer than this is always read: the number of requests bounds these. */
   readonly smallBytes: number;
   /** Bytes of all other bodies that may be held in memory at the same time. */
@@ -21,6 +23,7 @@ export interface BodyLimits {
 export const defaultBodyLimits: BodyLimits = {
   timeoutMs: 5000,
   minBytesPerSecond: 64 * 1024,
+  maxStreamMs: 10 * 60 * 1000,
   smallBytes: 16 * 1024,
   maxHeldBytes: 16 * 2 ** 20,
 };
@@ -120,9 +123,15 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     let received = 0;
     try {
       for (;;) {
-        const dueMs = limits.timeoutMs + (received * 1000) / minBytesPerSecond;
-        const leftMs = started + dueMs - performance.now();
-        const { done, value } = await within(Math.min(leftMs, limits.timeoutMs), reader.read());
+        const passedMs = performance.now() - started;
+        const leftMs = limits.maxStreamMs - passedMs;
+        // Asked here, too: where each next part is there already, no timer runs out.
+        if (leftMs <= 0) throw endless(limits.maxStreamMs);
+        const dueMs = limits.timeoutMs + (received * 1000) / minBytesPerSecond - passedMs;
+        const pauseMs = Math.min(dueMs, limits.timeoutMs);
+        const { done, value } = await (leftMs < pauseMs
+          ? within(leftMs, reader.read(), () => endless(limits.maxStreamMs))
+          : within(pauseMs, reader.read(), late));
         if (done) return;
         received += value.length;
         yield value;
@@ -156,10 +165,10 @@ function declaredLength({ headers }: Request): number | undefined {
   return headers.has('transfer-encoding') ? undefined : 0;
 }
 
-/** The promise's value, or a `timeout` when it takes longer. A transfer that breaks off is malformed. */
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+/** The promise's value, or an error when it takes longer. A transfer that breaks off is malformed. */
+function within<T>(ms: number, promise: Promise<T>, expired: () => SignerError): Promise<T> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(late()), Math.max(ms, 0));
+    const timer = setTimeout(() => reject(expired()), Math.max(ms, 0));
     promise.then(
       (value) => {
         clearTimeout(timer);
@@ -175,6 +184,14 @@ function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 
 function late(): SignerError {
   return new SignerError('timeout', 'send the whole body at once', { connection: 'close' });
+}
+
+function endless(maxMs: number): SignerError {
+  return new SignerError(
+    'timeout',
+    `the whole message must arrive within ${maxMs / 1000} seconds; send it faster`,
+    { connection: 'close' },
+  );
 }
 
 function brokenOff(): SignerError {

@@ -8,6 +8,7 @@ const mebibyte = 2 ** 20;
 const limits: BodyLimits = {
   timeoutMs: 5000,
   minBytesPerSecond: 1000,
+  maxStreamMs: 60_000,
   smallBytes: 100,
   maxHeldBytes: mebibyte + 1000,
 };
@@ -267,7 +268,7 @@ describe('the parts of a message', () => {
     expect(await collect(createBodyReader(limits).parts(request))).toBe('');
   });
 
-  it('have no limit in all', async () => {
+  it('have no limit of size in all', async () => {
     const message = 'x'.repeat(10_000);
     expect(await collect(createBodyReader(limits).parts(whole(message)))).toBe(message);
   });
@@ -275,12 +276,43 @@ describe('the parts of a message', () => {
   it('may go on for as long as they keep coming fast enough', async () => {
     const upload = transfer();
     const outcome = collect(createBodyReader(limits).parts(upload.request));
-    for (let second = 0; second < 60; second++) {
+    for (let second = 0; second < 59; second++) {
       upload.send('x'.repeat(1000));
       await vi.advanceTimersByTimeAsync(1000);
     }
     upload.end();
-    expect(await outcome).toHaveLength(60_000);
+    expect(await outcome).toHaveLength(59_000);
+  });
+
+  const tooLong = {
+    code: 'timeout',
+    message: 'the whole message must arrive within 60 seconds; send it faster',
+    headers: { connection: 'close' },
+  };
+
+  it.each([1000, 100_000])('must end at some time, though %i bytes come each second', async (bytes) => {
+    const upload = transfer();
+    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    let seconds = 0;
+    for (; !upload.cancelled && seconds < 70; seconds++) {
+      upload.send('x'.repeat(bytes));
+      await vi.advanceTimersByTimeAsync(1000);
+    }
+    expect(seconds).toBe(60);
+    expect(await outcome).toMatchObject(tooLong);
+  });
+
+  it('must end at that time even where the next is always there, so that nothing is waited for', async () => {
+    const upload = transfer();
+    const parts = createBodyReader(limits).parts(upload.request);
+    for (let second = 0; second < 60; second++) {
+      upload.send('x'.repeat(1000));
+      expect(await parts.next()).toMatchObject({ done: false });
+      vi.advanceTimersByTime(1000);
+    }
+    upload.send('x'.repeat(1000));
+    expect(await refusal(parts.next())).toMatchObject(tooLong);
+    expect(upload.cancelled).toBe(true);
   });
 
   it('time out when they pause for too long, however fast they came before', async () => {
@@ -329,10 +361,11 @@ describe('the parts of a message', () => {
   });
 });
 
-it('by default holds 16 MiB of bodies over 16 KiB, waits 5 s, and wants 64 KiB a second of a stream', () => {
+it('by default holds 16 MiB of bodies over 16 KiB, waits 5 s, and wants 64 KiB a second of a stream that ends in 10 minutes', () => {
   expect(defaultBodyLimits).toEqual({
     timeoutMs: 5000,
     minBytesPerSecond: 65536,
+    maxStreamMs: 600_000,
     smallBytes: 16 * 1024,
     maxHeldBytes: 16 * mebibyte,
   });

@@ -4,6 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { errorCodes, SignerError } from '../../src/errors.ts';
+import { defaultBodyLimits } from '../../src/http/body.ts';
 import { describeApi } from '../../src/http/openapi.ts';
 import { toProblem } from '../../src/http/problem.ts';
 import type { Formats } from '../../src/wire.ts';
@@ -123,6 +124,8 @@ describe('how long a request may be', () => {
     );
     expect(streamed.sign).toEqual(['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack']);
     expect(streamed.verify).toEqual(['raw']);
+    const [body] = table('HTTP API', 'method and path').rows.map(([, cell]) => cell);
+    expect(body).toContain(`within ${defaultBodyLimits.maxStreamMs / 60_000} minutes`);
   });
 });
 
