@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Document, parseAllDocuments, stringify } from 'yaml';
+import { type Document, isMap, parseAllDocuments, stringify } from 'yaml';
 import { SettingError } from '../../config/setting-error.ts';
 import { decode } from '../../encoding.ts';
 import { systemCode } from '../../secret-volume/index.ts';
@@ -100,8 +100,14 @@ function removedOnFailure(path: string, step: () => void): void {
 
 function openManifest(path: string, entry: string | undefined): Target {
   const documents = parseAllDocuments(readBytes(path).toString(), { prettyErrors: false });
-  if (documents.some(({ errors }) => errors.length > 0)) throw new SettingError(`${path} is not valid YAML`);
+  if (!documents.every(isValid)) throw new SettingError(`${path} is not valid YAML`);
   const secrets = documents.filter((document) => document.get('kind') === 'Secret');
+  if (secrets.length === 0) {
+    const kinds = documents.map((document) => String(document.get('kind'))).filter(isKind);
+    throw new SettingError(
+      `the manifest holds no Secret (kind: ${kinds.join(', ') || 'none'}); give one as "kubectl get secret NAME -o yaml" writes it`,
+    );
+  }
   const holders = secrets.flatMap((document) => entriesOf(document).map((each) => ({ document, ...each })));
   const named = holders.filter((holder) => entry === undefined || holder.name === entry);
   const [found, another] = named;
@@ -132,10 +138,25 @@ function openManifest(path: string, entry: string | undefined): Target {
   };
 }
 
+function isValid(document: Document): boolean {
+  try {
+    // Throws for an alias to nothing.
+    document.toJS();
+    return document.errors.length === 0;
+  } catch {
+    return false;
+  }
+}
+
+/** As Kubernetes names them; what else stands there may be anything. */
+function isKind(kind: string): boolean {
+  return /^[A-Z][A-Za-z0-9]*$/.test(kind);
+}
+
 function entriesOf(document: Document): { field: 'data' | 'stringData'; name: string }[] {
   return (['data', 'stringData'] as const).flatMap((field) => {
-    const values = (document.toJS() as Record<string, object | null>)[field] ?? {};
-    return Object.keys(values).map((name) => ({ field, name }));
+    const values = document.get(field);
+    return isMap(values) ? values.items.map(({ key }) => ({ field, name: String(key) })) : [];
   });
 }
 

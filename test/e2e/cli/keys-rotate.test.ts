@@ -93,3 +93,52 @@ describe('--json', () => {
     });
   });
 });
+
+describe('a manifest from standard input', () => {
+  const secret = 'apiVersion: v1\nkind: Secret\ndata: { s.jwks.json: e30= }\n';
+  const list = `apiVersion: v1\nkind: List\nitems: [{ kind: Secret, data: { s.jwks.json: e30= } }]\n`;
+  const steps = [
+    ['add', '-', '--kid', 'two'],
+    ['promote', '-', 'two'],
+    ['remove', '-', 'two'],
+    ['show', '-'],
+  ];
+  const refusals = async (input: string, ...more: readonly string[]) => {
+    const done = await Promise.all(steps.map((step) => run(['keys', ...step, ...more], { input })));
+    expect(done.map(({ code, stdout }) => ({ code, stdout }))).toEqual(
+      steps.map(() => ({ code: 1, stdout: '' })),
+    );
+    return [...new Set(done.map(({ stderr }) => stderr))];
+  };
+
+  it.each([
+    ['a list, which "kubectl get secrets" writes', list, 'List'],
+    ['another kind', 'kind: ConfigMap\ndata: { s.jwks.json: "{}" }\n', 'ConfigMap'],
+    ['several others', 'kind: ConfigMap\n---\nkind: Deployment\n', 'ConfigMap, Deployment'],
+    ['a text', 'SECRET\n', 'none'],
+    ['a kind that is none', 'kind: "SECRET 1"\n', 'none'],
+    ['nothing, since the command before it failed', '', 'none'],
+  ])('must be a Secret, and is told what it is: %s', async (_, input, kinds) => {
+    for (const entry of [[], ['--entry', 's.jwks.json']]) {
+      expect(await refusals(input, ...entry)).toEqual([
+        `sidecar-signer: the manifest holds no Secret (kind: ${kinds}); give one as "kubectl get secret NAME -o yaml" writes it\n`,
+      ]);
+    }
+  });
+
+  it('must have the entry', async () => {
+    expect(await refusals(secret, '--entry', 't.jwks.json')).toEqual([
+      'sidecar-signer: --entry must name one entry of the Secret; it has: s.jwks.json\n',
+    ]);
+    expect(await refusals('kind: Secret\ndata: SECRET\n')).toEqual([
+      'sidecar-signer: --entry must name one entry of the Secret; it has: none\n',
+    ]);
+  });
+
+  it.each(['kind: [\n', 'kind: Secret\ndata: { s.jwks.json: *SECRET }\n'])(
+    'must be YAML, aliases included: %j',
+    async (input) => {
+      expect(await refusals(input)).toEqual(['sidecar-signer: - is not valid YAML\n']);
+    },
+  );
+});
