@@ -8,6 +8,7 @@ import { SignerError } from '../errors.ts';
 import { parseExactJson } from '../json.ts';
 import type { KeySet, Snapshot } from '../keys/snapshot.ts';
 import type { Operation } from '../policy.ts';
+import { createPace } from '../secret-volume/pace.ts';
 import { findKeySet, type Outcome, type Signer, takesStream } from '../signer.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader, JsonBound } from './body.ts';
@@ -22,6 +23,9 @@ export const jsonBesideStream: JsonBound = {
 };
 /** Of a batch, and of one request that can come in no other way. */
 export const jsonAlone: JsonBound = { maxBytes: 2 ** 20, advice: 'send less at once' };
+
+/** Milliseconds that a batch is worked on before others have their turn. */
+const batchTurnMs = 1;
 
 export interface AppOptions {
   /** The snapshot in force, or undefined before there is one. */
@@ -75,6 +79,21 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     }
   };
 
+  /** In turns: a thousand items may take a second, and others are not to wait for it. */
+  const batch = async (
+    operation: Operation,
+    keySet: KeySet,
+    items: readonly unknown[],
+  ): Promise<Response> => {
+    const pace = createPace(batchTurnMs);
+    const results: object[] = [];
+    for (const item of items) {
+      await pace();
+      results.push(batchItem(operation, keySet, item));
+    }
+    return answer({ results });
+  };
+
   const fault = (error: unknown): SignerError => {
     if (!(error instanceof SignerError)) onFault(error);
     return asSignerError(error);
@@ -87,10 +106,14 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
         return answer(await streamed(operation, keySet, request));
       }
-      const bound = !isBatch && takesStream(keySet, operation) ? jsonBesideStream : jsonAlone;
-      const body = await bodies.json(request, bound, parser(operation, keySet));
-      if (!isBatch) return answer(carriedOut(operation, keySet, body));
-      return answer({ results: parseBatch(body).map((item) => batchItem(operation, keySet, item)) });
+      const parse = parser(operation, keySet);
+      if (isBatch) {
+        return await bodies.jsonInTurn(request, jsonAlone, parse, (body) =>
+          batch(operation, keySet, parseBatch(body)),
+        );
+      }
+      const bound = takesStream(keySet, operation) ? jsonBesideStream : jsonAlone;
+      return answer(carriedOut(operation, keySet, await bodies.json(request, bound, parse)));
     } catch (thrown) {
       const error = fault(thrown);
       // Of the names that a caller can think of, only those that exist are counted.

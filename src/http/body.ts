@@ -45,6 +45,17 @@ export interface BodyReader {
    */
   json(request: Request, bound: JsonBound, parse?: (text: string) => unknown): Promise<unknown>;
   /**
+   * A body that is worked on for long, between other requests. One at a time: those that wait are not parsed yet, and
+   * count as held until they have been used, so that they cannot fill the memory together.
+   * @throws {SignerError} as `json`, and whatever `use` throws
+   */
+  jsonInTurn<T>(
+    request: Request,
+    bound: JsonBound,
+    parse: (text: string) => unknown,
+    use: (body: unknown) => Promise<T>,
+  ): Promise<T>;
+  /**
    * The body's parts in order, each valid until the next is asked for.
    * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
    */
@@ -70,16 +81,41 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
   const json: BodyReader['json'] = (request, bound, parse) => {
     const length = declaredLength(request);
     const read = (bytes: Uint8Array) => parseJson(bytes, parse);
-    if (length !== undefined && length <= Math.min(limits.smallBytes, bound.maxBytes)) {
-      return whole(request, read);
-    }
-    return long(request, length, bound).then(read);
+    return isSmall(length, bound) ? whole(request, read) : long(request, length, bound, async (b) => read(b));
   };
 
-  const long = async (request: Request, length: number | undefined, bound: JsonBound) => {
+  let last: Promise<unknown> = Promise.resolve();
+  const jsonInTurn: BodyReader['jsonInTurn'] = <T>(
+    request: Request,
+    bound: JsonBound,
+    parse: (text: string) => unknown,
+    use: (body: unknown) => Promise<T>,
+  ) => {
+    const length = declaredLength(request);
+    const inTurn = (bytes: Uint8Array): Promise<T> => {
+      const turn = last.then(() => use(parseJson(bytes, parse)));
+      last = turn.catch(() => undefined);
+      return turn;
+    };
+    return isSmall(length, bound)
+      ? whole(request, (bytes) => bytes).then(inTurn)
+      : long(request, length, bound, inTurn);
+  };
+
+  const isSmall = (length: number | undefined, { maxBytes }: JsonBound): boolean =>
+    length !== undefined && length <= Math.min(limits.smallBytes, maxBytes);
+
+  const long = async <T>(
+    request: Request,
+    length: number | undefined,
+    bound: JsonBound,
+    use: (bytes: Uint8Array) => Promise<T>,
+  ) => {
     if (length !== undefined && length > bound.maxBytes) throw tooLarge(bound);
     using _held = reserve(length ?? readAheadBytes);
-    return await (length === undefined ? collect(request, bound) : whole(request, (bytes) => bytes));
+    return await use(
+      await (length === undefined ? collect(request, bound) : whole(request, (bytes) => bytes)),
+    );
   };
 
   async function* parts(request: Request): AsyncGenerator<Uint8Array, void, void> {
@@ -155,7 +191,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     return body.subarray(0, length);
   };
 
-  return { json, parts };
+  return { json, jsonInTurn, parts };
 }
 
 /** Undefined for a body in chunks; without a body there is neither. */

@@ -3,6 +3,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { post } from '../support/exchange.ts';
@@ -129,4 +130,64 @@ describe.skipIf(!hasProc)('more JSON than is held at the same time', () => {
     expect(grownKiB).toBeLessThan(mayGrowKiB);
     for (const client of taken) expect(await waitFor(client.answer)).toEqual(signed(message));
   });
+});
+
+describe('batches that take long', () => {
+  /** A key for each tenant has to be derived. */
+  const items = Array.from({ length: 1000 }, (_, index) => ({ tenant: `tenant-${index}`, message: 'm' }));
+  const batch = '/v1/keys/tenants/sign-batch';
+  const start = async (directory: string) => {
+    const config = join(directory, 'config/signer.yaml');
+    writeVolume(join(directory, 'keys'), { demo: key, root: randomBytes(32) });
+    writeVolume(dirname(config), { 'signer.yaml': 'keys: { demo: , tenants: { deriveFrom: root } }' });
+    const signer = await startSigner(['--keys', join(directory, 'keys'), '--config', config]);
+    await signer.ready();
+    return signer;
+  };
+  interface Results {
+    readonly results: readonly { readonly signature?: string }[];
+  }
+
+  it('let other requests pass', async () => {
+    using directory = temporaryDirectory();
+    await using signer = await start(directory.path);
+    let working = true;
+    const answer = signer.call(batch, { items }).finally(() => {
+      working = false;
+    });
+    let passed = 0;
+    for (; working; passed++) {
+      expect(await post(signer.url, sign, { message: 'between' })).toMatchObject(signed('between'));
+    }
+    const { results } = (await (await answer).json()) as Results;
+    expect(results.filter(({ signature }) => signature !== undefined)).toHaveLength(1000);
+    // What waits for the whole of it is one or two.
+    expect(passed).toBeGreaterThan(10);
+  });
+
+  it.skipIf(!hasProc)(
+    'are worked on one at a time, and stay within the memory that the manifests give',
+    async () => {
+      using directory = temporaryDirectory();
+      await using signer = await start(directory.path);
+      const beforeKiB = privateMemory(signer) / 1024;
+      // 40 MB, where 16 MiB may be held, and several times that once it is parsed.
+      const full = items.map((item) => ({ ...item, reference: 'r'.repeat(200), message: 'x'.repeat(700) }));
+      const body = JSON.stringify({ items: full });
+      expect(body.length).toBeGreaterThan(0.9 * 2 ** 20);
+      let mostKiB = 0;
+      const watch = setInterval(() => {
+        mostKiB = Math.max(mostKiB, privateMemory(signer) / 1024);
+      }, 20);
+      const answers = await Promise.all(
+        Array.from({ length: 40 }, () => signer.call(batch, { items: full })),
+      );
+      clearInterval(watch);
+      const statuses = answers.map(({ status }) => status);
+      expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(10);
+      expect(statuses.filter((status) => status !== 200 && status !== 503)).toEqual([]);
+      // The manifests' limit of 96Mi, less what an idle signer has.
+      expect(mostKiB - beforeKiB).toBeLessThan(84 * 1024);
+    },
+  );
 });
