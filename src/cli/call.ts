@@ -1,9 +1,10 @@
 /** One request of a command to a running signer. */
 
 import { fstatSync, openSync } from 'node:fs';
+import { parseAnswer } from '../client/answer.ts';
 import { formatAddress, reachable, type TcpAddress } from '../config/address.ts';
 import { SettingError } from '../config/setting-error.ts';
-import type { ErrorCode } from '../wire.ts';
+import type { ErrorCode, Problem } from '../wire.ts';
 
 /** Where the signer listens: the socket if there is one, else the TCP address. */
 export interface Target {
@@ -29,12 +30,14 @@ export interface Request {
 const patienceMs = 10_000;
 
 /**
- * @returns the JSON answer of a request that succeeded
- * @throws {SettingError} when nobody answers, or the answer is an error: with its detail
+ * @param isAnswer whether an answer has what the command prints
+ * @returns the answer of a request that succeeded
+ * @throws {SettingError} when nobody answers, or not a signer, or the answer is an error: with its detail
  */
-export async function call<T>(
+export async function call<T extends object>(
   target: Target,
   path: string,
+  isAnswer: (answer: object) => answer is T,
   { message, advice = {}, ...init }: Request = {},
 ): Promise<T> {
   const ending = new AbortController();
@@ -42,14 +45,11 @@ export async function call<T>(
   const body = message && { body: message.pipeThrough(onEachPart(() => timer.refresh())) };
   try {
     const response = await send(target, path, { ...init, ...body, signal: ending.signal });
-    const answer = (await response.json().catch(() => undefined)) as
-      | { detail?: string; code?: ErrorCode }
-      | undefined;
-    if (response.ok) return answer as T;
-    const told = (answer?.code && advice[answer.code]) ?? answer?.detail;
-    throw new SettingError(
-      `${told ?? 'the answer is not that of a signer'} (${answer?.code ?? response.status})`,
-    );
+    const answer = await readAnswer(response);
+    if (response.ok && answer !== undefined && isAnswer(answer)) return answer;
+    const { code, detail }: Partial<Problem> = response.ok ? {} : (answer ?? {});
+    const told = (code && advice[code]) ?? detail ?? 'the answer is not that of a signer';
+    throw new SettingError(`${told} (${code ?? response.status})`);
   } finally {
     clearTimeout(timer);
   }
@@ -82,6 +82,11 @@ function openFile(file: string): number {
   throw new SettingError(`${file} is a directory; give a file, or - for standard input`);
 }
 
+/** Undefined when it is not that of a signer. */
+export async function readAnswer(response: Response): Promise<object | undefined> {
+  return parseAnswer(await response.text().catch(() => ''));
+}
+
 /** A request that reached a signer, whatever it answered. @throws {SettingError} when none did */
 export async function send({ listen, socket }: Target, path: string, init: RequestInit): Promise<Response> {
   const headers = { ...init.headers, 'sec-signer': '1' };
@@ -89,8 +94,10 @@ export async function send({ listen, socket }: Target, path: string, init: Reque
     throw new SettingError('give --listen HOST:PORT or --socket PATH');
   const where = socket ?? (listen === 'none' ? listen : formatAddress(reachable(listen)));
   const origin = socket === undefined ? `http://${where}` : 'http://localhost';
+  // A signer sends nobody elsewhere.
+  const direct = { redirect: 'manual', ...(socket !== undefined && { unix: socket }) } as const;
   try {
-    return await fetch(origin + path, { ...init, headers, ...(socket !== undefined && { unix: socket }) });
+    return await fetch(origin + path, { ...init, headers, ...direct });
   } catch {
     if (init.signal?.aborted) {
       throw new SettingError(

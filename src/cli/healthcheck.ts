@@ -2,7 +2,8 @@
 
 import type { TcpAddress } from '../config/address.ts';
 import { SettingError } from '../config/setting-error.ts';
-import { send, type Target } from './call.ts';
+import { readAnswer, send, type Target } from './call.ts';
+import { isListing } from './keys/list.ts';
 
 const timeoutMs = 2000;
 
@@ -24,13 +25,19 @@ async function requireReady(options: HealthOptions): Promise<void> {
   const init = { signal: AbortSignal.timeout(timeoutMs) };
   const { opsListen } = options;
   // Without an ops listener, a signer that is ready is one that lists its keys.
-  const { status } =
+  const [response, isReady] =
     opsListen === 'none'
-      ? await send(options, '/v1/keys', init)
-      : await send({ listen: opsListen }, '/readyz', init);
-  if (status === 200) return;
-  if (status === 503)
+      ? [await send(options, '/v1/keys', init), isListing]
+      : [await send({ listen: opsListen }, '/readyz', init), isReadiness];
+  const { status } = response;
+  const answer = await readAnswer(response);
+  if (status === 200 && answer !== undefined && isReady(answer)) return;
+  if (status === 503 && answer !== undefined)
     throw new SettingError('the signer is not ready: no valid keys are loaded yet, or it is stopping');
   const flag = opsListen === 'none' ? '--listen or --socket' : '--ops-listen';
   throw new SettingError(`what answers there is not a signer (status ${status}); check ${flag}`);
+}
+
+function isReadiness(answer: object): boolean {
+  return 'ready' in answer && answer.ready === true;
 }

@@ -11,7 +11,7 @@ export async function verify(
   options: Target & { json?: true },
 ): Promise<void> {
   const answer: Verification = isSignatureText(signature)
-    ? await call(options, `/v1/keys/${encodeURIComponent(key)}/verify`, {
+    ? await call(options, `/v1/keys/${encodeURIComponent(key)}/verify`, isVerification, {
         method: 'POST',
         headers: { 'content-type': 'application/octet-stream', 'sec-signer-signature': signature },
         message: readMessage(file),
@@ -24,6 +24,13 @@ export async function verify(
     : { valid: false, reason: 'malformed' };
   process.stdout.write(`${options.json ? JSON.stringify(answer) : describe(answer)}\n`);
   process.exitCode = answer.valid ? 0 : 1;
+}
+
+function isVerification(answer: object): answer is Verification {
+  if (!('valid' in answer)) return false;
+  return answer.valid === true
+    ? 'keyId' in answer && 'primary' in answer
+    : answer.valid === false && 'reason' in answer;
 }
 
 function describe(answer: Verification): string {

@@ -1,6 +1,7 @@
 /** The client: typed calls to a signer, bounded in time, tried again only where the signer asks for it. */
 
 import type { Formats, KeySetDescription, Problem, TenantRequest, Verification } from '../wire.ts';
+import { parseAnswer } from './answer.ts';
 import { errorOf, SignerError } from './error.ts';
 import { overSocket, overTcp } from './fetch.ts';
 import { isSignatureText } from './signature-text.ts';
@@ -150,9 +151,9 @@ export class SignerClient {
     const tries = request.body instanceof ReadableStream ? 0 : this.#retries;
     for (let left = tries; ; left--) {
       const received = await this.#send(sent, timeout, signal);
-      const body = parseJson(received.text);
-      if (received.status === 200 && body !== undefined) return body as A;
-      const error = errorOf(received.status, received.retryAfter, body);
+      const answer = parseAnswer(received.text);
+      if (received.status === 200 && answer !== undefined) return answer as A;
+      const error = errorOf(received.status, received.retryAfter, answer);
       const waitMs = (error.retryAfterSeconds ?? Number.NaN) * 1000;
       const again = received.status === 503 && left > 0 && Date.now() + waitMs < deadline;
       if (!again) throw error;
@@ -183,14 +184,6 @@ function originOf(url: string): string {
     throw new TypeError('"url" option must be like http://127.0.0.1:8700');
   }
   return origin;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Rejects with the signal's reason when it ends the wait. */

@@ -2,7 +2,9 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientOptions, SignerClient, SignerError } from '../../src/client/index.ts';
@@ -195,6 +197,21 @@ describe('when there is no answer', () => {
     await expect(call).rejects.toBe(reason);
     await cancelled;
     silent.close();
+  });
+
+  it.each(['<html></html>', '', '"x"', 'null', '[]', '1'])('takes %j for no answer', async (text) => {
+    const stranger = createHttpServer((_, response) => response.end(text));
+    await once(stranger.listen(0, '127.0.0.1'), 'listening');
+    const { port } = stranger.address() as AddressInfo;
+    const orders = new SignerClient({ url: `http://127.0.0.1:${port}` }).keySet('orders', 'raw');
+    await expect(orders.sign({ message: 'hello' })).rejects.toMatchObject({
+      name: 'SignerError',
+      code: 'internal',
+      status: 200,
+      message: 'the answer with status 200 is not that of a signer; check the address',
+    });
+    stranger.closeAllConnections();
+    stranger.close();
   });
 
   it.each<[ClientOptions, ErrorConstructor, string]>([

@@ -2,8 +2,9 @@
 
 import { execFile } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -250,6 +251,80 @@ describe('nobody listening', () => {
       code: 1,
       stdout: '',
       stderr: 'sidecar-signer: give --listen HOST:PORT or --socket PATH\n',
+    });
+  });
+});
+
+describe('something that is no signer', () => {
+  const answering = async (head: [number, OutgoingHttpHeaders?], text: string) => {
+    const stranger = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(...head).end(text));
+    });
+    await once(stranger.listen(0, '127.0.0.1'), 'listening');
+    const { port } = stranger.address() as AddressInfo;
+    const close = () => {
+      stranger.closeAllConnections();
+      stranger.close();
+    };
+    return { address: `127.0.0.1:${port}`, [Symbol.dispose]: close };
+  };
+  const commands = [
+    ['sign', 'demo', file],
+    ['sign', 'demo', file, '--json'],
+    ['verify', 'demo', signature, file],
+    ['verify', 'demo', signature, file, '--json'],
+    ['keys', 'list'],
+    ['keys', 'list', '--json'],
+  ];
+
+  it.each([
+    '<html></html>',
+    '',
+    '"x"',
+    'null',
+    '[]',
+    '{}',
+    '{"signature":1,"valid":1,"keys":1}',
+    '{"headers":null,"valid":true,"keys":[null]}',
+    '{"detail":"x","valid":false,"keys":[{"name":"demo"}]}',
+  ])('is not believed when it answers %s', async (text) => {
+    using stranger = await answering([200], text);
+    const target = ['--listen', stranger.address];
+    const transcripts = await Promise.all(commands.map((command) => run([...command, ...target])));
+    for (const transcript of transcripts) {
+      expect(transcript).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: 'sidecar-signer: the answer is not that of a signer (200)\n',
+      });
+    }
+    for (const [flag, args] of [
+      ['--ops-listen', []],
+      ['--listen or --socket', ['--ops-listen', 'none', ...target]],
+    ] as const) {
+      expect(await run(['healthcheck', '--ops-listen', stranger.address, ...args])).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `sidecar-signer: what answers there is not a signer (status 200); check ${flag}\n`,
+      });
+    }
+  });
+
+  it('is not followed to a signer elsewhere', async () => {
+    using stranger = await answering([307, { location: `${signer.url}/v1/keys` }], '');
+    expect(await run(['keys', 'list', '--listen', stranger.address])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'sidecar-signer: the answer is not that of a signer (307)\n',
+    });
+  });
+
+  it('may be unavailable, which is not a signer that is not ready', async () => {
+    using stranger = await answering([503], '<html></html>');
+    expect(await run(['healthcheck', '--ops-listen', stranger.address])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'sidecar-signer: what answers there is not a signer (status 503); check --ops-listen\n',
     });
   });
 });
