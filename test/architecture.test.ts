@@ -23,10 +23,10 @@ const layers: readonly (readonly string[])[] = [
 const homes: Readonly<Record<string, readonly string[]>> = {
   // The file system, the network and the operating system.
   'node:fs': ['cli', 'secret-volume'],
-  'node:http': ['client/node-socket.ts'],
+  'node:http': ['client/node-http.ts'],
   'node:net': ['cli'],
   'node:path': ['cli', 'secret-volume'],
-  'node:stream': ['client/node-socket.ts'],
+  'node:stream': ['client/node-http.ts'],
   'node:util': ['cli', 'formats'],
   'bun:ffi': ['cli'],
   'node:timers': ['http', 'keys', 'log', 'secret-volume'],

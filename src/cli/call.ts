@@ -94,8 +94,8 @@ export async function send({ listen, socket }: Target, path: string, init: Reque
     throw new SettingError('give --listen HOST:PORT or --socket PATH');
   const where = socket ?? (listen === 'none' ? listen : formatAddress(reachable(listen)));
   const origin = socket === undefined ? `http://${where}` : 'http://localhost';
-  // A signer sends nobody elsewhere.
-  const direct = { redirect: 'manual', ...(socket !== undefined && { unix: socket }) } as const;
+  // A signer is reached without a proxy, which the environment may name, and sends nobody elsewhere.
+  const direct = { proxy: false, redirect: 'manual', ...(socket !== undefined && { unix: socket }) } as const;
   try {
     return await fetch(origin + path, { ...init, headers, ...direct });
   } catch {

@@ -8,7 +8,7 @@ import { isSignatureText } from './signature-text.ts';
 import type { Received, Sent, Transport } from './transport.ts';
 
 export interface ClientOptions {
-  /** Where the signer listens. Default `http://127.0.0.1:8700`. */
+  /** Where the signer listens; reached without a proxy on Node and Bun. Default `http://127.0.0.1:8700`. */
   readonly url?: string | undefined;
   /** The path of its Unix socket, in place of `url` (Node and Bun). */
   readonly socketPath?: string | undefined;

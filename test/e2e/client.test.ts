@@ -109,8 +109,7 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
       .catch((reason) => reason);
     expect(error).toBeInstanceOf(SignerError);
     expect(error.message).toContain('or the stream of the message failed');
-    // Node's fetch puts an error of its own around it.
-    expect([error.cause, error.cause.cause]).toContain(fault);
+    expect(error.cause).toBe(fault);
     expect(await client.keySets()).toHaveLength(1);
   });
 
@@ -239,6 +238,37 @@ describe('when there is no answer', () => {
     const options: ClientOptions = { url: undefined, socketPath: undefined, timeoutMs: undefined };
     expect(() => new SignerClient({ ...options, retries: undefined })).not.toThrow();
   });
+});
+
+it('reaches an IPv6 address', async () => {
+  using directory = temporaryDirectory();
+  writeVolume(join(directory.path, 'keys'), { orders: key });
+  await using signer = await startSigner(['--keys', join(directory.path, 'keys'), '--listen', '[::1]:0']);
+  await signer.ready();
+  expect(signer.url).toContain('[::1]:');
+  const { signature } = await new SignerClient({ url: signer.url })
+    .keySet('orders', 'raw')
+    .sign({ message: 'hello' });
+  expect(signature).toBe(tagOf('hello'));
+});
+
+it('works by the fetch of a runtime that is neither Node nor Bun', async () => {
+  using directory = temporaryDirectory();
+  writeVolume(join(directory.path, 'keys'), { orders: key });
+  await using signer = await startSigner(['--keys', join(directory.path, 'keys')]);
+  await signer.ready();
+  const script = `
+    delete globalThis.process;
+    const { SignerClient } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/client/index.ts'))});
+    const sent = [];
+    const { fetch } = globalThis;
+    globalThis.fetch = (url, init) => (sent.push(url), fetch(url, init));
+    const orders = new SignerClient({ url: '${signer.url}' }).keySet('orders', 'raw');
+    console.log((await orders.sign({ message: 'hello' })).signature);
+    console.log((await orders.signMessage(new Blob(['hello']).stream())).signature);
+    console.log(sent.length);`;
+  const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  expect(output.trim().split('\n')).toEqual([tagOf('hello'), tagOf('hello'), '2']);
 });
 
 it('works on Bun, over TCP and over a socket', async () => {

@@ -1,4 +1,4 @@
-/** Node's http client on a Unix socket, which its fetch cannot reach. */
+/** Node's http client. Its fetch reaches no Unix socket, and can be made to go through a proxy. */
 
 import { Agent, request as httpRequest } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
@@ -8,12 +8,18 @@ import type { Transport } from './transport.ts';
 /** Shorter than the signer keeps an idle connection (5 s), so that none is used as it is being closed. */
 const idleMs = 4000;
 
-export function overNodeSocket(socketPath: string): Transport {
+/**
+ * @param origin such as `http://127.0.0.1:8700`
+ * @param socketPath to connect to in its place
+ */
+export function overNodeHttp(origin: string, socketPath?: string): Transport {
+  // Of its own: the environment and the application can give the global one a proxy.
   const agent = new Agent({ keepAlive: true, timeout: idleMs });
   return ({ path, method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
       const request = httpRequest(
-        { socketPath, path, method, headers: { host: 'localhost', ...headers }, agent, signal },
+        origin,
+        { socketPath, path, method, headers, agent, signal },
         (response) => {
           text(response).then(
             (received) =>
@@ -29,6 +35,8 @@ export function overNodeSocket(socketPath: string): Transport {
       // For good: an error that nobody listens to would end the application.
       request.on('error', reject);
       if (!(body instanceof ReadableStream)) return request.end(body);
+      // A request that has ended before it began takes no message, and would leave it open.
+      if (signal.aborted) return body.cancel(signal.reason).catch(reject);
       // Of the two, each that fails ends the other one.
       return pipeline(Readable.fromWeb(body as never), request, (error) => error && reject(error));
     });
