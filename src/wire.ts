@@ -1,6 +1,6 @@
 /**
  * What goes over the wire, as types: the requests and answers of each format and of the API around them. Shared by the
- * signer, whose schemas must fit them, and the client; types only.
+ * signer, whose schemas must fit them, and the client; and how long JSON may be.
  */
 
 /** How bytes are written as text. */
@@ -207,6 +207,17 @@ export interface TenantRequest {
   /** Whose key is meant: needed where a key set derives its keys, and refused elsewhere. */
   readonly tenant?: string | undefined;
 }
+
+/** Bytes of the JSON of one request, or of a batch. */
+export const maxJsonBytes: number = 2 ** 20;
+/** Bytes of the JSON of one request for no tenant whose message could come as it is, and then be of any length. */
+export const maxJsonBytesBesideStream: number = 2 ** 16;
+
+/** The formats whose request can be the message as it is, and nothing more. */
+export const streamed: Readonly<Record<'sign' | 'verify', readonly (keyof Formats)[]>> = {
+  sign: ['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack'],
+  verify: ['raw'],
+};
 
 /** What anybody who may use a key set may know of it. */
 export interface KeySetDescription {

@@ -1,6 +1,15 @@
 /** The client: typed calls to a signer, bounded in time, tried again only where the signer asks for it. */
 
-import type { Formats, KeySetDescription, Problem, TenantRequest, Verification } from '../wire.ts';
+import {
+  type Formats,
+  type KeySetDescription,
+  maxJsonBytes,
+  maxJsonBytesBesideStream,
+  type Problem,
+  streamed,
+  type TenantRequest,
+  type Verification,
+} from '../wire.ts';
 import { parseAnswer } from './answer.ts';
 import { errorOf, SignerError } from './error.ts';
 import { overSocket, overTcp } from './fetch.ts';
@@ -43,7 +52,7 @@ export interface KeySet<F extends keyof Formats> {
     request: ForTenant<Formats[F]['verify']>,
     options?: CallOptions,
   ): Promise<Formats[F]['verification']>;
-  /** At most 1,000 items; the results are in their order. */
+  /** At most 1,000 items, and 1 MiB of JSON; the results are in their order. */
   signBatch(
     items: readonly WithReference<Formats[F]['sign']>[],
     options?: CallOptions,
@@ -61,6 +70,18 @@ export interface KeySet<F extends keyof Formats> {
 
 const json = { 'content-type': 'application/json' };
 const octets = { 'content-type': 'application/octet-stream' };
+
+interface JsonBound {
+  readonly maxBytes: number;
+  readonly advice: string;
+}
+
+const ofBatch: JsonBound = { maxBytes: maxJsonBytes, advice: 'send fewer items at once' };
+const alone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less' };
+const besideStream: Readonly<Record<'sign' | 'verify', JsonBound>> = {
+  sign: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by signMessage, or in a batch' },
+  verify: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by verifyMessage, or in a batch' },
+};
 
 /** A timer of a longer time fires at once. */
 const maxTimeoutMs = 2 ** 31 - 1;
@@ -103,13 +124,17 @@ export class SignerClient {
   }
 
   /** The key set of this name, which the signer's configuration gives this format. Sends nothing yet. */
-  keySet<F extends keyof Formats>(name: string, _format: F): KeySet<F> {
+  keySet<F extends keyof Formats>(name: string, format: F): KeySet<F> {
     const base = `/v1/keys/${encodeURIComponent(name)}`;
-    const post = <A>(operation: string, body: object, options?: CallOptions) =>
-      this.#call<A>(
-        { path: `${base}/${operation}`, method: 'POST', headers: json, body: JSON.stringify(body) },
+    const post = async <A>(operation: string, request: object, bound: JsonBound, options?: CallOptions) => {
+      const body = encode(request, bound);
+      return await this.#call<A>(
+        { path: `${base}/${operation}`, method: 'POST', headers: json, body },
         options,
       );
+    };
+    const bound = (operation: 'sign' | 'verify', { tenant }: TenantRequest) =>
+      tenant === undefined && streamed[operation].includes(format) ? besideStream[operation] : alone;
     const send = <A>(operation: string, body: Message, headers: object, options?: CallOptions) =>
       this.#call<A>(
         { path: `${base}/${operation}`, method: 'POST', headers: { ...octets, ...headers }, body },
@@ -118,10 +143,10 @@ export class SignerClient {
     const results = async <A>(batch: Promise<{ results: readonly BatchResult<A>[] }>) =>
       (await batch).results;
     return {
-      sign: (request, options) => post('sign', request, options),
-      verify: (request, options) => post('verify', request, options),
-      signBatch: (items, options) => results(post('sign-batch', { items }, options)),
-      verifyBatch: (items, options) => results(post('verify-batch', { items }, options)),
+      sign: (request, options) => post('sign', request, bound('sign', request), options),
+      verify: (request, options) => post('verify', request, bound('verify', request), options),
+      signBatch: (items, options) => results(post('sign-batch', { items }, ofBatch, options)),
+      verifyBatch: (items, options) => results(post('verify-batch', { items }, ofBatch, options)),
       signMessage: (message, options) => send('sign', message, {}, options),
       verifyMessage: async (message, signature, options) => {
         if (isSignatureText(signature))
@@ -184,6 +209,17 @@ function originOf(url: string): string {
     throw new TypeError('"url" option must be like http://127.0.0.1:8700');
   }
   return origin;
+}
+
+/**
+ * The JSON of a request or a batch. The signer would break off one that is too long, which may look like an outage.
+ * @throws {SignerError} `message_too_large`
+ */
+function encode(request: object, { maxBytes, advice }: JsonBound): Uint8Array {
+  const bytes = new TextEncoder().encode(JSON.stringify(request));
+  if (bytes.length <= maxBytes) return bytes;
+  const message = `this request as JSON has at most ${maxBytes} bytes; ${advice}`;
+  throw new SignerError('message_too_large', message, { status: 413 });
 }
 
 /** Rejects with the signal's reason when it ends the wait. */

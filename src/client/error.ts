@@ -9,7 +9,7 @@ export type SignerErrorCode = ErrorCode | 'unreachable' | 'no_answer_in_time';
 export class SignerError extends Error {
   override readonly name = 'SignerError';
   readonly code: SignerErrorCode;
-  /** The HTTP status; undefined when there was no answer. */
+  /** The HTTP status, also where the client knows it without asking; undefined when there was no answer. */
   readonly status: number | undefined;
   /** Seconds after which the signer suggests to try again. */
   readonly retryAfterSeconds: number | undefined;

@@ -4,7 +4,7 @@ export interface Sent {
   readonly path: string;
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | ReadableStream<Uint8Array>;
+  readonly body?: Uint8Array | ReadableStream<Uint8Array>;
   readonly signal: AbortSignal;
 }
 

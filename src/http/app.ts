@@ -10,6 +10,7 @@ import type { KeySet, Snapshot } from '../keys/snapshot.ts';
 import type { Operation } from '../policy.ts';
 import { createPace } from '../secret-volume/pace.ts';
 import { findKeySet, type Outcome, type Signer, takesStream } from '../signer.ts';
+import { maxJsonBytes, maxJsonBytesBesideStream } from '../wire.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader, JsonBound } from './body.ts';
 import { noSuchPath } from './guard.ts';
@@ -18,11 +19,11 @@ import { answerHeaders, asSignerError, problemResponse, toProblem } from './prob
 
 /** Of one request whose message could come as it is, and then be of any length. */
 export const jsonBesideStream: JsonBound = {
-  maxBytes: 64 * 1024,
+  maxBytes: maxJsonBytesBesideStream,
   advice: 'send the message itself as application/octet-stream, or the request in a batch',
 };
 /** Of a batch, and of one request that can come in no other way. */
-export const jsonAlone: JsonBound = { maxBytes: 2 ** 20, advice: 'send less at once' };
+export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
 
 /** Milliseconds that a batch is worked on before others have their turn. */
 const batchTurnMs = 1;

@@ -5,7 +5,7 @@ import { errorCodes } from '../errors.ts';
 import { formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../keys/settings.ts';
 import type { Operation } from '../policy.ts';
-import type { Formats } from '../wire.ts';
+import { type Formats, streamed } from '../wire.ts';
 import { answers, keySet, problem } from './answer-shapes.ts';
 import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
@@ -24,7 +24,7 @@ export function describeApi(version: string): object {
       ],
       requestBody: {
         required: true,
-        description: `JSON of at most ${jsonAlone.maxBytes} bytes; of at most ${jsonBesideStream.maxBytes} where the message itself can come as application/octet-stream, which is so with ${streamed[what]} unless the keys are derived.`,
+        description: `JSON of at most ${jsonAlone.maxBytes} bytes; of at most ${jsonBesideStream.maxBytes} where the message itself can come as application/octet-stream, which is so with ${streamed[what].join(', ')} unless the keys are derived.`,
         content: {
           ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
           'application/octet-stream': {},
@@ -109,12 +109,6 @@ export function describeApi(version: string): object {
     components: { parameters, schemas: schemas() },
   };
 }
-
-/** The formats whose request can be the message and nothing more. */
-const streamed: Readonly<Record<Operation, string>> = {
-  sign: 'raw, standard-webhooks, github, shopify, stripe, slack',
-  verify: 'raw',
-};
 
 const parameters = {
   name: {

@@ -134,6 +134,34 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
     expect(results[1]).toMatchObject({ error: { code: 'malformed_request' }, reference: '2' });
   });
 
+  it('sends JSON of the most bytes that the signer takes, and refuses more itself', async () => {
+    const orders = client.keySet('orders', 'raw');
+    const room = (limit: number, around: object) => limit - JSON.stringify(around).length;
+    const message = 'x'.repeat(room(2 ** 16, { message: '' }));
+    const batched = 'x'.repeat(room(2 ** 20, { items: [{ message: '' }] }));
+    expect(await orders.sign({ message })).toMatchObject({ signature: tagOf(message) });
+    const results = await orders.signBatch([{ message: batched }]);
+    expect(results).toMatchObject([{ signature: tagOf(batched) }]);
+    const tooLarge = { name: 'SignerError', code: 'message_too_large', status: 413 };
+    await expect(orders.sign({ message: `${message.slice(1)}€` })).rejects.toMatchObject({
+      ...tooLarge,
+      message: 'this request as JSON has at most 65536 bytes; send the message by signMessage, or in a batch',
+    });
+    await expect(orders.signBatch([{ message: `${batched}x` }])).rejects.toMatchObject({
+      ...tooLarge,
+      message: 'this request as JSON has at most 1048576 bytes; send fewer items at once',
+    });
+  });
+
+  it('tells a batch that is far too long from an outage', async () => {
+    const orders = client.keySet('orders', 'raw');
+    const items = Array.from({ length: 100 }, () => ({ message: 'x'.repeat(50_000), signature: '' }));
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await expect(orders.signBatch(items)).rejects.toMatchObject({ code: 'message_too_large' });
+      await expect(orders.verifyBatch(items)).rejects.toMatchObject({ code: 'message_too_large' });
+    }
+  });
+
   it('describes the key sets', async () => {
     const [description] = await client.keySets();
     expect(description).toMatchObject({ name: 'orders', format: 'raw', allow: ['sign', 'verify'] });
@@ -296,9 +324,12 @@ it('works on Bun, over TCP and over a socket', async () => {
       const signal = AbortSignal.timeout(50);
       console.log((await orders.signMessage(endless, { signal }).catch((error) => error)) === signal.reason);
       console.log(await cancelled.promise);
+      const items = Array.from({ length: 100 }, () => ({ message: 'x'.repeat(50_000) }));
+      console.log((await orders.signBatch(items).catch((error) => error)).message);
     }`;
   const output = execFileSync('bun', ['-e', script], { encoding: 'utf8', timeout: 20_000 });
-  const expected = [tagOf('hello'), tagOf('hello'), 'SignerError', 'true', 'cancelled'];
+  const tooLarge = 'this request as JSON has at most 1048576 bytes; send fewer items at once';
+  const expected = [tagOf('hello'), tagOf('hello'), 'SignerError', 'true', 'cancelled', tooLarge];
   expect(output.trim().split('\n')).toEqual([...expected, ...expected]);
   await signer.stop();
 });
