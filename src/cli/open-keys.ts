@@ -50,10 +50,18 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
     ...(config === undefined && { configuration: everyFile }),
   });
   const volumes: MountedVolume[] = [];
+  /** What the store has refused, and keeps until it fits. */
+  const unfit = new WeakSet<Error>();
+  const judged = (taking: Promise<void>) =>
+    taking.catch((error) => {
+      unfit.add(error);
+      throw error;
+    });
   const mount = (
     content: MountedVolume['content'],
     directory: string,
     take: (reading: Reading) => Promise<void>,
+    withdraw: () => void,
     options: VolumeOptions<void> = {},
   ) => {
     const parse = async (reading: Reading) => {
@@ -63,12 +71,17 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
         if (other.volume !== volume && other.volume.health.problem !== undefined) other.volume.refresh();
     };
     const volume = openVolume<void>(directory, { ...options, ...(watch !== undefined && { watch }), parse });
+    // Any other problem is of what has come in its place.
+    volume.onProblem((problem) => unfit.has(problem) || withdraw());
     volumes.push({ content, volume });
   };
+
   for (const directory of keys) {
-    mount('keys', directory, (reading) =>
-      store.load(directory, { files: new Map(reading.names.map((name) => [name, reading.bytes(name)])) }),
-    );
+    const load = (reading: Reading) => {
+      const files = new Map(reading.names.map((name) => [name, reading.bytes(name)]));
+      return judged(store.load(directory, { files }));
+    };
+    mount('keys', directory, load, () => store.withdraw(directory));
   }
   if (config !== undefined) {
     const file = basename(config);
@@ -76,9 +89,10 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
       if (!reading.has(file)) throw new VolumeError([missingConfiguration(file, config)]);
       const { configuration, warnings } = await readConfiguration(text(reading, file), config);
       for (const warning of warnings) onWarning?.(warning);
-      return store.configure(configuration);
+      return judged(store.configure(configuration));
     };
-    mount('configuration', dirname(resolve(config)), configure, { optional: [file] });
+    const options = { optional: [file] };
+    mount('configuration', dirname(resolve(config)), configure, () => store.withdraw(), options);
   }
   return { store, volumes };
 }

@@ -11,9 +11,20 @@ const defaultListen = '127.0.0.1:8700';
 
 export function keysOption(): Option {
   const option = new Option('--keys <directory>', 'mounted secret directory, or none; repeatable').argParser(
-    (value: string, previous: readonly string[]) => (value === 'none' ? [] : collect(value, previous)),
+    collectDirectories,
   );
   return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
+}
+
+const noDirectory: readonly string[] = [];
+
+function collectDirectories(value: string, previous: readonly string[]): readonly string[] {
+  const directories = collect(value, previous);
+  if (previous !== noDirectory && !directories.includes('none')) return directories;
+  if (previous === noDirectory || directories.length > 1) {
+    throw new InvalidArgumentError('expected directories or none; a directory of that name is ./none');
+  }
+  return noDirectory;
 }
 
 export function configOption(): Option {

@@ -1,7 +1,7 @@
 /**
  * Holds the current snapshot. Whatever changes, a directory or the configuration, the next one is built from the newest
  * of all of them, and takes the place of the last as a whole. Where that does not fit together, what has changed is tried
- * with what is in use of the others, so that a mistake in one place holds up no key and no policy in another.
+ * with what was taken of the others, so that a mistake in one place holds up no change in another that fits without it.
  */
 
 import { type Clocks, systemClocks } from '../clocks.ts';
@@ -16,11 +16,17 @@ export interface KeyStore {
   readonly current: Snapshot | undefined;
   /**
    * Takes the content of a directory into the next snapshot. The bytes are overwritten.
-   * @throws {VolumeError} with every problem; the current snapshot stays, and the content waits for what it fits to
+   * @throws {VolumeError} with every problem; the current snapshot stays, and the content waits until something it fits
+   * arrives, or until it is withdrawn
    */
   load(directory: string, content: { readonly files: ReadonlyMap<string, Uint8Array> }): Promise<void>;
   /** Takes a configuration into the next snapshot. @throws {VolumeError} */
   configure(configuration: Configuration): Promise<void>;
+  /**
+   * Lets go of what was refused of a directory, or of the configuration if none is named: it is no longer there, and must
+   * not come into force later.
+   */
+  withdraw(directory?: string): void;
   /** Lets go of all keys, for good. */
   drop(): void;
 }
@@ -50,8 +56,8 @@ const maxTimerMs = 2 ** 31 - 1;
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
   const { directories, clocks = systemClocks } = options;
   let newest: Sources = { contents: new Map(), configuration: options.configuration };
-  /** Those of the current snapshot. */
-  let inUse: Sources | undefined;
+  /** What was not refused: it made the current snapshot, or waits for the first one. */
+  let taken = newest;
   const variables = new Map<string, Secret>();
   let current: Snapshot | undefined;
   let expiry: ReturnType<typeof setTimeout> | undefined;
@@ -79,12 +85,12 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     expiry.unref();
   };
 
-  const build = async (sources: Sources) => {
-    const { contents, configuration } = sources;
-    if (configuration === undefined) return;
+  /** @returns whether there was enough for a snapshot */
+  const build = async ({ contents, configuration }: Sources): Promise<boolean> => {
+    if (configuration === undefined) return false;
     const missing = directories.filter((directory) => !contents.has(directory));
     if (missing.length > 0 && !needsNoFile(configuration)) {
-      if (current === undefined) return;
+      if (current === undefined) return false;
       const unread = missing.join(' and ');
       throw new VolumeError(
         `the configuration takes keys from files, and ${unread} could not be read yet; mount it there`,
@@ -92,9 +98,8 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     }
     const keySets = await loadKeySets({ files: filesByName(directories, contents), variable }, configuration);
     const next = await nextSnapshot(current, keySets, clocks);
-    if (dropped) return;
-    inUse = sources;
-    publish(next);
+    if (!dropped) publish(next);
+    return true;
   };
 
   /** One change at a time and in order, each with the newest of everything. */
@@ -102,13 +107,17 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     newest = change(newest);
     const next = building.then(async () => {
       if (dropped) return;
-      const others = inUse;
       const all = newest;
-      await build(all).catch((error) => {
-        const alone = others && change(others);
-        if (alone === undefined || isSame(alone, all)) throw error;
-        return build(alone);
-      });
+      const alone = change(taken);
+      const accepted = await build(all).then(
+        (built) => (built ? all : alone),
+        async (error) => {
+          if (isSame(alone, all)) throw error;
+          await build(alone);
+          return alone;
+        },
+      );
+      if (!dropped) taken = accepted;
     });
     building = next.catch(() => undefined);
     return next;
@@ -125,11 +134,22 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
         configuration,
       }));
     },
+    withdraw: (directory) => {
+      if (directory === undefined) {
+        newest = { ...newest, configuration: taken.configuration };
+        return;
+      }
+      const contents = new Map(newest.contents);
+      const content = taken.contents.get(directory);
+      if (content === undefined) contents.delete(directory);
+      else contents.set(directory, content);
+      newest = { ...newest, contents };
+    },
     configure: (configuration) => take(({ contents }) => ({ contents, configuration })),
     drop: () => {
       dropped = true;
       newest = { contents: new Map(), configuration: undefined };
-      inUse = undefined;
+      taken = newest;
       variables.clear();
       publish(undefined);
     },

@@ -412,6 +412,11 @@ describe('a key from the environment', () => {
     const { code, stderr } = await run(['serve', '--keys', 'none']);
     expect(code).toBe(1);
     expect(stderr).toContain('--keys none needs a --config that takes every key from a variable ("env")');
+    for (const mixed of [['none,/a'], ['/a', '--keys', 'none'], ['none', '--keys', '/a']]) {
+      const refused = await run(['check', '--keys', ...mixed]);
+      expect([mixed, refused.code]).toEqual([mixed, 2]);
+      expect(refused.stderr).toContain('expected directories or none; a directory of that name is ./none');
+    }
   });
 
   it('that is not set keeps the signer from being ready', async () => {
@@ -512,6 +517,38 @@ describe('what was refused and then taken back', () => {
     await untilHealthy(signer);
     volume.putKeys({ a: second, b: newKey() });
     await waitFor(async () => (await signatureOf(signer, 'a')) === tag('HS256', second) || undefined);
+    expect(await names(signer)).toBe('a');
+  });
+
+  it('is a configuration with a slip in its place: the keys that it waited for do not bring it back', async () => {
+    using volume = mounted();
+    volume.putKeys({ a: newKey() });
+    volume.putConfig('keys: { a: }');
+    await using signer = await startSigner(volume.args);
+    await untilNames(signer, 'a');
+    volume.putConfig('keys: { a: { maxMessageBytes: 7 }, b: }');
+    await untilProblem(signer, '"b" has no file of its name');
+    volume.putConfig('keys: { a: ');
+    await untilProblem(signer, 'not valid YAML');
+    const fresh = newKey();
+    volume.putKeys({ a: fresh, b: newKey() });
+    await waitFor(async () => (await signatureOf(signer, 'a')) === tag('HS256', fresh) || undefined);
+    const [only, another] = await listed(signer);
+    expect([only?.policy.maxMessageBytes, another]).toEqual([undefined, undefined]);
+  });
+
+  it('are keys that were deleted since: a configuration that names them does not bring them back', async () => {
+    using volume = mounted();
+    volume.putKeys({ a: newKey() });
+    volume.putConfig('keys: { a: }');
+    await using signer = await startSigner(volume.args);
+    await untilNames(signer, 'a');
+    volume.putKeys({ leaked: newKey() });
+    await untilProblem(signer, '"a" has no file of its name');
+    volume.putKeys({});
+    await untilProblem(signer, 'the volume holds no file');
+    volume.putConfig('keys: { leaked: }');
+    await untilProblem(signer, '"leaked" has no file of its name');
     expect(await names(signer)).toBe('a');
   });
 

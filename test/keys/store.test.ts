@@ -141,6 +141,33 @@ describe('keys and configuration that disagree', () => {
     expect(keyIds()).toEqual(before);
   });
 
+  it('are forgotten when they are withdrawn: what they waited for brings neither back', async () => {
+    const { store, put, configure, names } = await begin();
+    const key = newKey();
+    await problemsOf(configure('keys: { a: { maxMessageBytes: 7 }, b: }'));
+    store.withdraw();
+    await put({ a: key, b: newKey() });
+    expect(names()).toEqual(['a']);
+    expect(store.current?.keySets.get('a')?.settings.policy.maxMessageBytes).toBe(Number.POSITIVE_INFINITY);
+    await problemsOf(put({ leaked: newKey() }));
+    store.withdraw('/etc/signer/keys');
+    expect(await problemsOf(configure('keys: { leaked: }'))).toEqual([
+      expect.stringContaining('"leaked" has no file of its name'),
+    ]);
+    expect(names()).toEqual(['a']);
+  });
+
+  it('that were withdrawn before there was a snapshot do not make the first', async () => {
+    const { store, put, configure } = createTestStore({ yaml: 'later' });
+    await configure('keys: { a: }');
+    await problemsOf(put({ a: 'short' }));
+    store.withdraw('/etc/signer/keys');
+    await configure('keys: { a: { allowWeakKey: true } }');
+    expect(store.current).toBeUndefined();
+    await put({ a: newKey() });
+    expect(store.current?.keySets.size).toBe(1);
+  });
+
   it('leave all as it is when a configuration wants files of a directory that is not there', async () => {
     const env = { K: newKey().toString('hex') };
     const { store, put, configure } = createTestStore({ yaml: 'later', env });
