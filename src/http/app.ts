@@ -14,6 +14,7 @@ import { maxJsonBytes, maxJsonBytesBesideStream } from '../wire.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader, JsonBound } from './body.ts';
 import { noSuchPath } from './guard.ts';
+import { parseJson } from './json.ts';
 import type { Handler } from './listen.ts';
 import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
 
@@ -80,15 +81,11 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     }
   };
 
-  /** In turns: a thousand items may take a second, and others are not to wait for it. */
-  const batch = async (
-    operation: Operation,
-    keySet: KeySet,
-    items: readonly unknown[],
-  ): Promise<Response> => {
+  /** With pauses: a thousand items may take a second, and others are not to wait for it. */
+  const batch = async (operation: Operation, keySet: KeySet, bytes: Uint8Array): Promise<Response> => {
     const pace = createPace(batchTurnMs);
     const results: object[] = [];
-    for (const item of items) {
+    for (const item of parseBatch(parseJson(bytes, parser(operation, keySet)))) {
       await pace();
       results.push(batchItem(operation, keySet, item));
     }
@@ -107,14 +104,16 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
         return answer(await streamed(operation, keySet, request));
       }
-      const parse = parser(operation, keySet);
       if (isBatch) {
-        return await bodies.jsonInTurn(request, jsonAlone, parse, (body) =>
-          batch(operation, keySet, parseBatch(body)),
+        // Looked up anew when its turn has come: a key may have been removed since.
+        return await bodies.inTurn(request, jsonAlone, (bytes) =>
+          batch(operation, findKeySet(current(), name, operation), bytes),
         );
       }
       const bound = takesStream(keySet, operation) ? jsonBesideStream : jsonAlone;
-      return answer(carriedOut(operation, keySet, await bodies.json(request, bound, parse)));
+      return answer(
+        carriedOut(operation, keySet, await bodies.json(request, bound, parser(operation, keySet))),
+      );
     } catch (thrown) {
       const error = fault(thrown);
       // Of the names that a caller can think of, only those that exist are counted.

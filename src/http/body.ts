@@ -14,7 +14,7 @@ export interface BodyLimits {
   readonly minBytesPerSecond: number;
   /** How long a streamed body may take in all: for no longer does one go on with keys that have been removed since. */
   readonly maxStreamMs: number;
-  /** A body that says it is no longer than this is always read: the number of requests bounds these. */
+  /** A body of one request that says it is no longer than this is always read: the number of requests bounds these. */
   readonly smallBytes: number;
   /** Bytes of all other bodies that may be held in memory at the same time. */
   readonly maxHeldBytes: number;
@@ -45,16 +45,11 @@ export interface BodyReader {
    */
   json(request: Request, bound: JsonBound, parse?: (text: string) => unknown): Promise<unknown>;
   /**
-   * A body that is worked on for long, between other requests. One at a time: those that wait are not parsed yet, and
-   * count as held until they have been used, so that they cannot fill the memory together.
-   * @throws {SignerError} as `json`, and whatever `use` throws
+   * A body that is worked on for long, between other requests. One at a time: the others wait as they came, and count as
+   * held until they have been used, so that they cannot fill the memory together.
+   * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`, and whatever `use` throws
    */
-  jsonInTurn<T>(
-    request: Request,
-    bound: JsonBound,
-    parse: (text: string) => unknown,
-    use: (body: unknown) => Promise<T>,
-  ): Promise<T>;
+  inTurn<T>(request: Request, bound: JsonBound, use: (bytes: Uint8Array) => Promise<T>): Promise<T>;
   /**
    * The body's parts in order, each valid until the next is asked for.
    * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
@@ -81,36 +76,28 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
   const json: BodyReader['json'] = (request, bound, parse) => {
     const length = declaredLength(request);
     const read = (bytes: Uint8Array) => parseJson(bytes, parse);
-    return isSmall(length, bound) ? whole(request, read) : long(request, length, bound, async (b) => read(b));
+    if (length !== undefined && length <= Math.min(limits.smallBytes, bound.maxBytes)) {
+      return whole(request, read);
+    }
+    return held(request, bound, async (bytes) => read(bytes));
   };
 
   let last: Promise<unknown> = Promise.resolve();
-  const jsonInTurn: BodyReader['jsonInTurn'] = <T>(
-    request: Request,
-    bound: JsonBound,
-    parse: (text: string) => unknown,
-    use: (body: unknown) => Promise<T>,
-  ) => {
-    const length = declaredLength(request);
-    const inTurn = (bytes: Uint8Array): Promise<T> => {
-      const turn = last.then(() => use(parseJson(bytes, parse)));
+  const inTurn: BodyReader['inTurn'] = (request, bound, use) =>
+    held(request, bound, (bytes) => {
+      const arrived = performance.now();
+      const turn = last.then(() => {
+        // Its caller has gone away, and is no longer counted among the requests at work.
+        if (request.signal.aborted) throw brokenOff();
+        if (performance.now() - arrived > limits.timeoutMs) throw overloaded();
+        return use(bytes);
+      });
       last = turn.catch(() => undefined);
       return turn;
-    };
-    return isSmall(length, bound)
-      ? whole(request, (bytes) => bytes).then(inTurn)
-      : long(request, length, bound, inTurn);
-  };
+    });
 
-  const isSmall = (length: number | undefined, { maxBytes }: JsonBound): boolean =>
-    length !== undefined && length <= Math.min(limits.smallBytes, maxBytes);
-
-  const long = async <T>(
-    request: Request,
-    length: number | undefined,
-    bound: JsonBound,
-    use: (bytes: Uint8Array) => Promise<T>,
-  ) => {
+  const held = async <T>(request: Request, bound: JsonBound, use: (bytes: Uint8Array) => Promise<T>) => {
+    const length = declaredLength(request);
     if (length !== undefined && length > bound.maxBytes) throw tooLarge(bound);
     using _held = reserve(length ?? readAheadBytes);
     return await use(
@@ -191,7 +178,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     return body.subarray(0, length);
   };
 
-  return { json, jsonInTurn, parts };
+  return { json, inTurn, parts };
 }
 
 /** Undefined for a body in chunks; without a body there is neither. */

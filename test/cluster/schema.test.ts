@@ -223,7 +223,7 @@ describe('the manifests', () => {
       expect(signer.resources).toEqual(signers[0]?.resources);
       expect(signer).toMatchObject({
         startupProbe: expect.any(Object),
-        // One large batch takes a second.
+        // On a busy node an answer may take a second.
         readinessProbe: { periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 1 },
         livenessProbe: { timeoutSeconds: 5 },
       });

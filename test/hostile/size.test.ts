@@ -146,7 +146,7 @@ describe('texts of a mebibyte in formats that take them apart', () => {
     ],
   };
 
-  test('A44 none of them costs a tenth of a second or 32 MiB', { timeout: 60_000 }, async () => {
+  test('A44 none of them costs a tenth of a second or 48 MiB', { timeout: 60_000 }, async () => {
     await using scene = openScene();
     const names = ['jwt', 'http-signature', 'aws-sigv4', 'stripe', 'standard-webhooks'];
     writeVolume(scene.directory, Object.fromEntries(names.map((name) => [name, scene.key()])));
@@ -183,7 +183,7 @@ describe('texts of a mebibyte in formats that take them apart', () => {
         expect([what, path, Math.min(...costs) < 100]).toEqual([what, path, true]);
       }
     }
-    expect(peakMemory(signer) - before).toBeLessThan(32 * 2 ** 20);
+    expect(peakMemory(signer) - before).toBeLessThan(48 * 2 ** 20);
   });
 });
 

@@ -248,6 +248,70 @@ describe('the memory for bodies', () => {
   });
 });
 
+describe('bodies in turn', () => {
+  const text = async (bytes: Uint8Array) => Buffer.from(bytes).toString();
+
+  it('are used one at a time and in order, also after one that failed', async () => {
+    const reader = createBodyReader(limits);
+    const steps: string[] = [];
+    const use = (name: string, fails: boolean) => async () => {
+      steps.push(`${name} begins`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      steps.push(`${name} ends`);
+      if (fails) throw new Error(name);
+      return name;
+    };
+    const turns = ['a', 'b', 'c'].map((name) =>
+      reader
+        .inTurn(whole(name), atMost(10), use(name, name === 'b'))
+        .catch(({ message }) => `not ${message}`),
+    );
+    await vi.advanceTimersByTimeAsync(30);
+    expect(await Promise.all(turns)).toEqual(['a', 'not b', 'c']);
+    const names = ['a', 'b', 'c'].flatMap((name) => [`${name} begins`, `${name} ends`]);
+    expect(steps).toEqual(names);
+  });
+
+  it('count as held until they have been used, the small ones too', async () => {
+    const reader = createBodyReader({ ...limits, maxHeldBytes: 10 });
+    const used = Promise.withResolvers<void>();
+    const first = reader.inTurn(whole('1234567'), atMost(10), () => used.promise);
+    const refused = await refusal(reader.inTurn(whole('1234'), atMost(10), text));
+    expect(refused).toMatchObject({ code: 'overloaded', headers: { 'retry-after': '1' } });
+    used.resolve();
+    await first;
+    expect(await reader.inTurn(whole('1234'), atMost(10), text)).toBe('1234');
+  });
+
+  it('are refused when their turn comes too late, or when their callers have gone', async () => {
+    const reader = createBodyReader(limits);
+    const long = reader.inTurn(whole('long'), atMost(10), async (bytes) => {
+      await new Promise((resolve) => setTimeout(resolve, limits.timeoutMs + 1));
+      return text(bytes);
+    });
+    const late = refusal(reader.inTurn(whole('late'), atMost(10), text));
+    const going = new AbortController();
+    const gone = refusal(
+      reader.inTurn(new Request(whole('gone'), { signal: going.signal }), atMost(10), async () => {
+        throw new Error('its turn was not to come');
+      }),
+    );
+    await vi.advanceTimersByTimeAsync(1);
+    going.abort();
+    await vi.advanceTimersByTimeAsync(limits.timeoutMs + 1);
+    expect(await long).toBe('long');
+    expect(await late).toMatchObject({ code: 'overloaded', headers: { 'retry-after': '1' } });
+    expect(await gone).toMatchObject({ code: 'malformed_request' });
+  });
+
+  it('over the bound are refused before a byte of them has come', async () => {
+    const reader = createBodyReader(limits);
+    const upload = withLength(101);
+    const error = await refusal(reader.inTurn(upload.request, atMost(100), text));
+    expect(error).toMatchObject({ code: 'message_too_large', headers: { connection: 'close' } });
+  });
+});
+
 describe('the parts of a message', () => {
   it('come in order, whatever their bytes', async () => {
     const { parts } = createBodyReader(limits);

@@ -120,7 +120,7 @@ describe('how long a request may be', () => {
   it('stands in the README', () => {
     const paragraph = tokens.find(({ raw }) => raw.startsWith('A JSON request has'))?.raw ?? '';
     expect(paragraph.replaceAll('\n', ' ')).toContain(
-      'at most 1 MiB, as a batch has; 64 KiB where the message can go as it is instead: to sign with `raw` or a webhook format, to verify with `raw`, and never with [derived keys](#derived-keys)',
+      'at most 1 MiB, as a batch has; 64 KiB where the message can go as it is instead: to sign with `raw` or a webhook format, to verify with `raw` (never with [derived keys](#derived-keys))',
     );
     expect(streamed.sign).toEqual(['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack']);
     expect(streamed.verify).toEqual(['raw']);
