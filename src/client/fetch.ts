@@ -30,7 +30,7 @@ function overNode(origin: string, socketPath?: string): Transport {
 function overFetch(origin: string, more: object): Transport {
   return async ({ path, ...init }) => {
     // Browsers' and edge runtimes' fetch requires `duplex` for a body that is a stream.
-    const options: object = { ...init, ...more, duplex: 'half', redirect: 'error' };
+    const options: object = { ...init, ...more, duplex: 'half', redirect: 'manual' };
     const response = await fetch(origin + path, options);
     return {
       status: response.status,

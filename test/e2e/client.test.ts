@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ClientOptions, SignerClient, SignerError } from '../../src/client/index.ts';
 import { writeVolume } from '../support/atomic-writer.ts';
@@ -45,12 +46,13 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
   const socketPath = join(directory.path, 'signer.sock');
   let signer: Signer;
   let client: SignerClient;
+  const address = (): ClientOptions => (transport === 'tcp' ? { url: signer.url } : { socketPath });
 
   beforeAll(async () => {
     writeVolume(join(directory.path, 'keys'), { orders: key });
     signer = await startSigner(['--keys', join(directory.path, 'keys'), '--socket', socketPath]);
     await signer.ready();
-    client = new SignerClient(transport === 'tcp' ? { url: signer.url } : { socketPath });
+    client = new SignerClient(address());
   });
   afterAll(async () => {
     await signer.stop();
@@ -123,6 +125,35 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
     await expect(call).rejects.toBe(reason);
     await cancelled;
     expect(await client.keySets()).toHaveLength(1);
+  });
+
+  it('cancels the stream of a message that is refused before its end', async () => {
+    const [stream, cancelled] = endless();
+    const patient = new SignerClient({ ...address(), timeoutMs: 1_000_000 });
+    const error = await patient
+      .keySet('missing', 'raw')
+      .signMessage(stream)
+      .catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'unknown_key', status: 404 });
+    // At once, and not when the signer closes the connection, which takes it 4 s at the least.
+    const ending = new AbortController();
+    const late = delay(3000, 'read on', { signal: ending.signal });
+    expect(await Promise.race([cancelled.then(() => 'cancelled'), late])).toBe('cancelled');
+    ending.abort();
+    await late.catch(() => undefined);
+  });
+
+  it('lets the process end when the stream of a message was read by somebody else', () => {
+    const script = `
+      import { SignerClient } from ${JSON.stringify(join(import.meta.dirname, '../../src/client/index.ts'))};
+      const stream = new Blob(['hello']).stream();
+      stream.getReader();
+      const client = new SignerClient(${JSON.stringify({ ...address(), timeoutMs: 1_000_000 })});
+      await client.keySet('orders', 'raw').signMessage(stream).catch(({ name }) => console.log(name));`;
+    const args = ['--input-type=module', '-e', script];
+    // Left alone, the request would keep it for as long as the signer keeps the connection.
+    const output = execFileSync(process.execPath, args, { encoding: 'utf8', timeout: 7000 });
+    expect(output.trim()).toBe('SignerError');
   });
 
   it('sends batches, whose results are in order and fail alone', async () => {
