@@ -19,7 +19,8 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
     new Promise((resolve, reject) => {
       // A request that has ended before it began takes no message, and would leave it open.
       if (body instanceof ReadableStream && signal.aborted) {
-        return body.cancel(signal.reason).finally(() => reject(signal.reason));
+        reject(signal.reason);
+        return body.cancel(signal.reason).catch(() => undefined);
       }
       // Made first: it throws for a stream that somebody else reads.
       const message = body instanceof ReadableStream ? Readable.fromWeb(body as never) : body;
@@ -38,7 +39,7 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
               reject,
             )
             // Answered before the message was sent, it needs no more of it.
-            .finally(() => request.writableEnded || request.destroy());
+            .finally(() => request.writableFinished || request.destroy());
         },
       );
       // For good: an error that nobody listens to would end the application.

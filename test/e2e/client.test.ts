@@ -143,6 +143,22 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
     await late.catch(() => undefined);
   });
 
+  it('rejects with the reason of a signal that has been aborted before, whatever the stream does', async () => {
+    const reason = new Error('enough');
+    const options = { signal: AbortSignal.abort(reason) };
+    const locked = new Blob(['hello']).stream();
+    locked.getReader();
+    const hanging = new ReadableStream({ cancel: () => new Promise(() => undefined) });
+    const throwing = new ReadableStream({
+      cancel: () => {
+        throw new Error('not now');
+      },
+    });
+    for (const stream of [locked, hanging, throwing]) {
+      await expect(client.keySet('orders', 'raw').signMessage(stream, options)).rejects.toBe(reason);
+    }
+  });
+
   it('lets the process end when the stream of a message was read by somebody else', () => {
     const script = `
       import { SignerClient } from ${JSON.stringify(join(import.meta.dirname, '../../src/client/index.ts'))};
@@ -255,6 +271,36 @@ describe('when there is no answer', () => {
     await expect(call).rejects.toBe(reason);
     await cancelled;
     silent.close();
+  });
+
+  it('sends no more of a message that has been refused', async () => {
+    const length = 50_000_000;
+    let received = 0;
+    const closed = Promise.withResolvers<void>();
+    // Answers at once, and reads on only later.
+    const refusing = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.once('close', () => closed.resolve());
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}');
+      });
+      void answered.promise.then(() => {
+        socket.on('data', (part) => {
+          received += part.length;
+        });
+        socket.resume();
+      });
+    });
+    const answered = Promise.withResolvers<void>();
+    await once(refusing.listen(0, '127.0.0.1'), 'listening');
+    const { port } = refusing.address() as AddressInfo;
+    const orders = new SignerClient({ url: `http://127.0.0.1:${port}` }).keySet('orders', 'raw');
+    await expect(orders.signMessage(new Uint8Array(length))).rejects.toMatchObject({ status: 404 });
+    answered.resolve();
+    await closed.promise;
+    expect(received).toBeLessThan(length / 2);
+    refusing.close();
   });
 
   it.each(['<html></html>', '', '"x"', 'null', '[]', '1'])('takes %j for no answer', async (text) => {
