@@ -64,15 +64,22 @@ export function openKeys({ keys, config }: KeyOptions, { watch, onWarning }: Ope
     withdraw: () => void,
     options: VolumeOptions<void> = {},
   ) => {
-    const parse = async (reading: Reading) => {
-      await take(reading);
-      // What was refused of another one may fit now.
+    /** What was refused of another one may fit now. */
+    const retryOthers = () => {
       for (const other of volumes)
         if (other.volume !== volume && other.volume.health.problem !== undefined) other.volume.refresh();
     };
+    const parse = async (reading: Reading) => {
+      await take(reading);
+      retryOthers();
+    };
     const volume = openVolume<void>(directory, { ...options, ...(watch !== undefined && { watch }), parse });
-    // Any other problem is of what has come in its place.
-    volume.onProblem((problem) => unfit.has(problem) || withdraw());
+    volume.onProblem((problem) => {
+      if (unfit.has(problem)) return;
+      // Any other problem is of what has come in the place of that.
+      withdraw();
+      retryOthers();
+    });
     volumes.push({ content, volume });
   };
 

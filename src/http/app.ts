@@ -116,8 +116,8 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
       );
     } catch (thrown) {
       const error = fault(thrown);
-      // Of the names that a caller can think of, only those that exist are counted.
-      if (snapshot()?.keySets.has(name)) onOperation(name, operation, error.code);
+      // Of the names that a caller can think of, only those that exist are counted; and of callers, those still there.
+      if (!request.signal.aborted && snapshot()?.keySets.has(name)) onOperation(name, operation, error.code);
       return problemResponse(error);
     }
   };

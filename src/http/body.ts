@@ -92,7 +92,11 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
         if (performance.now() - arrived > limits.timeoutMs) throw overloaded();
         return use(bytes);
       });
-      last = turn.catch(() => undefined);
+      // Nothing of it is kept until the next.
+      last = turn.then(
+        () => undefined,
+        () => undefined,
+      );
       return turn;
     });
 

@@ -24,7 +24,7 @@ export interface KeyStore {
   configure(configuration: Configuration): Promise<void>;
   /**
    * Lets go of what was refused of a directory, or of the configuration if none is named: it is no longer there, and must
-   * not come into force later.
+   * not come into force later. What was not refused stays: it is the last good, or waits for the first snapshot.
    */
   withdraw(directory?: string): void;
   /** Lets go of all keys, for good. */
@@ -58,6 +58,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   let newest: Sources = { contents: new Map(), configuration: options.configuration };
   /** What was not refused: it made the current snapshot, or waits for the first one. */
   let taken = newest;
+  const withdrawn = new WeakSet<object>();
   const variables = new Map<string, Secret>();
   let current: Snapshot | undefined;
   let expiry: ReturnType<typeof setTimeout> | undefined;
@@ -98,6 +99,9 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     }
     const keySets = await loadKeySets({ files: filesByName(directories, contents), variable }, configuration);
     const next = await nextSnapshot(current, keySets, clocks);
+    if ([configuration, ...contents.values()].some((source) => withdrawn.has(source))) {
+      throw new VolumeError('the content that this fits is no longer there');
+    }
     if (!dropped) publish(next);
     return true;
   };
@@ -130,20 +134,21 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     load: async (directory, { files }) => {
       const content = await sealFiles(files);
       return take(({ contents, configuration }) => ({
-        contents: new Map(contents).set(directory, content),
+        contents: withContent(contents, directory, content),
         configuration,
       }));
     },
     withdraw: (directory) => {
-      if (directory === undefined) {
-        newest = { ...newest, configuration: taken.configuration };
-        return;
-      }
-      const contents = new Map(newest.contents);
-      const content = taken.contents.get(directory);
-      if (content === undefined) contents.delete(directory);
-      else contents.set(directory, content);
-      newest = { ...newest, contents };
+      const gone = directory === undefined ? newest.configuration : newest.contents.get(directory);
+      const before = directory === undefined ? taken.configuration : taken.contents.get(directory);
+      if (gone === undefined || gone === before) return;
+      withdrawn.add(gone);
+      if (directory === undefined) newest = { ...newest, configuration: taken.configuration };
+      else
+        newest = {
+          ...newest,
+          contents: withContent(newest.contents, directory, taken.contents.get(directory)),
+        };
     },
     configure: (configuration) => take(({ contents }) => ({ contents, configuration })),
     drop: () => {
@@ -160,6 +165,17 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
 function needsNoFile(configuration: Configuration): boolean {
   const settings = [...configuration([]).values()];
   return settings.length > 0 && settings.every(({ source }) => 'env' in source);
+}
+
+function withContent(
+  contents: Sources['contents'],
+  directory: string,
+  content: ReadonlyMap<string, Secret> | undefined,
+): Sources['contents'] {
+  const all = new Map(contents);
+  if (content === undefined) all.delete(directory);
+  else all.set(directory, content);
+  return all;
 }
 
 function isSame(a: Sources, b: Sources): boolean {

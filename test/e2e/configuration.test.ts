@@ -478,6 +478,26 @@ describe('what does not fit to the newest of the other', () => {
     expect(await degraded(signer)).toEqual(['keys']);
   });
 
+  it('is two of three that fit each other, and are used when the third is withdrawn', async () => {
+    using volume = mounted();
+    const second = join(volume.path, 'second');
+    const putSecond = (payload: Payload) => writeVolume(second, payload);
+    volume.putKeys({ a: newKey() });
+    putSecond({ d: newKey() });
+    volume.putConfig('keys: { a: , d: }');
+    await using signer = await startSigner(['--keys', second, ...volume.args]);
+    await untilNames(signer, 'a,d');
+    putSecond({ d: 'short' });
+    await untilDegraded(signer, ['keys']);
+    volume.putKeys({ n: newKey() });
+    volume.putConfig('keys: { n: , d: }');
+    await untilDegraded(signer, ['keys', 'keys', 'configuration']);
+    putSecond({});
+    await untilNames(signer, 'd,n');
+    await untilDegraded(signer, ['keys']);
+    expect(loggedProblems(signer)).toEqual([expect.stringContaining('the volume holds no file')]);
+  });
+
   it('is told as refused where the directory of a file is not there', async () => {
     using directory = temporaryDirectory();
     const config = join(directory.path, 'config');

@@ -157,6 +157,23 @@ describe('keys and configuration that disagree', () => {
     expect(names()).toEqual(['a']);
   });
 
+  it.each([0, 1, 2, 3, 4, 5])(
+    'are forgotten also when they are withdrawn as a snapshot is built (%i)',
+    async (turns) => {
+      const { store, put, configure, names } = await begin();
+      await problemsOf(configure('keys: { a: { maxMessageBytes: 7 }, b: }'));
+      const fresh = put({ a: newKey(), b: newKey() });
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      const inTime = store.current?.keySets.has('b') === false;
+      store.withdraw();
+      await fresh;
+      expect(names()).toEqual(inTime ? ['a'] : ['a', 'b']);
+      // And nothing is lost that is in force.
+      await put({ a: newKey(), b: newKey() });
+      expect(names()).toEqual(inTime ? ['a'] : ['a', 'b']);
+    },
+  );
+
   it('that were withdrawn before there was a snapshot do not make the first', async () => {
     const { store, put, configure } = createTestStore({ yaml: 'later' });
     await configure('keys: { a: }');
