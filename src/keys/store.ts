@@ -58,6 +58,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   let newest: Sources = { contents: new Map(), configuration: options.configuration };
   /** What was not refused: it made the current snapshot, or waits for the first one. */
   let taken = newest;
+  /** A build that is under way may still hold some of these. */
   const withdrawn = new WeakSet<object>();
   const variables = new Map<string, Secret>();
   let current: Snapshot | undefined;
@@ -139,16 +140,15 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       }));
     },
     withdraw: (directory) => {
-      const gone = directory === undefined ? newest.configuration : newest.contents.get(directory);
-      const before = directory === undefined ? taken.configuration : taken.contents.get(directory);
-      if (gone === undefined || gone === before) return;
+      const part = ({ configuration, contents }: Sources) =>
+        directory === undefined ? configuration : contents.get(directory);
+      const gone = part(newest);
+      if (gone === undefined || gone === part(taken)) return;
       withdrawn.add(gone);
-      if (directory === undefined) newest = { ...newest, configuration: taken.configuration };
-      else
-        newest = {
-          ...newest,
-          contents: withContent(newest.contents, directory, taken.contents.get(directory)),
-        };
+      newest =
+        directory === undefined
+          ? { ...newest, configuration: taken.configuration }
+          : { ...newest, contents: withContent(newest.contents, directory, taken.contents.get(directory)) };
     },
     configure: (configuration) => take(({ contents }) => ({ contents, configuration })),
     drop: () => {
