@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { everyFile } from '../../src/config/settings.ts';
+import { keyId } from '../../src/mac.ts';
 import {
   createKeyStoreOfTest,
   createTestStore,
@@ -225,6 +227,86 @@ describe('keys and configuration that disagree', () => {
     await problemsOf(put({ c: newKey() }));
     await configure('keys: { c: }');
     expect(store.current?.generation).toBe(2);
+  });
+});
+
+describe('whatever comes, fits, is refused and is withdrawn', () => {
+  /** What a source holds: versions count up, so that a snapshot shows of what it was made. */
+  interface Held {
+    readonly version: number;
+    readonly names: readonly string[];
+    /** With a key that is too short. */
+    readonly bad?: boolean;
+  }
+  type Source = '/one' | '/two' | 'configuration';
+  type World = Readonly<Record<Source, Held>>;
+  const choices = {
+    '/one': [['a'], ['b'], ['a', 'b']],
+    '/two': [['x'], ['y']],
+    configuration: [['a', 'x'], ['b', 'x'], ['a', 'b', 'y'], ['x']],
+  } as const;
+  const source = fc.constantFrom<Source>('/one', '/two', 'configuration');
+  const step = fc.record({ source, choice: fc.nat(11), bad: fc.boolean(), withdrawn: fc.boolean() });
+
+  const fits = (world: World) =>
+    world.configuration.names.every((name) =>
+      (['/one', '/two'] as const).some((each) => world[each].names.includes(name) && !world[each].bad),
+    );
+  const keyOf = (version: number, name: string) => Buffer.from(`${version} ${name}`.padEnd(32, '\0'));
+
+  it('what is in force was accepted last, and the newest is as soon as it fits', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        const store = createKeyStoreOfTest({
+          directories: ['/one', '/two'],
+          variable: none,
+        });
+        const apply = (at: Source, { version, names, bad }: Held) => {
+          if (at === 'configuration') {
+            const keys = names.map(
+              (name) => `${name}: { maxMessageBytes: ${version}, retainPreviousSeconds: 0 }`,
+            );
+            return store.configure(configurationOf(`keys: { ${keys.join()} }`));
+          }
+          const content = names.map((name) => [name, bad ? 'short' : keyOf(version, name)]);
+          return store.load(at, readingOf(Object.fromEntries(content)));
+        };
+        let version = 1;
+        let inForce: World = {
+          '/one': { version, names: ['a'] },
+          '/two': { version, names: ['x'] },
+          configuration: { version, names: ['a', 'x'] },
+        };
+        let newest = inForce;
+        for (const at of ['/one', '/two', 'configuration'] as const) await apply(at, inForce[at]);
+        for (const { source: at, choice, bad, withdrawn } of steps) {
+          const names = choices[at][choice % choices[at].length] ?? [];
+          const next: Held = { version: ++version, names, ...(at !== 'configuration' && bad && { bad }) };
+          newest = { ...newest, [at]: next };
+          const alone = { ...inForce, [at]: next };
+          const expected = [newest, alone].find(fits);
+          const accepted = await apply(at, next).then(
+            () => true,
+            () => false,
+          );
+          expect(accepted).toBe(expected !== undefined);
+          inForce = expected ?? inForce;
+          if (withdrawn) {
+            store.withdraw(at === 'configuration' ? undefined : at);
+            newest = { ...newest, [at]: inForce[at] };
+          }
+          const sets = [...(store.current?.keySets.values() ?? [])];
+          expect(sets.map(({ name }) => name).sort()).toEqual([...inForce.configuration.names].sort());
+          for (const { name, settings, keys } of sets) {
+            expect(settings.policy.maxMessageBytes).toBe(inForce.configuration.version);
+            const holder = inForce['/one'].names.includes(name) ? inForce['/one'] : inForce['/two'];
+            expect(keys[0].id).toBe(keyId(keyOf(holder.version, name)));
+          }
+        }
+        store.drop();
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 
