@@ -1,4 +1,4 @@
-/** The transports, none of them through a proxy: Bun's fetch, Node's http client, and elsewhere the fetch that there is. */
+/** The transports: Bun's fetch and Node's http client, neither through a proxy, and elsewhere whatever fetch there is. */
 
 import type { Transport } from './transport.ts';
 
