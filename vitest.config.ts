@@ -13,7 +13,11 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       // Modules without state need not be loaded anew for each file, which would take longer than the tests.
-      ring('unit', ['test/*.test.ts', 'test/{cli,config,formats,http,keys}/*.test.ts'], { isolate: false }),
+      ring(
+        'unit',
+        ['test/*.test.ts', 'test/{api,bytes,cli,config,formats,http,key-sets,ops,signing}/*.test.ts'],
+        { isolate: false },
+      ),
       ring('volume', ['test/secret-volume/*.test.ts']),
       ring('soak', ['test/soak/*.test.ts']),
       ring('interop', ['test/interop/*.test.ts']),

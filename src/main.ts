@@ -2,9 +2,9 @@
 /** The program's entry: runs a command and turns its end into an exit code. */
 
 import { CommanderError } from 'commander';
+import { normaliseEnvironment } from './cli/environment.ts';
 import { createProgram } from './cli/program.ts';
-import { normaliseEnvironment } from './config/environment.ts';
-import { SettingError } from './config/setting-error.ts';
+import { SettingError } from './cli/setting-error.ts';
 
 try {
   normaliseEnvironment();

@@ -3,13 +3,14 @@
  * time and chance are arguments.
  */
 
-import type { Clocks } from './clocks.ts';
-import { SignerError } from './errors.ts';
-import type { Format, Signing, Use } from './format.ts';
-import { isKeySetName, keySetNameRule } from './keys/settings.ts';
-import type { KeySet, Snapshot } from './keys/snapshot.ts';
-import { type Allowance, admit, admitTenant, authorize, type Operation, spend } from './policy.ts';
-import type { ErrorCode, Verification } from './wire.ts';
+import type { ErrorCode } from './api/errors.ts';
+import { SignerError } from './api/errors.ts';
+import type { Verification } from './api/messages.ts';
+import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
+import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
+import type { Clocks } from './signing/clocks.ts';
+import type { Format, Signing, Use } from './signing/format.ts';
+import { type Allowance, admit, admitTenant, authorize, type Operation, spend } from './signing/policy.ts';
 
 export interface Signer {
   /** Carries out one request of the key set's format. @throws {SignerError} */

@@ -9,48 +9,47 @@ import { parseSources, readTexts, type Source } from './support/source-tree.ts';
 const layers: readonly (readonly string[])[] = [
   ['main'],
   ['cli'],
-  // What cli hands to the others as arguments lies beside them: they cannot import it.
-  ['http', 'client', 'config', 'log', 'metrics'],
+  ['ops'],
+  ['http', 'client', 'config'],
   ['signer'],
-  ['keys', 'formats'],
-  ['format'],
-  ['policy', 'mac', 'schema'],
-  ['errors', 'encoding', 'json', 'digest', 'clocks', 'secret-volume'],
-  ['wire'],
+  ['key-sets', 'formats'],
+  ['signing'],
+  ['bytes'],
+  ['api'],
+  ['secret-volume', 'turns'],
 ];
 
 /** Every module from outside that may be imported, and the parts or files that may. */
 const homes: Readonly<Record<string, readonly string[]>> = {
   // The file system, the network and the operating system.
   'node:fs': ['cli', 'secret-volume'],
-  'node:http': ['client/node-http.ts'],
+  'node:http': ['client/over-node-http.ts'],
   'node:net': ['cli'],
   'node:path': ['cli', 'secret-volume'],
-  'node:stream': ['client/node-http.ts'],
+  'node:stream': ['client/over-node-http.ts'],
   'node:util': ['cli', 'formats'],
   'bun:ffi': ['cli'],
-  'node:timers': ['http', 'keys', 'log', 'secret-volume'],
+  'node:timers': ['http', 'ops', 'secret-volume', 'turns'],
   // Computation.
-  'node:buffer': ['cli', 'keys'],
-  'node:crypto': ['cli', 'digest', 'keys', 'mac', 'secret-volume'],
+  'node:buffer': ['cli', 'key-sets'],
+  'node:crypto': ['bytes', 'cli', 'key-sets', 'secret-volume', 'signing'],
   // Packages, each for what it is best at; of our own, the version.
-  '@noble/hashes': ['mac'],
+  '@noble/hashes': ['signing'],
   chokidar: ['secret-volume'],
   commander: ['main', 'cli'],
-  '@prometheus-io/client': ['metrics'],
-  'fastest-levenshtein': ['config', 'keys'],
-  hono: ['cli', 'http'],
-  pino: ['cli', 'log'],
-  'pino-pretty': ['cli'],
+  '@prometheus-io/client': ['ops'],
+  'fastest-levenshtein': ['config', 'key-sets'],
+  hono: ['http', 'ops'],
+  pino: ['ops'],
   'package.json': ['cli'],
   'structured-headers': ['formats'],
   yaml: ['cli', 'config'],
-  zod: ['config', 'formats', 'http', 'keys', 'schema'],
+  zod: ['api', 'config', 'formats', 'http', 'key-sets'],
 };
 
 /** Globals by which a file reaches out of the program, and the files or folders that may use them. */
 const globals: Readonly<Record<string, readonly string[]>> = {
-  'process.env': ['config/environment.ts'],
+  'process.env': ['cli/environment.ts'],
   'Bun.env': [],
   'import.meta.env': [],
   'Bun.serve': ['http/listen.ts'],
@@ -60,22 +59,20 @@ const globals: Readonly<Record<string, readonly string[]>> = {
   require: [],
   eval: [],
   Function: [],
-  globalThis: ['client/fetch.ts'],
+  globalThis: ['client/over-fetch.ts'],
   console: [],
 };
 
 /** Given the time and everything else as arguments, these can only compute. */
 const pure = [
   'signer',
-  'keys/snapshot.ts',
+  'key-sets/snapshot.ts',
   'formats',
-  'format',
-  'policy',
-  'mac',
-  'schema',
-  'errors',
-  'encoding',
-  'json',
+  'signing/format.ts',
+  'signing/mac.ts',
+  'signing/policy.ts',
+  'bytes',
+  'api',
 ];
 const impurities = [
   'Date.now',
@@ -156,12 +153,12 @@ const rules = {
           .map((target) => `must not import ${target}`),
   ),
 
-  'the client needs no package, and of the rest only the wire': perFile((source) =>
+  'the client needs no package, and of the rest only the API': perFile((source) =>
     partOf(source.path) !== 'client'
       ? []
       : [
           ...source.imports.filter((specifier) => !isOurs(specifier) && !specifier.startsWith('node:')),
-          ...ourImports(source).filter((target) => !within(target, ['client', 'wire'])),
+          ...ourImports(source).filter((target) => !within(target, ['client', 'api'])),
         ].map((target) => `must not import ${target}`),
   ),
 
@@ -246,45 +243,57 @@ describe('a planted violation is found:', () => {
       'the signer sees a request',
       { 'signer.ts': "import './http/a.ts';" },
     ],
-    ['imports point to the layers below', 'keys see formats', { 'keys/a.ts': "import '../formats/b.ts';" }],
-    ['imports point to the layers below', 'formats see keys', { 'formats/a.ts': "import '../keys/b.ts';" }],
+    [
+      'imports point to the layers below',
+      'keys see formats',
+      { 'key-sets/a.ts': "import '../formats/b.ts';" },
+    ],
+    [
+      'imports point to the layers below',
+      'formats see keys',
+      { 'formats/a.ts': "import '../key-sets/b.ts';" },
+    ],
     [
       'imports point to the layers below',
       'even as a type',
-      { 'mac.ts': "import type { K } from './keys/b.ts';" },
+      { 'signing/a.ts': "import type { K } from '../key-sets/b.ts';" },
     ],
     [
       'imports point to the layers below',
       'or only to pass it on',
-      { 'mac.ts': "export * from './keys/b.ts';" },
+      { 'signing/a.ts': "export * from '../key-sets/b.ts';" },
     ],
     [
       'imports point to the layers below',
       'or later',
-      { 'mac.ts': "const keys = await import('./keys/b.ts');" },
+      { 'signing/a.ts': "const keys = await import('../key-sets/b.ts');" },
     ],
-    ['imports point to the layers below', 'a part writes to the log', { 'keys/a.ts': "import '../log.ts';" }],
+    [
+      'imports point to the layers below',
+      'a part writes to the log',
+      { 'key-sets/a.ts': "import '../ops/log.ts';" },
+    ],
     ['imports stay in src', 'a test in the program', { 'cli/a.ts': "import '../../test/b.ts';" }],
     [
       'no import goes round in a circle, types included',
       'by a type',
-      { 'keys/a.ts': "import './b.ts';", 'keys/b.ts': "import type { A } from './a.ts';" },
+      { 'key-sets/a.ts': "import './b.ts';", 'key-sets/b.ts': "import type { A } from './a.ts';" },
     ],
-    ['secret-volume stands alone', 'it sees a key', { 'secret-volume/a.ts': "import '../wire.ts';" }],
+    ['secret-volume stands alone', 'it sees a key', { 'secret-volume/a.ts': "import '../api/messages.ts';" }],
     [
-      'the client needs no package, and of the rest only the wire',
+      'the client needs no package, and of the rest only the API',
       'hono',
       { 'client/a.ts': "import 'hono/client';" },
     ],
     [
-      'the client needs no package, and of the rest only the wire',
+      'the client needs no package, and of the rest only the API',
       'keys',
-      { 'client/a.ts': "import '../mac.ts';" },
+      { 'client/a.ts': "import '../signing/mac.ts';" },
     ],
     [
       'a module from outside is imported at home only',
       'a file',
-      { 'keys/a.ts': "import 'node:fs/promises';" },
+      { 'key-sets/a.ts': "import 'node:fs/promises';" },
     ],
     [
       'a module from outside is imported at home only',
@@ -298,15 +307,19 @@ describe('a planted violation is found:', () => {
       { 'cli/a.ts': "import 'node:process';" },
     ],
     ['a module from outside is imported at home only', 'HMAC', { 'formats/a.ts': "import 'node:crypto';" }],
-    ['a module from outside is imported at home only', 'hono in keys', { 'keys/a.ts': "import 'hono';" }],
+    ['a module from outside is imported at home only', 'hono in keys', { 'key-sets/a.ts': "import 'hono';" }],
     ['a module from outside is imported at home only', 'Bun', { 'secret-volume/a.ts': "import 'bun';" }],
     [
       'a module from outside is imported at home only',
       'the version',
-      { 'mac.ts': "import '../package.json';" },
+      { 'signing/a.ts': "import '../../package.json';" },
     ],
     ['a module from outside is imported at home only', 'a new package', { 'cli/a.ts': "import 'left-pad';" }],
-    ['only its place reaches out of the program', 'the environment', { 'keys/a.ts': 'process.env.HOME;' }],
+    [
+      'only its place reaches out of the program',
+      'the environment',
+      { 'key-sets/a.ts': 'process.env.HOME;' },
+    ],
     ['only its place reaches out of the program', 'by its name', { 'config/a.ts': "process['env'];" }],
     [
       'only its place reaches out of the program',
@@ -314,35 +327,35 @@ describe('a planted violation is found:', () => {
       { 'cli/a.ts': 'const { env } = process;' },
     ],
     ['only its place reaches out of the program', 'as Bun has it', { 'cli/a.ts': 'Bun.env.HOME;' }],
-    ['only its place reaches out of the program', 'a file', { 'keys/a.ts': "Bun.file('x');" }],
+    ['only its place reaches out of the program', 'a file', { 'key-sets/a.ts': "Bun.file('x');" }],
     ['only its place reaches out of the program', 'a second server', { 'cli/a.ts': 'Bun.serve(options);' }],
     ['only its place reaches out of the program', 'a request', { 'formats/a.ts': "await fetch('x');" }],
     [
       'only its place reaches out of the program',
       'in a roundabout way',
-      { 'mac.ts': 'globalThis.process.env;' },
+      { 'signing/a.ts': 'globalThis.process.env;' },
     ],
     ['the core is pure', 'a clock', { 'signer.ts': 'const now = Date.now();' }],
     ['the core is pure', 'another clock', { 'formats/a.ts': 'const now = new Date();' }],
-    ['the core is pure', 'a third clock', { 'policy.ts': 'performance.now();' }],
-    ['the core is pure', 'a timer', { 'mac.ts': 'setTimeout(later, 5);' }],
+    ['the core is pure', 'a third clock', { 'signing/policy.ts': 'performance.now();' }],
+    ['the core is pure', 'a timer', { 'signing/mac.ts': 'setTimeout(later, 5);' }],
     ['the core is pure', 'chance', { 'formats/a.ts': 'const id = Math.random();' }],
     ['a file is named for what it holds', 'utils', { 'http/utils.ts': '' }],
-    ['a file is named for what it holds', 'a manager', { 'keys/key-manager.ts': '' }],
+    ['a file is named for what it holds', 'a manager', { 'key-sets/key-manager.ts': '' }],
     ['a file is named for what it holds', 'a folder', { 'common/a.ts': '' }],
-    ['a file is named for what it holds', 'camel case', { 'keys/keyFile.ts': '' }],
-    ['no file has over 300 lines', 'by one', { 'mac.ts': 'a;\n'.repeat(301) }],
-    ['every file opens with what it owns', 'nothing', { 'mac.ts': 'export const a = 1;\n' }],
+    ['a file is named for what it holds', 'camel case', { 'key-sets/keyFile.ts': '' }],
+    ['no file has over 300 lines', 'by one', { 'signing/a.ts': 'a;\n'.repeat(301) }],
+    ['every file opens with what it owns', 'nothing', { 'signing/a.ts': 'export const a = 1;\n' }],
     [
       'every file opens with what it owns',
       'a remark',
-      { 'mac.ts': '// The only place that computes HMAC.\n' },
+      { 'signing/a.ts': '// The only place that computes HMAC.\n' },
     ],
-    ['every file opens with what it owns', 'too little', { 'mac.ts': '/** MAC. */\n' }],
+    ['every file opens with what it owns', 'too little', { 'signing/a.ts': '/** MAC. */\n' }],
     [
       'every file opens with what it owns',
       'too late',
-      { 'mac.ts': "import 'hono';\n/** The only place. */\n" },
+      { 'signing/a.ts': "import 'hono';\n/** The only place. */\n" },
     ],
   ];
 

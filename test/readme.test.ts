@@ -5,16 +5,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
+import type { Problem } from '../src/api/errors.ts';
+import { errorCodes } from '../src/api/errors.ts';
+import { keySetFieldNames } from '../src/config/fields.ts';
 import { parseConfiguration } from '../src/config/file.ts';
-import { keySetFieldNames } from '../src/config/key-set.ts';
-import { errorCodes } from '../src/errors.ts';
 import { formats } from '../src/formats/index.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
-import { keyEncodings } from '../src/keys/settings.ts';
-import { createTally, describeMetrics } from '../src/metrics.ts';
+import { keyEncodings } from '../src/key-sets/settings.ts';
+import { createTally, describeMetrics } from '../src/ops/metrics.ts';
 import { createSigner } from '../src/signer.ts';
-import type { Problem } from '../src/wire.ts';
 import { codeBlocks, headings, table, tokens } from './support/readme.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -105,7 +105,7 @@ describe('the tables of the README', () => {
         /'C9',\s+'says that a file/,
       ],
     };
-    const folders = ['secret-volume', 'cluster', 'keys'].map((name) => join(root, 'test', name));
+    const folders = ['secret-volume', 'cluster', 'key-sets'].map((name) => join(root, 'test', name));
     const sources = folders.flatMap((folder) =>
       readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8')),
     );

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../src/errors.ts';
-import type { KeySet, Snapshot } from '../src/keys/snapshot.ts';
+import { SignerError } from '../src/api/errors.ts';
+import type { KeySet, Snapshot } from '../src/key-sets/snapshot.ts';
 import { createSigner, findKeySet, type Signer } from '../src/signer.ts';
 import { refusalOf } from './support/format.ts';
 import { createTestStore, type ManualClocks, manualClocks, tagOf } from './support/keys.ts';

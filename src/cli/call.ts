@@ -1,10 +1,10 @@
 /** One request of a command to a running signer. */
 
 import { fstatSync, openSync } from 'node:fs';
+import type { ErrorCode, Problem } from '../api/errors.ts';
 import { parseAnswer } from '../client/answer.ts';
-import { formatAddress, reachable, type TcpAddress } from '../config/address.ts';
-import { SettingError } from '../config/setting-error.ts';
-import type { ErrorCode, Problem } from '../wire.ts';
+import { formatAddress, reachable, type TcpAddress } from './address.ts';
+import { SettingError } from './setting-error.ts';
 
 /** Where the signer listens: the socket if there is one, else the TCP address. */
 export interface Target {

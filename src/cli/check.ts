@@ -3,14 +3,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
-import { takeVariable } from '../config/environment.ts';
-import { SettingError } from '../config/setting-error.ts';
-import { everyFile } from '../config/settings.ts';
-import type { KeySet } from '../keys/snapshot.ts';
-import { createKeyStore, type KeyStore } from '../keys/store.ts';
+import { everyFile } from '../config/defaults.ts';
+import type { KeySet } from '../key-sets/snapshot.ts';
+import { createKeyStore, type KeyStore } from '../key-sets/store.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
+import { takeVariable } from './environment.ts';
 import { type KeyOptions, readConfiguration, readOnce } from './open-keys.ts';
 import { parseSecretManifest } from './secret-manifest.ts';
+import { SettingError } from './setting-error.ts';
 
 export interface CheckOptions extends KeyOptions {
   /** A Secret manifest to check in place of the key directories; `-` for standard input. */

@@ -1,9 +1,9 @@
 /** `sidecar-signer healthcheck`: exit code 0 when a running signer is ready. */
 
-import type { TcpAddress } from '../config/address.ts';
-import { SettingError } from '../config/setting-error.ts';
+import type { TcpAddress } from './address.ts';
 import { readAnswer, send, type Target } from './call.ts';
 import { isListing } from './keys/list.ts';
+import { SettingError } from './setting-error.ts';
 
 const timeoutMs = 2000;
 

@@ -2,11 +2,10 @@
 
 import { isUtf8 } from 'node:buffer';
 import { basename, dirname, resolve } from 'node:path';
-import { takeVariable } from '../config/environment.ts';
+import type { VolumeStatus } from '../api/status.ts';
+import { everyFile } from '../config/defaults.ts';
 import type { ConfigurationFile } from '../config/file.ts';
-import { SettingError } from '../config/setting-error.ts';
-import { everyFile } from '../config/settings.ts';
-import { createKeyStore, type KeyStore } from '../keys/store.ts';
+import { createKeyStore, type KeyStore } from '../key-sets/store.ts';
 import {
   openVolume,
   type Reading,
@@ -15,7 +14,8 @@ import {
   type VolumeOptions,
   type VolumeProblem,
 } from '../secret-volume/index.ts';
-import type { VolumeStatus } from '../wire.ts';
+import { takeVariable } from './environment.ts';
+import { SettingError } from './setting-error.ts';
 
 export interface LiveKeys {
   readonly store: KeyStore;

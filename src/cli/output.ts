@@ -1,7 +1,7 @@
 /** Standard output for the log: who reads it may pause, go away, or have a full disk, and none of it holds up a signature. */
 
 import { createWriteStream } from 'node:fs';
-import type { LogOutput } from '../log.ts';
+import type { LogOutput } from '../ops/log.ts';
 
 /** Lines that a reader has left waiting; further ones are lost until it goes on. */
 const maxWaitingBytes = 2 ** 20;

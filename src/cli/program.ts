@@ -1,10 +1,8 @@
 /** The command line: its commands, flags and help. What each command does is in the file of its name. */
 
 import { Argument, Command, Option } from 'commander';
-import { isLoopback, parseAddress, parseMode, parseSeconds, parseSwitch } from '../config/address.ts';
-import { logLevels } from '../log.ts';
-import { createKeysCommand } from './keys/program.ts';
-import { loaded } from './loaded.ts';
+import { logLevels } from '../ops/log.ts';
+import { isLoopback, parseAddress, parseMode, parseSeconds, parseSwitch } from './address.ts';
 import {
   collect,
   configOption,
@@ -15,7 +13,9 @@ import {
   parsed,
   socketOption,
   unlessInjected,
-} from './options.ts';
+} from './flags.ts';
+import { createKeysCommand } from './keys/program.ts';
+import { loaded } from './loaded.ts';
 import type { ServeOptions } from './serve.ts';
 import { version } from './status.ts';
 

@@ -1,8 +1,8 @@
 /** Kubernetes Secret manifests, as kubectl reads and writes them. */
 
 import { type Document, LineCounter, parseAllDocuments } from 'yaml';
-import { decode } from '../encoding.ts';
-import { isKeySetName, keySetNameRule } from '../keys/settings.ts';
+import { decode } from '../bytes/encoding.ts';
+import { isKeySetName, keySetNameRule } from '../key-sets/settings.ts';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 
 /**

@@ -1,22 +1,29 @@
 /** The signer itself: puts the parts together, and takes them apart on SIGTERM. */
 
 import { isIP } from 'node:net';
-import { systemClocks } from '../clocks.ts';
-import { formatAddress, servedHosts, type TcpAddress } from '../config/address.ts';
-import { SettingError } from '../config/setting-error.ts';
 import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
-import { createOpsApp } from '../http/ops.ts';
-import type { KeyStore } from '../keys/store.ts';
-import { createLog, describeFault, type Log, type LogFields, type LogLevel, type LogOutput } from '../log.ts';
-import { createTally, describeMetrics } from '../metrics.ts';
+import type { KeyStore } from '../key-sets/store.ts';
+import {
+  createLog,
+  describeFault,
+  type Log,
+  type LogFields,
+  type LogLevel,
+  type LogOutput,
+} from '../ops/log.ts';
+import { createTally, describeMetrics } from '../ops/metrics.ts';
+import { createOpsApp } from '../ops/routes.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
+import { systemClocks } from '../signing/clocks.ts';
+import { formatAddress, servedHosts, type TcpAddress } from './address.ts';
 import { hardenProcess } from './harden.ts';
 import { type MountedVolume, openKeys } from './open-keys.ts';
 import { standardOutput } from './output.ts';
+import { SettingError } from './setting-error.ts';
 import { claimSocket, withMode } from './socket.ts';
 import { describeStatus } from './status.ts';
 

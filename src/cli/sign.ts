@@ -1,6 +1,6 @@
 /** `sidecar-signer sign`: a signature by a running signer, or the headers that carry it. */
 
-import type { RawSignature, WebhookSignature } from '../wire.ts';
+import type { RawSignature, WebhookSignature } from '../api/messages.ts';
 import { call, noSuchKeySet, readMessage, type Target } from './call.ts';
 
 type Signature = RawSignature | WebhookSignature;

@@ -2,8 +2,8 @@
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { SettingError } from '../config/setting-error.ts';
 import { systemCode } from '../secret-volume/index.ts';
+import { SettingError } from './setting-error.ts';
 
 /**
  * Makes the path free to listen on. A socket that nobody answers is what a killed process left behind.

@@ -1,8 +1,8 @@
 /** What the ops listener tells of the store and its volumes. */
 
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Snapshot } from '../keys/snapshot.ts';
-import type { Status } from '../wire.ts';
+import type { Status } from '../api/status.ts';
+import type { Snapshot } from '../key-sets/snapshot.ts';
 import type { MountedVolume } from './open-keys.ts';
 
 export const version: string = packageJson.version;

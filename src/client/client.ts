@@ -1,18 +1,11 @@
 /** The client: typed calls to a signer, bounded in time, tried again only where the signer asks for it. */
 
-import {
-  type Formats,
-  type KeySetDescription,
-  maxJsonBytes,
-  maxJsonBytesBesideStream,
-  type Problem,
-  streamed,
-  type TenantRequest,
-  type Verification,
-} from '../wire.ts';
+import type { Problem } from '../api/errors.ts';
+import { maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
+import type { Formats, KeySetDescription, TenantRequest, Verification } from '../api/messages.ts';
 import { parseAnswer } from './answer.ts';
 import { errorOf, SignerError } from './error.ts';
-import { overSocket, overTcp } from './fetch.ts';
+import { overSocket, overTcp } from './over-fetch.ts';
 import { isSignatureText } from './signature-text.ts';
 import type { Received, Sent, Transport } from './transport.ts';
 

@@ -1,6 +1,6 @@
 /** The one error of the client. */
 
-import type { ErrorCode, Problem } from '../wire.ts';
+import type { ErrorCode, Problem } from '../api/errors.ts';
 
 /** The signer's own codes, and two for when it gave no answer. */
 export type SignerErrorCode = ErrorCode | 'unreachable' | 'no_answer_in_time';

@@ -1,12 +1,13 @@
 /** The TypeScript client of sidecar-signer, for Node, Bun and edge runtimes. No dependency. */
+
+export type { Problem } from '../api/errors.ts';
 export type {
   Formats,
   KeySetDescription,
-  Problem,
   TenantRequest,
   Verification,
   VerificationFailure,
-} from '../wire.ts';
+} from '../api/messages.ts';
 export {
   type BatchResult,
   type CallOptions,

@@ -5,11 +5,11 @@
 
 import { closest, distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
+import { fieldsAt, shapeProblems } from '../api/schema.ts';
 import { type FormatDefinition, formats } from '../formats/index.ts';
-import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from '../keys/settings.ts';
-import { fieldsAt, shapeProblems } from '../schema.ts';
-import { conflictsOf, fieldOf, type KeySetFields, shapeOf, variablePattern } from './key-set.ts';
-import { settingsOf } from './settings.ts';
+import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from '../key-sets/settings.ts';
+import { settingsOf } from './defaults.ts';
+import { conflictsOf, fieldOf, type KeySetFields, shapeOf, variablePattern } from './fields.ts';
 
 /** What a configuration says, and what in it had to be left out. */
 export interface ConfigurationFile {

@@ -4,17 +4,17 @@
  */
 
 import * as z from 'zod/mini';
-import { decodeExactly, encode } from '../encoding.ts';
-import { verification } from '../format.ts';
-import { indexOfTag, tagBytes, tagOf } from '../mac.ts';
-import { parse } from '../schema.ts';
 import type {
   CookieSignature,
   CookieSignRequest,
   CookieVerification,
   CookieVerifyRequest,
   Verification,
-} from '../wire.ts';
+} from '../api/messages.ts';
+import { parse } from '../api/schema.ts';
+import { decodeExactly, encode } from '../bytes/encoding.ts';
+import { verification } from '../signing/format.ts';
+import { indexOfTag, tagBytes, tagOf } from '../signing/mac.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes } from './message.ts';
 

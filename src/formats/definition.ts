@@ -1,8 +1,8 @@
 /** How a format is entered into the table: its fields in the configuration, and what they make of it. */
 
 import type * as z from 'zod/mini';
-import type { Format } from '../format.ts';
-import type { Operation } from '../policy.ts';
+import type { Format } from '../signing/format.ts';
+import type { Operation } from '../signing/policy.ts';
 
 type Fields = Readonly<Record<string, z.ZodMiniType>>;
 

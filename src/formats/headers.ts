@@ -1,8 +1,8 @@
 /** HTTP headers as a JSON request gives them: their shape, and their values by name. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../errors.ts';
-import type { HttpHeaders } from '../wire.ts';
+import { SignerError } from '../api/errors.ts';
+import type { HttpHeaders } from '../api/messages.ts';
 
 /** Names and values together, as much as servers usually take at most; beyond it, what is made of a text could fill the memory. */
 const maxCharacters = 32 * 1024;

@@ -1,8 +1,8 @@
 /** An HTTP request as a JSON request describes it, checked and taken apart: what the formats that sign requests cover. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../errors.ts';
-import type { HttpHeaders, HttpRequest } from '../wire.ts';
+import { SignerError } from '../api/errors.ts';
+import type { HttpHeaders, HttpRequest } from '../api/messages.ts';
 import { headers, valuesByName } from './headers.ts';
 import { messageBytes, messageEncoding } from './message.ts';
 

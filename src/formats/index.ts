@@ -1,16 +1,16 @@
 /** The table of formats: the one place that resolves a format's name. */
 
-import { awsSigv4 } from './aws-sigv4.ts';
+import { awsSigv4 } from './aws-sigv4/index.ts';
 import { cookie } from './cookie.ts';
 import type { FormatDefinition } from './definition.ts';
-import { github } from './github.ts';
-import { httpSignature } from './http-signature.ts';
-import { jwt } from './jwt.ts';
+import { httpSignature } from './http-signature/index.ts';
+import { jwt } from './jwt/index.ts';
 import { raw } from './raw.ts';
-import { shopify } from './shopify.ts';
-import { slack } from './slack.ts';
-import { standardWebhooks } from './standard-webhooks.ts';
-import { stripe } from './stripe.ts';
+import { github } from './webhook/github.ts';
+import { shopify } from './webhook/shopify.ts';
+import { slack } from './webhook/slack.ts';
+import { standardWebhooks } from './webhook/standard-webhooks.ts';
+import { stripe } from './webhook/stripe.ts';
 
 export type { FormatDefinition, Requests } from './definition.ts';
 

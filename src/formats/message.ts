@@ -1,8 +1,8 @@
 /** A message as a JSON request writes it, to bytes: a message is bytes, whatever its text looks like. */
 
 import * as z from 'zod/mini';
-import { decode } from '../encoding.ts';
-import { SignerError } from '../errors.ts';
+import { SignerError } from '../api/errors.ts';
+import { decode } from '../bytes/encoding.ts';
 
 export const messageEncoding = z.optional(z.enum(['utf8', 'base64', 'hex']));
 

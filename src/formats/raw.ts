@@ -4,11 +4,17 @@
  */
 
 import * as z from 'zod/mini';
-import { bytesEncodings, decodeExactly, encode } from '../encoding.ts';
-import { type Signing, type Use, verification, whole } from '../format.ts';
-import { algorithmNames, indexOfTag } from '../mac.ts';
-import { parse } from '../schema.ts';
-import type { BytesEncoding, RawSignature, RawSignRequest, RawVerifyRequest, Verification } from '../wire.ts';
+import type {
+  BytesEncoding,
+  RawSignature,
+  RawSignRequest,
+  RawVerifyRequest,
+  Verification,
+} from '../api/messages.ts';
+import { parse } from '../api/schema.ts';
+import { bytesEncodings, decodeExactly, encode } from '../bytes/encoding.ts';
+import { type Signing, type Use, verification, whole } from '../signing/format.ts';
+import { algorithmNames, indexOfTag } from '../signing/mac.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes, messageEncoding } from './message.ts';
 

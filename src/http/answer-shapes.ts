@@ -1,19 +1,19 @@
 /** What the signing listener answers, as schemas. The compiler refuses one that does not fit the types of the wire. */
 
 import * as z from 'zod/mini';
-import { errorCodes } from '../errors.ts';
-import { algorithmNames } from '../mac.ts';
-import { operations } from '../policy.ts';
+import type { Problem } from '../api/errors.ts';
+import { errorCodes } from '../api/errors.ts';
 import type {
   CookieVerification,
   Formats,
   JwtVerification,
   KeySetDescription,
-  Problem,
   Verification,
   VerificationFailure,
   WebhookSignature,
-} from '../wire.ts';
+} from '../api/messages.ts';
+import { algorithmNames } from '../signing/mac.ts';
+import { operations } from '../signing/policy.ts';
 
 const text = z.string();
 const texts = z.record(text, text);

@@ -4,17 +4,17 @@
  */
 
 import { Hono } from 'hono';
-import { SignerError } from '../errors.ts';
-import { parseExactJson } from '../json.ts';
-import type { KeySet, Snapshot } from '../keys/snapshot.ts';
-import type { Operation } from '../policy.ts';
-import { createPace } from '../secret-volume/pace.ts';
+import { SignerError } from '../api/errors.ts';
+import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
+import { parseExactJson } from '../bytes/exact-json.ts';
+import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
 import { findKeySet, type Outcome, type Signer, takesStream } from '../signer.ts';
-import { maxJsonBytes, maxJsonBytesBesideStream } from '../wire.ts';
+import type { Operation } from '../signing/policy.ts';
+import { createPace } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader, JsonBound } from './body.ts';
 import { noSuchPath } from './guard.ts';
-import { parseJson } from './json.ts';
+import { parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
 import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
 

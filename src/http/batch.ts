@@ -1,8 +1,8 @@
 /** The shape of a batch: many requests in one, each with the caller's own name for it. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../errors.ts';
-import { parse } from '../schema.ts';
+import { SignerError } from '../api/errors.ts';
+import { parse } from '../api/schema.ts';
 
 export const maxBatchItems = 1000;
 export const maxReferenceLength = 256;

@@ -2,9 +2,9 @@
  * Reads request bodies within bounds of size, time and memory: JSON whole, a message in parts as it arrives.
  */
 
-import { SignerError } from '../errors.ts';
+import { SignerError } from '../api/errors.ts';
 import { createDeadline } from './deadline.ts';
-import { parseJson } from './json.ts';
+import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
 
 export interface BodyLimits {

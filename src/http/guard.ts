@@ -3,7 +3,7 @@
  * browsers, DNS rebinding and server-side request forgery; a program that speaks the protocol is a matter of policy.
  */
 
-import { SignerError } from '../errors.ts';
+import { SignerError } from '../api/errors.ts';
 import { notFound } from './problem.ts';
 
 /** Throws a SignerError for a request that must not reach a handler. */

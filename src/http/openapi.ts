@@ -1,11 +1,12 @@
 /** The signing listener's API as an OpenAPI 3.1 document; its requests are described by the schemas that check them. */
 
 import * as z from 'zod/mini';
-import { errorCodes } from '../errors.ts';
+import { errorCodes } from '../api/errors.ts';
+import { streamed } from '../api/limits.ts';
+import type { Formats } from '../api/messages.ts';
 import { formats } from '../formats/index.ts';
-import { keySetNamePattern } from '../keys/settings.ts';
-import type { Operation } from '../policy.ts';
-import { type Formats, streamed } from '../wire.ts';
+import { keySetNamePattern } from '../key-sets/settings.ts';
+import type { Operation } from '../signing/policy.ts';
 import { answers, keySet, problem } from './answer-shapes.ts';
 import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';

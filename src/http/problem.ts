@@ -1,7 +1,7 @@
 /** Errors as RFC 9457 problem documents. Nothing of an unexpected error reaches the caller. */
 
-import { errorCodes, SignerError } from '../errors.ts';
-import type { Problem } from '../wire.ts';
+import type { Problem } from '../api/errors.ts';
+import { errorCodes, SignerError } from '../api/errors.ts';
 
 /** Headers of every answer: signatures are for the caller alone, and never a document. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;

@@ -2,8 +2,7 @@
  * Tells which files differ between two readings without keeping the bytes of the earlier one.
  */
 
-import { createHash } from 'node:crypto';
-import { createPace } from './pace.ts';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** Which files another generation added, removed or modified: names only, never content. */
 export interface Change {
@@ -16,15 +15,12 @@ export interface Change {
 /** File name to a digest of its content. */
 export type Digests = ReadonlyMap<string, string>;
 
-/** @param salt random bytes of this process, so that a digest tells nothing outside it */
-export async function digest(files: ReadonlyMap<string, Uint8Array>, salt: Uint8Array): Promise<Digests> {
-  const digests = new Map<string, string>();
-  const pace = createPace();
-  for (const [name, bytes] of files) {
-    await pace();
-    digests.set(name, createHash('sha256').update(salt).update(bytes).digest('base64'));
-  }
-  return digests;
+/** Digests content under a salt that only this process knows, so that a digest reveals nothing outside it. */
+export type DigestFile = (content: Uint8Array) => string;
+
+export function createDigest(): DigestFile {
+  const salt = randomBytes(32);
+  return (content) => createHash('sha256').update(salt).update(content).digest('base64');
 }
 
 /** What changed, with its names sorted; undefined when nothing did. */

@@ -7,6 +7,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { DigestFile, Digests } from './change.ts';
 import { type Entry, type Identity, identify, isTransient, list, type Target, visit } from './identity.ts';
 import { about, kindOf, systemCode, VolumeError, type VolumeProblem, volumeError } from './problem.ts';
 
@@ -24,13 +25,14 @@ const promptAttempts = 3;
 export async function readFiles(
   target: Target,
   found: Identity,
-): Promise<{ readonly files: Files; readonly identity: Identity }> {
+  digest: DigestFile,
+): Promise<{ readonly files: Files; readonly digests: Digests; readonly identity: Identity }> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     if (attempt > promptAttempts) await delay(2 * attempt);
     try {
       const before = attempt === 1 ? found : await identify(target);
-      const files = await readOnce(target, before);
-      if (files !== undefined) return { files, identity: before };
+      const read = await readOnce(target, before, digest);
+      if (read !== undefined) return { ...read, identity: before };
     } catch (error) {
       if (!isTransient(error)) throw error;
     }
@@ -55,9 +57,14 @@ export function wipe(files: Files): void {
 }
 
 /** One attempt; undefined when the volume changed meanwhile. */
-async function readOnce(target: Target, before: Identity): Promise<Files | undefined> {
+async function readOnce(
+  target: Target,
+  before: Identity,
+  digest: DigestFile,
+): Promise<{ readonly files: Files; readonly digests: Digests } | undefined> {
   const { limits } = target;
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const digests = new Map<string, string>();
   const problems: VolumeProblem[] = [];
   let totalBytes = 0;
   let kept = false;
@@ -71,6 +78,8 @@ async function readOnce(target: Target, before: Identity): Promise<Files | undef
       } else {
         totalBytes += outcome.length;
         files.set(entry.name, outcome);
+        // One file at a time, so that digesting a whole volume never holds up the host program.
+        digests.set(entry.name, digest(outcome));
       }
     });
     const after = await identify(target);
@@ -80,7 +89,7 @@ async function readOnce(target: Target, before: Identity): Promise<Files | undef
     }
     if (problems.length > 0) throw new VolumeError(problems.sort(byName));
     kept = true;
-    return files;
+    return { files, digests };
   } finally {
     if (!kept) wipe(files);
   }

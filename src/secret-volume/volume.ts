@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, compare, type Digests } from './change.ts';
 import type { VolumeLimits } from './identity.ts';
 import { call, createListeners } from './listeners.ts';
-import { createLoader, type LoadHealth } from './load.ts';
+import { createLoader, type LoadHealth } from './loader.ts';
 import { inspectMount } from './mount.ts';
 import type { VolumeError, VolumeWarning } from './problem.ts';
 import type { Reading } from './reading.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import { defaultRetainSeconds, everyFile } from '../../src/config/defaults.ts';
 import { ConfigurationError, maxConfigurationBytes, parseConfiguration } from '../../src/config/file.ts';
-import { defaultRetainSeconds, everyFile } from '../../src/config/settings.ts';
-import { keyEncodings } from '../../src/keys/settings.ts';
-import { algorithmNames } from '../../src/mac.ts';
+import { keyEncodings } from '../../src/key-sets/settings.ts';
+import { algorithmNames } from '../../src/signing/mac.ts';
 
 /** The problems of a file, or none. */
 function problems(yaml: string): readonly string[] {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Algorithm } from '../../src/mac.ts';
+import type { Algorithm } from '../../src/signing/mac.ts';
 import { type Payload, writeVolume } from '../support/atomic-writer.ts';
 import { run } from '../support/command.ts';
 import { tagOf } from '../support/keys.ts';

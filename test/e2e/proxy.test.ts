@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keyId } from '../../src/mac.ts';
+import { keyId } from '../../src/signing/mac.ts';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { run } from '../support/command.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';

@@ -22,7 +22,7 @@ describe('the section "Try it"', () => {
   let output = '';
 
   beforeAll(async () => {
-    for (const name of ['package.json', 'package-lock.json', '.npmrc', 'src']) {
+    for (const name of ['package.json', 'package-lock.json', '.npmrc', 'src', 'test/dev.ts']) {
       cpSync(join(root, name), join(clone.path, name), { recursive: true });
     }
     npm = spawn('bash', ['-c', `exec ${start}`], { cwd: clone.path, detached: true });

@@ -2,12 +2,12 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { AwsRequest, AwsSignRequest } from '../../src/api/messages.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { hashRequest, parseParameters, signHeaders } from '../../src/formats/aws-sigv4/canonical-request.ts';
 import { createSigningKeys, deriveSigningKey, type Scope } from '../../src/formats/aws-sigv4/signing-key.ts';
 import { parseHttpRequest } from '../../src/formats/http-request.ts';
-import { createMac, type Mac, tagOf } from '../../src/mac.ts';
-import type { AwsRequest, AwsSignRequest } from '../../src/wire.ts';
+import { createMac, type Mac, tagOf } from '../../src/signing/mac.ts';
 import { type Circumstances, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 

@@ -1,14 +1,14 @@
 /** The policy of a key set over the claims of its tokens, as tables. */
 
 import { describe, expect, it } from 'vitest';
+import type { Claims } from '../../src/api/messages.ts';
 import {
   type ClaimPolicy,
   completeClaims,
   configuredClaims,
   flawOfFixed,
   judgeClaims,
-} from '../../src/formats/claims.ts';
-import type { Claims } from '../../src/wire.ts';
+} from '../../src/formats/jwt/claims.ts';
 import { refusalOf } from '../support/format.ts';
 
 const seconds = 1_800_000_000;

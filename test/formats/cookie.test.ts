@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { CookieSignRequest, CookieVerifyRequest } from '../../src/wire.ts';
+import type { CookieSignRequest, CookieVerifyRequest } from '../../src/api/messages.ts';
 import { inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 

@@ -6,7 +6,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../../src/errors.ts';
+import { SignerError } from '../../src/api/errors.ts';
 import { type FormatInUse, inUse } from '../support/format.ts';
 
 const secret = randomBytes(32);

@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
-import { SignerError } from '../../src/errors.ts';
+import { SignerError } from '../../src/api/errors.ts';
 import { formats } from '../../src/formats/index.ts';
-import { createMac, type Key, type Mac } from '../../src/mac.ts';
+import { createMac, type Key, type Mac } from '../../src/signing/mac.ts';
 import { useOf } from '../support/format.ts';
 
 type Json = Readonly<Record<string, unknown>>;

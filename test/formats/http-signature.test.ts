@@ -3,12 +3,12 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { isInnerList, parseDictionary } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
+import type { HttpRequest, HttpSignature } from '../../src/api/messages.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { parseHttpRequest } from '../../src/formats/http-request.ts';
 import { parseComponents, signatureBase, toComponents } from '../../src/formats/http-signature/component.ts';
 import { contentDigest, isDigestOf } from '../../src/formats/http-signature/content-digest.ts';
-import { keyId } from '../../src/mac.ts';
-import type { HttpRequest, HttpSignature } from '../../src/wire.ts';
+import { keyId } from '../../src/signing/mac.ts';
 import { type Circumstances, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 

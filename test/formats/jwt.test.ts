@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { JwtSignRequest, JwtVerifyRequest } from '../../src/wire.ts';
+import type { JwtSignRequest, JwtVerifyRequest } from '../../src/api/messages.ts';
 import { at, type Circumstances, inUse, keyOf, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bytesEncodings } from '../../src/encoding.ts';
-import type { Format, Use } from '../../src/format.ts';
+import type { BytesEncoding } from '../../src/api/messages.ts';
+import { bytesEncodings } from '../../src/bytes/encoding.ts';
 import { formats } from '../../src/formats/index.ts';
-import { type Algorithm, algorithmNames, createMac, type Key } from '../../src/mac.ts';
-import type { BytesEncoding } from '../../src/wire.ts';
+import type { Format, Use } from '../../src/signing/format.ts';
+import { type Algorithm, algorithmNames, createMac, type Key } from '../../src/signing/mac.ts';
 import { refusalOf } from '../support/format.ts';
 import { tagOf } from '../support/keys.ts';
 import { readVectors } from '../support/vectors.ts';

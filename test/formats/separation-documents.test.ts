@@ -6,9 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../../src/errors.ts';
+import { SignerError } from '../../src/api/errors.ts';
 import { formats } from '../../src/formats/index.ts';
-import { createMac, type Mac } from '../../src/mac.ts';
+import { createMac, type Mac } from '../../src/signing/mac.ts';
 import { useOf } from '../support/format.ts';
 
 const now = '2026-11-24T12:00:00Z';

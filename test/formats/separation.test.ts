@@ -6,9 +6,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../../src/errors.ts';
+import { SignerError } from '../../src/api/errors.ts';
 import { formats } from '../../src/formats/index.ts';
-import type { Mac } from '../../src/mac.ts';
+import type { Mac } from '../../src/signing/mac.ts';
 import { useOf } from '../support/format.ts';
 
 interface PrefixedFormat {

@@ -2,8 +2,8 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { decodeKey } from '../../src/keys/decode.ts';
-import type { StandardWebhooksSignRequest } from '../../src/wire.ts';
+import type { StandardWebhooksSignRequest } from '../../src/api/messages.ts';
+import { decodeKey } from '../../src/key-sets/decode.ts';
 import { at, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 

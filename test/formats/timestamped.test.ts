@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { MessageHeaders } from '../../src/wire.ts';
+import type { MessageHeaders } from '../../src/api/messages.ts';
 import { at, inUse } from '../support/format.ts';
 
 const body = '{}';

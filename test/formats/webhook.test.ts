@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { MessageHeaders, WebhookSignRequest } from '../../src/wire.ts';
+import type { MessageHeaders, WebhookSignRequest } from '../../src/api/messages.ts';
 import { at, inUse, refusalOf } from '../support/format.ts';
 
 type Webhook = 'github' | 'shopify' | 'stripe' | 'slack' | 'standard-webhooks';

@@ -1,7 +1,7 @@
 /** Request bodies within their bounds of size, time and memory. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { SignerError } from '../../src/errors.ts';
+import { SignerError } from '../../src/api/errors.ts';
 import { type BodyLimits, createBodyReader, defaultBodyLimits, type JsonBound } from '../../src/http/body.ts';
 
 const mebibyte = 2 ** 20;

@@ -2,9 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/api/errors.ts';
+import { SignerError } from '../../src/api/errors.ts';
 import { createGuard } from '../../src/http/guard.ts';
-import type { ErrorCode } from '../../src/wire.ts';
 
 const host = '127.0.0.1:8700';
 const hosts = new Set([host, 'localhost:8700', '[::1]:8700', 'signer.local']);

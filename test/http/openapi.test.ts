@@ -3,11 +3,11 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { errorCodes, SignerError } from '../../src/errors.ts';
+import { errorCodes, SignerError } from '../../src/api/errors.ts';
+import type { Formats } from '../../src/api/messages.ts';
 import { defaultBodyLimits } from '../../src/http/body.ts';
 import { describeApi } from '../../src/http/openapi.ts';
 import { toProblem } from '../../src/http/problem.ts';
-import type { Formats } from '../../src/wire.ts';
 import { inUse } from '../support/format.ts';
 import { table, tokens } from '../support/readme.ts';
 

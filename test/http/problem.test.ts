@@ -1,7 +1,8 @@
 /** Errors as RFC 9457 problem documents. */
 
 import { expect, it } from 'vitest';
-import { errorCodes, SignerError } from '../../src/errors.ts';
+import type { ErrorCode } from '../../src/api/errors.ts';
+import { errorCodes, SignerError } from '../../src/api/errors.ts';
 import {
   answerHeaders,
   asSignerError,
@@ -10,7 +11,6 @@ import {
   problemResponse,
   toProblem,
 } from '../../src/http/problem.ts';
-import type { ErrorCode } from '../../src/wire.ts';
 
 const codes = Object.keys(errorCodes) as ErrorCode[];
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AwsSignRequest } from '../../src/wire.ts';
+import type { AwsSignRequest } from '../../src/api/messages.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
 
 const accessKeyId = 'AKIDEXAMPLE';

@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSigner, createVerifier, httpbis } from 'http-message-signatures';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { HttpRequest, HttpSignature, HttpSignatureVerification } from '../../src/wire.ts';
+import type { HttpRequest, HttpSignature, HttpSignatureVerification } from '../../src/api/messages.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
 
 const keySets = {

@@ -1,11 +1,11 @@
 /** A format with the options of a key set and with keys, as the signer calls it. */
 
 import { randomBytes } from 'node:crypto';
-import { SignerError } from '../../src/errors.ts';
-import type { Format, Use } from '../../src/format.ts';
+import { SignerError } from '../../src/api/errors.ts';
+import type { Formats } from '../../src/api/messages.ts';
 import { formats } from '../../src/formats/index.ts';
-import { type Algorithm, createMac, type Key, keyId } from '../../src/mac.ts';
-import type { Formats } from '../../src/wire.ts';
+import type { Format, Use } from '../../src/signing/format.ts';
+import { type Algorithm, createMac, type Key, keyId } from '../../src/signing/mac.ts';
 
 type Name = keyof Formats;
 

@@ -5,13 +5,13 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
 import { onTestFinished } from 'vitest';
-import type { Clocks } from '../../src/clocks.ts';
+import { everyFile } from '../../src/config/defaults.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
-import { everyFile } from '../../src/config/settings.ts';
-import { createKeyStore, type KeyStore, type KeyStoreOptions } from '../../src/keys/store.ts';
-import type { Algorithm } from '../../src/mac.ts';
+import { createKeyStore, type KeyStore, type KeyStoreOptions } from '../../src/key-sets/store.ts';
 import { VolumeError } from '../../src/secret-volume/index.ts';
 import type { Surroundings } from '../../src/signer.ts';
+import type { Clocks } from '../../src/signing/clocks.ts';
+import type { Algorithm } from '../../src/signing/mac.ts';
 
 /** The files of a directory; text is UTF-8. */
 export type Content = Readonly<Record<string, string | Uint8Array>>;

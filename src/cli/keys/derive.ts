@@ -1,10 +1,10 @@
 /** `sidecar-signer keys derive`: the secret of one tenant, to be handed to it, where the configuration allows that. */
 
-import { SettingError } from '../../config/setting-error.ts';
-import type { LoadedKey, Root } from '../../keys/key.ts';
-import { isKeySetName, keySetNameRule } from '../../keys/settings.ts';
-import type { KeySet, Snapshot } from '../../keys/snapshot.ts';
+import type { LoadedKey, Root } from '../../key-sets/key.ts';
+import { isKeySetName, keySetNameRule } from '../../key-sets/settings.ts';
+import type { KeySet, Snapshot } from '../../key-sets/snapshot.ts';
 import { type KeyOptions, readOnce } from '../open-keys.ts';
+import { SettingError } from '../setting-error.ts';
 
 export interface DeriveOptions extends KeyOptions {
   readonly config: string;

@@ -1,6 +1,6 @@
 /** `sidecar-signer keys list`: the key sets of a running signer and the ids of their keys; to watch a rotation by. */
 
-import type { KeySetDescription } from '../../wire.ts';
+import type { KeySetDescription } from '../../api/messages.ts';
 import { call, type Target } from '../call.ts';
 
 interface Listing {

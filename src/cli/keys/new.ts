@@ -3,11 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { SettingError } from '../../config/setting-error.ts';
-import { encodeKey } from '../../keys/encode.ts';
-import { type NewKey, newJwkSet, RotationError } from '../../keys/rotation.ts';
-import { defaultEncoding, type KeyEncoding } from '../../keys/settings.ts';
-import { type Algorithm, keyId, tagBytes } from '../../mac.ts';
+import { encodeKey } from '../../key-sets/encode.ts';
+import { type NewKey, newJwkSet, RotationError } from '../../key-sets/rotation.ts';
+import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
+import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
+import { SettingError } from '../setting-error.ts';
 import { createFile, replaceFile, secretManifest } from './target.ts';
 
 export interface NewOptions {

@@ -1,10 +1,9 @@
 /** The command `keys` and its sub-commands on the command line. */
 
 import { Argument, Command, Option } from 'commander';
-import { parseMode } from '../../config/address.ts';
-import { defaultEncoding, keyEncodings } from '../../keys/settings.ts';
-import { algorithmNames } from '../../mac.ts';
-import { loaded } from '../loaded.ts';
+import { defaultEncoding, keyEncodings } from '../../key-sets/settings.ts';
+import { algorithmNames } from '../../signing/mac.ts';
+import { parseMode } from '../address.ts';
 import {
   configOption,
   jsonOption,
@@ -13,7 +12,8 @@ import {
   parsed,
   socketOption,
   unlessInjected,
-} from '../options.ts';
+} from '../flags.ts';
+import { loaded } from '../loaded.ts';
 import type { NewOptions } from './new.ts';
 
 export function createKeysCommand(): Command {

@@ -1,9 +1,9 @@
 /** `sidecar-signer keys add | promote | remove`: the steps of rotating a JWK set, in a file or in a Secret manifest. */
 
 import { randomBytes } from 'node:crypto';
-import { SettingError } from '../../config/setting-error.ts';
-import { addKey, primaryOf, promoteKey, RotationError, removeKey } from '../../keys/rotation.ts';
-import { type Algorithm, keyId, tagBytes } from '../../mac.ts';
+import { addKey, primaryOf, promoteKey, RotationError, removeKey } from '../../key-sets/rotation.ts';
+import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
+import { SettingError } from '../setting-error.ts';
 import { openTarget } from './target.ts';
 
 export interface TargetOptions {

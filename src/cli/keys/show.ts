@@ -1,11 +1,11 @@
 /** `sidecar-signer keys show`: what is in a key file or a JWK set, without the keys. */
 
 import { styleText } from 'node:util';
-import { SettingError } from '../../config/setting-error.ts';
-import { decodeKey } from '../../keys/decode.ts';
-import { parseJwkSet, readJwkSet } from '../../keys/jwk-set.ts';
-import { defaultEncoding, type KeyEncoding } from '../../keys/settings.ts';
-import { keyId } from '../../mac.ts';
+import { decodeKey } from '../../key-sets/decode.ts';
+import { parseJwkSet, readJwkSet } from '../../key-sets/jwk-set.ts';
+import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
+import { keyId } from '../../signing/mac.ts';
+import { SettingError } from '../setting-error.ts';
 import { openTarget } from './target.ts';
 
 interface ShownKey {

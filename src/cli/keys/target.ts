@@ -15,9 +15,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Document, isMap, parseAllDocuments, stringify } from 'yaml';
-import { SettingError } from '../../config/setting-error.ts';
-import { decode } from '../../encoding.ts';
+import { decode } from '../../bytes/encoding.ts';
 import { systemCode } from '../../secret-volume/index.ts';
+import { SettingError } from '../setting-error.ts';
 
 /** The mode of a file that holds a key, where nothing else was asked for. */
 const ownerOnly = 0o600;

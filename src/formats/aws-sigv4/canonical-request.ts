@@ -3,7 +3,7 @@
  * paths as they are; the other services normalise them and encode them once more.
  */
 
-import { digest } from '../../digest.ts';
+import { digest } from '../../bytes/digest.ts';
 import { fieldValues, type HttpMessage, malformed } from '../http-request.ts';
 
 export const unsignedPayload = 'UNSIGNED-PAYLOAD';

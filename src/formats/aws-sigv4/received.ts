@@ -1,9 +1,9 @@
 /** The signature that a request carries, in `Authorization` or in its query. */
 
-import { decode } from '../../encoding.ts';
+import { decode } from '../../bytes/encoding.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { ownParameters, type Parameters } from './canonical-request.ts';
-import { longestExpiresSeconds } from './policy.ts';
+import { longestExpiresSeconds } from './request-policy.ts';
 import { parseAwsTime, type Scope } from './signing-key.ts';
 
 export interface ReceivedSignature {

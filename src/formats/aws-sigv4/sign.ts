@@ -1,8 +1,8 @@
 /** Signs a request for AWS, by headers or as a presigned URL. The caller says what to ask for; the rest is the signer's. */
 
-import type { Use } from '../../format.ts';
-import { tagOf } from '../../mac.ts';
-import type { AwsSignature, AwsSignRequest } from '../../wire.ts';
+import type { AwsSignature, AwsSignRequest } from '../../api/messages.ts';
+import type { Use } from '../../signing/format.ts';
+import { tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, malformed, parseHttpRequest } from '../http-request.ts';
 import {
   encodeOnce,
@@ -19,7 +19,7 @@ import {
   signHeaders,
   unsignedPayload,
 } from './canonical-request.ts';
-import { forbidden, notAllowed, type Policy } from './policy.ts';
+import { forbidden, notAllowed, type Policy } from './request-policy.ts';
 import { awsTime, credentialScope, type Scope, type SigningKeys, stringToSign } from './signing-key.ts';
 
 /** Headers that change on the way or are of one connection, as the SDKs of AWS leave them out. */

@@ -1,6 +1,6 @@
 /** The signing key of a day, a region and a service, which the secret yields by four HMACs. */
 
-import type { Mac } from '../../mac.ts';
+import type { Mac } from '../../signing/mac.ts';
 
 /** What a signature is for. */
 export interface Scope {

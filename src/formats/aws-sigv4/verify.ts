@@ -1,8 +1,8 @@
 /** Verifies a request that was signed for AWS: by headers, or as a presigned URL. */
 
-import { type Use, verification } from '../../format.ts';
-import { indexOfTag, tagOf } from '../../mac.ts';
-import type { AwsRequest, Verification, VerificationFailure } from '../../wire.ts';
+import type { AwsRequest, Verification, VerificationFailure } from '../../api/messages.ts';
+import { type Use, verification } from '../../signing/format.ts';
+import { indexOfTag, tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, parseHttpRequest } from '../http-request.ts';
 import {
   hashRequest,
@@ -14,8 +14,8 @@ import {
   signHeaders,
   unsignedPayload,
 } from './canonical-request.ts';
-import { forbidden, type Policy } from './policy.ts';
 import { type ReceivedSignature, readSignature } from './received.ts';
+import { forbidden, type Policy } from './request-policy.ts';
 import { awsTime, type SigningKeys, stringToSign } from './signing-key.ts';
 
 export function verify(

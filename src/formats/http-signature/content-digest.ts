@@ -1,6 +1,6 @@
 /** The header `Content-Digest` (RFC 9530): how a signature over headers covers the body. */
 
-import { type DigestAlgorithm, digest } from '../../digest.ts';
+import { type DigestAlgorithm, digest } from '../../bytes/digest.ts';
 import { readDictionary } from './structured-field.ts';
 
 /** RFC 9530 §5: the algorithms of its registry that are not marked as insecure. */

@@ -1,13 +1,13 @@
 /** Signs a request (RFC 9421 §3.1): writes the digest of its body, and all that the signature says of itself. */
 
 import { type BareItem, serializeParameters } from 'structured-headers';
-import type { Use } from '../../format.ts';
-import { tagOf } from '../../mac.ts';
-import type { HttpSignature } from '../../wire.ts';
+import type { HttpSignature } from '../../api/messages.ts';
+import type { Use } from '../../signing/format.ts';
+import { tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, malformed } from '../http-request.ts';
 import { signatureBase } from './component.ts';
 import { contentDigest } from './content-digest.ts';
-import { coveredBy, type Policy } from './policy.ts';
+import { coveredBy, type Policy } from './coverage.ts';
 
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
 export function sign(policy: Policy, use: Use, given: HttpMessage): HttpSignature {

@@ -1,13 +1,13 @@
 /** Verifies the signatures of a request (RFC 9421 §3.2), and what they cover. */
 
-import type { Use } from '../../format.ts';
-import { verification } from '../../format.ts';
-import { indexOfTag, tagOf } from '../../mac.ts';
-import type { HttpSignatureVerification, VerificationFailure } from '../../wire.ts';
+import type { HttpSignatureVerification, VerificationFailure } from '../../api/messages.ts';
+import type { Use } from '../../signing/format.ts';
+import { verification } from '../../signing/format.ts';
+import { indexOfTag, tagOf } from '../../signing/mac.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { covers, signatureBase } from './component.ts';
 import { isDigestOf } from './content-digest.ts';
-import { coveredBy, type Policy } from './policy.ts';
+import { coveredBy, type Policy } from './coverage.ts';
 import { type ReceivedSignature, readSignatures } from './received.ts';
 
 /** One valid signature is enough. The others may be those of a proxy on the way, or by another algorithm. */

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { keyId } from '../../../src/mac.ts';
+import { keyId } from '../../../src/signing/mac.ts';
 import { type Payload, writeVolume } from '../../support/atomic-writer.ts';
 import { everythingPrinted, run } from '../../support/command.ts';
 import { leaks } from '../../support/leaks.ts';

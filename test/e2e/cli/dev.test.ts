@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { temporaryDirectory, waitFor } from '../../support/signer.ts';
 
-const script = join(import.meta.dirname, '../../../src/cli/dev.ts');
+const script = join(import.meta.dirname, '../../../test/dev.ts');
 const sh = promisify(execFile);
 
 it.each(['--socket', '--listen'])('prints a command that signs over %s', async (flag) => {

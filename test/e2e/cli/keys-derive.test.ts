@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeKey } from '../../../src/keys/decode.ts';
-import { keyId } from '../../../src/mac.ts';
+import { decodeKey } from '../../../src/key-sets/decode.ts';
+import { keyId } from '../../../src/signing/mac.ts';
 import { writeVolume } from '../../support/atomic-writer.ts';
 import { run } from '../../support/command.ts';
 import { leaks } from '../../support/leaks.ts';

@@ -14,7 +14,7 @@ import {
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { keyId } from '../../../src/mac.ts';
+import { keyId } from '../../../src/signing/mac.ts';
 import { run } from '../../support/command.ts';
 import { temporaryDirectory } from '../../support/signer.ts';
 

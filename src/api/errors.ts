@@ -1,0 +1,48 @@
+/**
+ * The closed list of what can go wrong with a request, and the error that carries one of its codes.
+ * Details say what to do; they never repeat input and never hold a secret.
+ */
+
+/** Every error code, with the HTTP status and title it is answered with. */
+export const errorCodes = {
+  malformed_request: { status: 400, title: 'The request is not well formed' },
+  forbidden_caller: { status: 403, title: 'The caller is not one the signer serves' },
+  operation_not_allowed: { status: 403, title: 'The policy of the key does not allow this operation' },
+  unknown_key: { status: 404, title: 'There is no key of this name' },
+  not_found: { status: 404, title: 'There is nothing at this path' },
+  method_not_allowed: { status: 405, title: 'The method does not fit the path' },
+  timeout: { status: 408, title: 'The request took too long to arrive' },
+  message_too_large: { status: 413, title: 'The request is too large' },
+  unsupported_media_type: { status: 415, title: 'The content type is not supported' },
+  unprocessable: { status: 422, title: 'The request is well formed but cannot be carried out' },
+  rate_limited: { status: 429, title: 'The key is used too often' },
+  overloaded: { status: 503, title: 'The signer is busy' },
+  not_ready: { status: 503, title: 'The signer has no keys yet' },
+  internal: { status: 500, title: 'The signer failed' },
+} as const;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** The members of an RFC 9457 problem document (§3.1), with `code` from the closed list. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+}
+
+/** A request that is answered with an error of the closed list. A wrong signature is an answer, not an error. */
+export class SignerError extends Error {
+  override readonly name = 'SignerError';
+  readonly code: ErrorCode;
+  /** HTTP headers that belong to the refusal, such as `Retry-After` (seconds) or `Allow`. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** @param detail what was expected and what to do about it, in lower case and without a full stop */
+  constructor(code: ErrorCode, detail: string, headers: Readonly<Record<string, string>> = {}) {
+    super(detail);
+    this.code = code;
+    this.headers = headers;
+  }
+}

@@ -1,0 +1,61 @@
+/** What the fields of a key set come to, with the defaults of those that are not given. */
+
+import type { FormatDefinition } from '../formats/definition.ts';
+// Not the whole table: without a configuration file, no other format need be loaded.
+import { raw } from '../formats/raw.ts';
+import {
+  type Configuration,
+  defaultEncoding,
+  fileName,
+  type KeyEncoding,
+  type KeySettings,
+  type KeySource,
+} from '../key-sets/settings.ts';
+import { operations, type Policy } from '../signing/policy.ts';
+import type { KeySetFields } from './fields.ts';
+
+export const defaultRetainSeconds = 3600;
+
+/** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
+export const everyFile: Configuration = (files) => new Map(files.map((file) => [file, settingsOf(file)]));
+
+/** @param format default: `raw` */
+export function settingsOf(
+  name: string,
+  format: FormatDefinition = raw,
+  fields: KeySetFields = {},
+): KeySettings {
+  const { rateLimit, tenants } = fields;
+  const source = sourceOf(name, fields);
+  const policy: Policy = {
+    allow: operations.filter((operation) => fields.allow?.includes(operation) ?? true),
+    maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
+    rateLimit: rateLimit && {
+      perSecond: rateLimit.perSecond,
+      burst: rateLimit.burst ?? Math.ceil(rateLimit.perSecond),
+    },
+    ...('root' in source && {
+      tenants: tenants && new Set(tenants),
+      allowExport: fields.allowExport ?? false,
+    }),
+  };
+  return {
+    source,
+    encoding: fields.encoding ?? usualEncoding(source),
+    format: format.create(fields),
+    algorithm: fields.algorithm,
+    policy,
+    retainPreviousSeconds: fields.retainPreviousSeconds ?? defaultRetainSeconds,
+    allowWeakKey: fields.allowWeakKey ?? false,
+  };
+}
+
+function sourceOf(name: string, { file = name, env, deriveFrom }: KeySetFields): KeySource {
+  if (env !== undefined) return { env };
+  return deriveFrom === undefined ? { file: fileName(file) } : { root: fileName(deriveFrom) };
+}
+
+function usualEncoding(source: KeySource): KeyEncoding {
+  if ('env' in source) return 'bytes';
+  return defaultEncoding('root' in source ? source.root : source.file);
+}

@@ -1,0 +1,51 @@
+/**
+ * The format `aws-sigv4`: AWS Signature Version 4 over requests, in headers or as presigned URLs. The signer builds the
+ * canonical request itself, from requests that the key set's policy lists; it takes no string to sign and no hash of one.
+ */
+
+import * as z from 'zod/mini';
+import type { AwsRequest, AwsSignRequest } from '../../api/messages.ts';
+import { parse } from '../../api/schema.ts';
+import { defineFormat } from '../definition.ts';
+import { httpRequestFields } from '../http-request.ts';
+import { createPolicy, longestExpiresSeconds, options } from './request-policy.ts';
+import { sign } from './sign.ts';
+import { createSigningKeys } from './signing-key.ts';
+import { verify } from './verify.ts';
+
+const fields = {
+  ...httpRequestFields,
+  bodySha256: z.optional(z.string().check(z.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hex'))),
+};
+const verifyRequest: z.ZodMiniType<AwsRequest> = z.strictObject(fields);
+const signRequest: z.ZodMiniType<AwsSignRequest> = z.strictObject({
+  ...fields,
+  service: z.optional(z.string()),
+  region: z.optional(z.string()),
+  unsignedPayload: z.optional(z.boolean()),
+  presign: z.optional(
+    z.strictObject({ expiresSeconds: z.int().check(z.gte(1), z.lte(longestExpiresSeconds)) }),
+  ),
+});
+
+const requests = { sign: signRequest, verify: verifyRequest };
+
+export const awsSigv4 = defineFormat(
+  'aws-sigv4',
+  { 'aws-sigv4': options },
+  requests,
+  ({ 'aws-sigv4': configured }) => {
+    const policy = createPolicy(configured);
+    const signingKeys = createSigningKeys();
+    return {
+      name: 'aws-sigv4',
+      options: policy,
+      algorithms: ['HS256'],
+      minKeyBytes: () => 16,
+      keyPrefix: 'AWS4',
+      secretEncoding: 'text',
+      sign: (use, request) => sign(policy, signingKeys, use, parse(signRequest, request)),
+      verify: (use, request) => verify(policy, signingKeys, use, parse(verifyRequest, request)),
+    };
+  },
+);

@@ -1,0 +1,100 @@
+/** What an AWS key may sign for: whatever it is asked outside of these lists is refused. */
+
+import * as z from 'zod/mini';
+import { SignerError } from '../../api/errors.ts';
+import type { HttpMessage } from '../http-request.ts';
+import { comparablePath } from './canonical-request.ts';
+
+export interface Policy {
+  readonly accessKeyId: string;
+  readonly services: readonly string[];
+  readonly regions: readonly string[];
+  /** Undefined for any. */
+  readonly hosts: readonly string[] | undefined;
+  readonly methods: readonly string[] | undefined;
+  readonly pathPrefixes: readonly string[] | undefined;
+  /** Of a presigned URL; 0 forbids them. */
+  readonly maxExpiresSeconds: number;
+  readonly allowUnsignedPayload: boolean;
+  readonly toleranceSeconds: number;
+  readonly futureToleranceSeconds: number;
+}
+
+/** A week, the longest that AWS accepts. */
+export const longestExpiresSeconds = 604_800;
+
+const scopePart = z
+  .string()
+  .check(
+    z.regex(/^[a-z0-9-]{1,64}$/, 'must be like s3 or eu-central-1: lower-case letters, digits and hyphens'),
+  );
+const list = <T extends z.ZodMiniType>(element: T) => z.array(element).check(z.minLength(1), z.maxLength(64));
+const seconds = z.int().check(z.gte(0));
+
+export const options = z.strictObject({
+  accessKeyId: z.string().check(z.regex(/^[\w.~-]{3,128}$/, 'must be an access key id, like AKIDEXAMPLE')),
+  services: list(scopePart),
+  regions: list(scopePart),
+  hosts: z.optional(
+    list(
+      z
+        .string()
+        .check(
+          z.regex(
+            /^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/,
+            'must be a host in lower case, or *.host for all in it',
+          ),
+        ),
+    ),
+  ),
+  methods: z.optional(list(z.string().check(z.regex(/^[A-Z][A-Z-]{0,31}$/, 'must be in upper case')))),
+  pathPrefixes: z.optional(
+    list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
+  ),
+  maxExpiresSeconds: z.optional(seconds.check(z.lte(longestExpiresSeconds))),
+  allowUnsignedPayload: z.optional(z.boolean()),
+  toleranceSeconds: z.optional(seconds),
+  futureToleranceSeconds: z.optional(seconds),
+});
+
+export function createPolicy(given: z.infer<typeof options>): Policy {
+  const { toleranceSeconds = 300, futureToleranceSeconds = toleranceSeconds } = given;
+  const { accessKeyId, services, regions, hosts, methods, pathPrefixes } = given;
+  const { maxExpiresSeconds = 3600, allowUnsignedPayload = false } = given;
+  return {
+    accessKeyId,
+    services,
+    regions,
+    hosts,
+    methods,
+    pathPrefixes,
+    maxExpiresSeconds,
+    allowUnsignedPayload,
+    toleranceSeconds,
+    futureToleranceSeconds,
+  };
+}
+
+/** What of a request the lists do not admit, or undefined. */
+export function forbidden(
+  { hosts, methods, pathPrefixes }: Policy,
+  { authority, method, path, fields }: HttpMessage,
+  service: string,
+): 'hosts' | 'methods' | 'pathPrefixes' | undefined {
+  const isHost = (host: string) =>
+    host.startsWith('*.') ? authority.endsWith(host.slice(1)) : authority === host;
+  if (hosts?.some(isHost) === false) return 'hosts';
+  if (methods?.includes(method) === false) return 'methods';
+  const asked = comparablePath(service, path);
+  const isPath = (prefix: string) => asked.startsWith(comparablePath(service, prefix));
+  // S3 copies from any path, which only this header names.
+  if (pathPrefixes && (fields.has('x-amz-copy-source') || !pathPrefixes.some(isPath))) return 'pathPrefixes';
+  return undefined;
+}
+
+export function notAllowed(option: keyof Policy): SignerError {
+  return new SignerError(
+    'operation_not_allowed',
+    `this key may not sign such a request; its configuration limits it by "${option}"`,
+  );
+}

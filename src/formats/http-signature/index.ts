@@ -1,0 +1,32 @@
+/**
+ * The format `http-signature`: HTTP Message Signatures (RFC 9421) with `hmac-sha256`, over requests. What is covered is
+ * policy; the signer writes the digest of the body, and all that a signature says of itself.
+ */
+
+import * as z from 'zod/mini';
+import type { HttpRequest } from '../../api/messages.ts';
+import { parse } from '../../api/schema.ts';
+import { defineFormat } from '../definition.ts';
+import { httpRequestFields, parseHttpRequest } from '../http-request.ts';
+import { createPolicy, options, usualComponents } from './coverage.ts';
+import { sign } from './sign.ts';
+import { verify } from './verify.ts';
+
+const httpRequest: z.ZodMiniType<HttpRequest> = z.strictObject(httpRequestFields);
+
+export const httpSignature = defineFormat(
+  'http-signature',
+  { 'http-signature': z.optional(options) },
+  { sign: httpRequest, verify: httpRequest },
+  ({ 'http-signature': configured = {} }) => {
+    const policy = createPolicy(configured);
+    return {
+      name: 'http-signature',
+      options: { ...policy, components: configured.components ?? usualComponents },
+      algorithms: ['HS256'],
+      minKeyBytes: () => 0,
+      sign: (use, request) => sign(policy, use, parseHttpRequest(parse(httpRequest, request))),
+      verify: (use, request) => verify(policy, use, parseHttpRequest(parse(httpRequest, request))),
+    };
+  },
+);

@@ -1,0 +1,209 @@
+/**
+ * The claims of a JWT (RFC 7519 §4) under the policy of a key set: how the signer completes those of a caller, and what
+ * it makes of those in a token.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import { SignerError } from '../../api/errors.ts';
+import type { Claims, VerificationFailure } from '../../api/messages.ts';
+import { isText } from '../message.ts';
+
+/** What a key set says of its tokens. */
+export interface ClaimPolicy {
+  readonly issuer?: string | undefined;
+  /** A token is for all of them, and accepted when it is for one of them. */
+  readonly audience?: string | readonly string[] | undefined;
+  readonly maxLifetimeSeconds: number;
+  /** By how much clocks may differ where a token begins or ends. */
+  readonly leewaySeconds: number;
+  /** Names of claims that every token has. */
+  readonly requiredClaims: readonly string[];
+  /** Claims that every token has, with these values. */
+  readonly fixedClaims: Claims;
+}
+
+/** The registered claims that the signer itself sets or judges. */
+interface RegisteredClaims {
+  readonly iss?: string;
+  readonly aud?: string | readonly string[];
+  readonly exp?: number;
+  readonly nbf?: number;
+  readonly iat?: number;
+}
+
+const text = { fits: (value: unknown) => typeof value === 'string', shape: 'a string' };
+const numericDate = { fits: Number.isFinite, shape: 'a number of seconds' };
+const audiences = {
+  fits: (value: unknown) => text.fits(value) || (Array.isArray(value) && value.every(text.fits)),
+  shape: 'a string or a list of strings',
+};
+/** RFC 7519 §4.1. */
+const registered = new Map([
+  ['iss', text],
+  ['sub', text],
+  ['aud', audiences],
+  ['exp', numericDate],
+  ['nbf', numericDate],
+  ['iat', numericDate],
+  ['jti', text],
+]);
+/** Set from the policy or the clock, so neither a caller nor `fixedClaims` may. */
+const reserved: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'iat']);
+const maxDepth = 32;
+/** A token that says when it was made is refused only if its maker's clock is further ahead than clocks drift. */
+const maxDriftSeconds = 60;
+
+/** Whether a value is what JSON calls an object. */
+export function isClaims(value: unknown): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** What keeps these from being the `fixedClaims` of a key set; undefined if nothing. */
+export function flawOfFixed(claims: unknown): string | undefined {
+  if (!isClaims(claims)) return 'must be an object';
+  const own = Object.keys(claims).find((name) => reserved.has(name));
+  if (own !== undefined)
+    return `must not have ${own}, which has an option of its own or is the signer's to set`;
+  // YAML has lost the digits of a longer whole number by now.
+  const isSafe = (number: number) => isKept(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
+  return (flawOf(claims, isSafe) ?? mistyped(claims))?.what;
+}
+
+/** The claims that every token of a key set gets from its configuration. */
+export function configuredClaims({ issuer, audience, fixedClaims }: ClaimPolicy): Claims {
+  return {
+    ...fixedClaims,
+    ...(issuer !== undefined && { iss: issuer }),
+    ...(audience !== undefined && { aud: audience }),
+  };
+}
+
+/**
+ * The caller's claims together with the signer's own.
+ * @param configured of the same policy
+ * @param nowMs since the epoch
+ * @throws {SignerError} `malformed_request`; `unprocessable`, naming what the policy does not leave to the caller
+ */
+export function completeClaims(
+  { maxLifetimeSeconds, requiredClaims }: ClaimPolicy,
+  configured: Claims,
+  claims: Claims,
+  lifetimeSeconds: number,
+  nowMs: number,
+): Claims & { readonly exp: number } {
+  const flaw = flawOf(claims) ?? mistyped(claims);
+  if (flaw !== undefined) throw new SignerError(flaw.code, `field "claims": ${flaw.what}`);
+  if (lifetimeSeconds > maxLifetimeSeconds) {
+    throw unprocessable(
+      `field "lifetimeSeconds": must be at most ${maxLifetimeSeconds} (maxLifetimeSeconds)`,
+    );
+  }
+  for (const name in claims) {
+    if (!reserved.has(name) && !Object.hasOwn(configured, name)) continue;
+    // What the signer would say anyway may be said.
+    if (isDeepStrictEqual(claims[name], configured[name])) continue;
+    throw unprocessable(
+      `field "claims": ${name} is set by the signer, from its configuration or clock; leave it out`,
+    );
+  }
+  const iat = Math.floor(nowMs / 1000);
+  const complete = { ...claims, ...configured, iat, exp: iat + lifetimeSeconds };
+  const missing = requiredClaims.find((name) => !Object.hasOwn(complete, name));
+  if (missing !== undefined)
+    throw unprocessable(`field "claims": ${missing} is required by the configuration`);
+  if (Number(claims['nbf'] ?? 0) >= complete.exp) {
+    throw unprocessable('field "claims": nbf must lie before the end of the lifetime');
+  }
+  return complete;
+}
+
+/**
+ * What is wrong with the claims of a token whose signature has been verified; undefined if nothing.
+ * @param nowMs since the epoch
+ */
+export function judgeClaims(
+  { issuer, audience, leewaySeconds, requiredClaims, fixedClaims }: ClaimPolicy,
+  claims: Claims,
+  nowMs: number,
+): VerificationFailure | undefined {
+  if (flawOf(claims) !== undefined || mistyped(claims) !== undefined) return 'malformed';
+  const { iss, aud, exp, nbf, iat } = claims as RegisteredClaims;
+  const now = nowMs / 1000;
+  if (exp === undefined) return 'not_allowed';
+  if (now >= exp + leewaySeconds) return 'expired';
+  if (nbf !== undefined && now < nbf - leewaySeconds) return 'not_yet_valid';
+  if (iat !== undefined && now < iat - Math.max(leewaySeconds, maxDriftSeconds)) return 'not_yet_valid';
+  if (issuer !== undefined && iss !== issuer) return 'not_allowed';
+  if (!isFor(audience, aud)) return 'not_allowed';
+  if (!requiredClaims.every((name) => Object.hasOwn(claims, name))) return 'not_allowed';
+  const asFixed = ([name, value]: [string, unknown]) =>
+    Object.hasOwn(claims, name) && isDeepStrictEqual(claims[name], value);
+  return Object.entries(fixedClaims).every(asFixed) ? undefined : 'not_allowed';
+}
+
+/** RFC 7519 §4.1.3: a token that names its audiences is for nobody else. */
+function isFor(audience: ClaimPolicy['audience'], aud: RegisteredClaims['aud']): boolean {
+  if (audience === undefined || aud === undefined) return audience === aud;
+  const accepted = [audience].flat();
+  return [aud].flat().some((each) => accepted.includes(each));
+}
+
+interface Flaw {
+  readonly code: 'malformed_request' | 'unprocessable';
+  readonly what: string;
+}
+
+/** What keeps a value from being read by everybody as it was meant; undefined if nothing. */
+function flawOf(value: unknown, fits = isKept, depth = 0): Flaw | undefined {
+  if (typeof value === 'string') {
+    return isText(value) ? undefined : malformed('text in it must be well-formed Unicode without NUL');
+  }
+  if (typeof value === 'number') {
+    if (fits(value)) return undefined;
+    return {
+      code: 'unprocessable',
+      what: 'a number in it is one that JSON does not keep; write it as a string',
+    };
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth >= maxDepth) {
+    return { code: 'unprocessable', what: `it must not be nested deeper than ${maxDepth} levels` };
+  }
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      const flaw = flawOf(element, fits, depth + 1);
+      if (flaw !== undefined) return flaw;
+    }
+    return undefined;
+  }
+  const members = value as Claims;
+  // Not by Object.entries, which would cost more than all the rest; values from JSON inherit nothing enumerable.
+  for (const name in members) {
+    if (name === '__proto__') return malformed('no member in it may be named __proto__');
+    const flaw = flawOf(name) ?? flawOf(members[name], fits, depth + 1);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+}
+
+/** Whether JSON.stringify writes a number as it is. */
+function isKept(number: number): boolean {
+  return Number.isFinite(number) && !Object.is(number, -0);
+}
+
+/** Which registered claim is not of its type, and what that is. */
+function mistyped(claims: Claims): Flaw | undefined {
+  for (const name in claims) {
+    const type = registered.get(name);
+    if (type !== undefined && !type.fits(claims[name])) return malformed(`${name} must be ${type.shape}`);
+  }
+  return undefined;
+}
+
+function malformed(what: string): Flaw {
+  return { code: 'malformed_request', what };
+}
+
+function unprocessable(detail: string): SignerError {
+  return new SignerError('unprocessable', detail);
+}

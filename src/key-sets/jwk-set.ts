@@ -1,0 +1,111 @@
+/** A JWK set (RFC 7517 §5) of symmetric keys, with an added `primary`: which of them signs. */
+
+import * as z from 'zod/mini';
+import { shapeProblems } from '../api/schema.ts';
+import { decode } from '../bytes/encoding.ts';
+import { parseUnambiguousJson } from '../bytes/exact-json.ts';
+import { type Algorithm, algorithmNames } from '../signing/mac.ts';
+
+/** A key of a set that may be used. */
+export interface Jwk {
+  readonly id: string;
+  readonly bytes: Uint8Array;
+  readonly algorithm: Algorithm | undefined;
+}
+
+type Problems = { readonly problems: readonly string[] };
+
+/** More keys than a rotation needs; it bounds what a verification costs. */
+export const maxJwks = 64;
+
+const jwk = z.strictObject({
+  kty: z.literal('oct'),
+  k: z.string(),
+  kid: z
+    .string()
+    .check(z.regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters without spaces')),
+  alg: z.optional(z.enum(algorithmNames)),
+  use: z.optional(z.literal('sig')),
+  key_ops: z.optional(z.array(z.enum(['sign', 'verify']))),
+  ext: z.optional(z.boolean()),
+  disabled: z.optional(z.boolean()),
+});
+const jwkSet = z.strictObject({
+  keys: z.array(jwk).check(z.minLength(1), z.maxLength(maxJwks)),
+  primary: z.string(),
+});
+
+/** A set as it is written. */
+export type JwkSet = z.infer<typeof jwkSet>;
+
+/** @returns the set as it is written, or everything that is wrong with its shape */
+export function readJwkSet(content: Uint8Array): JwkSet | Problems {
+  let json: unknown;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
+    json = parseUnambiguousJson(text);
+  } catch {
+    // Nothing of the parser's own error, which repeats a part of the text.
+    return { problems: ['is not one JSON text in UTF-8 without a byte order mark'] };
+  }
+  // RFC 7517 §4: of two members of one name, some readers take the first and some the last.
+  if (json === undefined)
+    return { problems: ['has a member that stands twice in one object; remove one of them'] };
+  const parsed = jwkSet.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const problems = shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
+  // Unknown members are not named, so that several are one problem.
+  return { problems: [...new Set(problems)] };
+}
+
+/** @returns the enabled keys, the primary first, or everything that is wrong with the set */
+export function parseJwkSet(content: Uint8Array): { readonly keys: readonly Jwk[] } | Problems {
+  const set = readJwkSet(content);
+  if ('problems' in set) return set;
+  const keys = set.keys.map(({ kid, k, alg }) => ({
+    id: kid,
+    bytes: decode(k, 'base64url'),
+    algorithm: alg,
+  }));
+  const problems = [
+    ...keys.flatMap(({ bytes }, index) => (bytes === undefined ? [notBase64url(index)] : [])),
+    ...usageProblems(set),
+  ];
+  const usable = keys.filter((key, index): key is Jwk => {
+    const isUsed = problems.length === 0 && set.keys[index]?.disabled !== true;
+    if (!isUsed) key.bytes?.fill(0);
+    return isUsed;
+  });
+  if (problems.length > 0) return { problems };
+  const isPrimary = ({ id }: Jwk) => id === set.primary;
+  return { keys: [...usable.filter(isPrimary), ...usable.filter((key) => !isPrimary(key))] };
+}
+
+/** What is wrong with the set as a whole, whatever the keys are. */
+function usageProblems({ primary, keys }: JwkSet): string[] {
+  const problems: string[] = [];
+  const ids = keys.map(({ kid }) => kid);
+  for (const [index, { kid, key_ops = ['sign', 'verify'] }] of keys.entries()) {
+    const at = ['keys', index];
+    if (ids.indexOf(kid) < index) problems.push(`${where([...at, 'kid'])}is the id of an earlier key too`);
+    const needed = kid === primary ? (['sign', 'verify'] as const) : (['verify'] as const);
+    if (!needed.every((operation) => key_ops.includes(operation))) {
+      const role = kid === primary ? 'the primary' : 'a key';
+      problems.push(
+        `${where([...at, 'key_ops'])}must have ${needed.join(' and ')}, which ${role} is used for`,
+      );
+    }
+  }
+  if (!keys.some(({ kid, disabled }) => kid === primary && disabled !== true)) {
+    problems.push(`${where(['primary'])}must be the kid of a key in the set that is not disabled`);
+  }
+  return problems;
+}
+
+function notBase64url(index: number): string {
+  return `${where(['keys', index, 'k'])}is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set`;
+}
+
+function where(path: readonly PropertyKey[]): string {
+  return path.length === 0 ? 'as a JWK set: ' : `${path.join('.')}: `;
+}

@@ -1,0 +1,84 @@
+/**
+ * The steps of rotating a JWK set: add a key, make it the primary, remove the old one. Each takes the set's content and
+ * gives the next, and refuses a step that would leave a set the signer does not load.
+ */
+
+import type { Algorithm } from '../signing/mac.ts';
+import { type JwkSet, parseJwkSet, readJwkSet } from './jwk-set.ts';
+
+/** A step that cannot be taken; the message says why and names no key bytes. */
+export class RotationError extends Error {
+  override readonly name = 'RotationError';
+}
+
+export interface NewKey {
+  readonly id: string;
+  readonly bytes: Uint8Array;
+  /** Undefined where the configuration says it, and no key of the set. */
+  readonly algorithm: Algorithm | undefined;
+}
+
+/** A set of one key, which is its primary. */
+export function newJwkSet(key: NewKey): string {
+  return write({ primary: key.id, keys: [jwkOf(key)] });
+}
+
+/** The primary's id, and what it is for and how long, as a key that is to follow it should be. @throws {RotationError} */
+export function primaryOf(content: Uint8Array): {
+  readonly id: string;
+  readonly algorithm: Algorithm | undefined;
+  readonly length: number;
+} {
+  const { keys, primary: id } = read(content);
+  const key = keys.find(({ kid }) => kid === id);
+  return { id, algorithm: key?.alg, length: Buffer.from(key?.k ?? '', 'base64url').length };
+}
+
+/** @throws {RotationError} */
+export function addKey(content: Uint8Array, key: NewKey): string {
+  const set = read(content);
+  if (set.keys.some(({ kid }) => kid === key.id)) {
+    throw new RotationError(`the set has a key ${key.id} already; give another --kid`);
+  }
+  return write({ ...set, keys: [...set.keys, jwkOf(key)] });
+}
+
+/** @throws {RotationError} */
+export function promoteKey(content: Uint8Array, id: string): string {
+  const set = read(content);
+  requireKey(set, id);
+  return write({ ...set, primary: id });
+}
+
+/** @throws {RotationError} */
+export function removeKey(content: Uint8Array, id: string): string {
+  const set = read(content);
+  requireKey(set, id);
+  if (set.primary === id) {
+    throw new RotationError(`the key ${id} is the primary; promote another one first`);
+  }
+  return write({ ...set, keys: set.keys.filter(({ kid }) => kid !== id) });
+}
+
+function jwkOf({ id, bytes, algorithm }: NewKey): JwkSet['keys'][number] {
+  const k = Buffer.from(bytes).toString('base64url');
+  return { kty: 'oct', kid: id, ...(algorithm && { alg: algorithm }), k };
+}
+
+function requireKey({ keys }: JwkSet, id: string): void {
+  if (keys.some(({ kid }) => kid === id)) return;
+  throw new RotationError(`the set has no key of this id; it has: ${keys.map(({ kid }) => kid).join(', ')}`);
+}
+
+function read(content: Uint8Array): JwkSet {
+  const parsed = readJwkSet(content);
+  if ('problems' in parsed) throw new RotationError(parsed.problems.join('; '));
+  return parsed;
+}
+
+function write(set: JwkSet): string {
+  const text = `${JSON.stringify(set, null, 2)}\n`;
+  const parsed = parseJwkSet(Buffer.from(text));
+  if ('problems' in parsed) throw new RotationError(parsed.problems.join('; '));
+  return text;
+}

@@ -1,0 +1,146 @@
+/**
+ * All key sets of one moment, immutable. A request takes one snapshot and uses it from beginning to end, so a
+ * rotation can neither fail it nor mix generations in it.
+ */
+
+import type { Clocks } from '../signing/clocks.ts';
+import type { Key } from '../signing/mac.ts';
+import { createPace } from '../turns.ts';
+import type { LoadedKey } from './key.ts';
+import type { LoadedKeySet } from './load.ts';
+import type { KeySettings } from './settings.ts';
+import { createTenantKeys, type TenantKeys } from './tenant-keys.ts';
+
+/** A key that signs no more but still verifies. */
+export interface RetainedKey extends LoadedKey {
+  /** On the monotonic clock, so that a clock that is set back lets no key live longer. */
+  readonly replacedAtMs: number;
+}
+
+/** What a caller names: exactly one primary key, which signs, and others that verify. */
+export interface KeySet {
+  readonly name: string;
+  readonly settings: KeySettings;
+  /** All that verify: the primary, the others of its JWK set, and the retained ones, newest first. */
+  readonly keys: readonly [Key, ...Key[]];
+  /** Where keys are derived: those of a tenant. `keys` are then the roots, known by their ids alone. */
+  readonly tenantKeys?: TenantKeys;
+  /** When the primary became the primary, as this process saw it. */
+  readonly since: Date;
+  readonly warnings: readonly string[];
+  readonly loaded: LoadedKeySet['keys'];
+  readonly retained: readonly RetainedKey[];
+}
+
+export interface Snapshot {
+  /** Counts up from 1. */
+  readonly generation: number;
+  readonly keySets: ReadonlyMap<string, KeySet>;
+  /** Of every loaded key. */
+  readonly marks: ReadonlySet<string>;
+  readonly loadedAt: Date;
+}
+
+/** Bounds what one verification costs when keys are replaced faster than they expire. */
+export const maxRetainedKeys = 64;
+
+/** The snapshot that follows `previous`: replaced keys are retained for verification, removed key sets are gone. */
+export async function nextSnapshot(
+  previous: Snapshot | undefined,
+  loaded: readonly LoadedKeySet[],
+  { now, monotonicMs }: Clocks,
+): Promise<Snapshot> {
+  const loadedAt = new Date(now());
+  const atMs = monotonicMs();
+  const pace = createPace();
+  const marks = new Set(loaded.flatMap(({ keys }) => keys.flatMap((key) => key.marks)));
+  const keySets: KeySet[] = [];
+  for (const { name, settings, keys, warnings } of loaded) {
+    await pace();
+    const before = previous?.keySets.get(name);
+    const isSame = before !== undefined && isSameKey(before.loaded[0], keys[0]);
+    const retained = replacedKeys(before, settings, atMs).filter((key) => isFree(key, marks));
+    keySets.push({
+      name,
+      settings,
+      warnings,
+      since: isSame ? before.since : loadedAt,
+      ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys), marks),
+    });
+  }
+  keySets.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return {
+    generation: (previous?.generation ?? 0) + 1,
+    keySets: new Map(keySets.map((keySet) => [keySet.name, keySet])),
+    marks,
+    loadedAt,
+  };
+}
+
+/** The same snapshot without the keys whose time is up. */
+export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
+  const keySets = [...snapshot.keySets].map(([name, keySet]) => {
+    const { loaded, retained, settings } = keySet;
+    const left = unexpired(retained, settings, atMs);
+    return [name, { ...keySet, ...verifying(loaded, left, snapshot.marks) }] as const;
+  });
+  return { ...snapshot, keySets: new Map(keySets) };
+}
+
+/** When the first of the retained keys ends, on the monotonic clock; infinity if none is retained. */
+export function firstExpiryMs({ keySets }: Snapshot): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const { retained, settings } of keySets.values()) {
+    for (const key of retained) first = Math.min(first, expiryMs(key, settings));
+  }
+  return first;
+}
+
+/** What verified before and is not in the key file any more, newest first. */
+function replacedKeys(
+  before: KeySet | undefined,
+  { encoding, format, source }: KeySettings,
+  atMs: number,
+): readonly RetainedKey[] {
+  // Whoever keeps a JWK set says there which keys verify.
+  if (before === undefined || encoding === 'jwks') return [];
+  // In another format, what the key has signed so far could mean something else. A root has signed nothing.
+  if (before.settings.format.name !== format.name) return [];
+  if ('root' in before.settings.source !== 'root' in source) return [];
+  return [...before.loaded.map((key) => ({ ...key, replacedAtMs: atMs })), ...before.retained];
+}
+
+function verifying(
+  loaded: KeySet['loaded'],
+  retained: KeySet['retained'],
+  marks: Snapshot['marks'],
+): Pick<KeySet, 'keys' | 'tenantKeys' | 'loaded' | 'retained'> {
+  const [primary, ...others] = loaded;
+  const rest = [...others, ...retained];
+  const keys = [primary.key, ...rest.map(({ key }) => key)] as const;
+  if (primary.root === undefined) return { keys, loaded, retained };
+  const roots = [primary.root, ...rest.flatMap(({ root }) => root ?? [])] as const;
+  return { keys, tenantKeys: createTenantKeys(roots, (key) => isFree(key, marks)), loaded, retained };
+}
+
+/** A key that another key set has now, or another algorithm, is not this one's any more. */
+function isFree(key: LoadedKey, marks: Snapshot['marks']): boolean {
+  return !key.marks.some((mark) => marks.has(mark));
+}
+
+function unexpired(
+  retained: readonly RetainedKey[],
+  settings: KeySettings,
+  atMs: number,
+): readonly RetainedKey[] {
+  return retained.filter((key) => atMs < expiryMs(key, settings));
+}
+
+/** By the settings of today, so that shortening the time ends keys that were replaced before. */
+function expiryMs({ replacedAtMs }: RetainedKey, { retainPreviousSeconds }: KeySettings): number {
+  return replacedAtMs + retainPreviousSeconds * 1000;
+}
+
+function isSameKey(a: LoadedKey, b: LoadedKey): boolean {
+  return a.key.mac.algorithm === b.key.mac.algorithm && a.marks.some((mark) => b.marks.includes(mark));
+}

@@ -1,0 +1,51 @@
+/**
+ * The routes of the ops listener: how the signer is doing. No key is behind it, so a kubelet may reach it over the
+ * network.
+ */
+
+import { Hono } from 'hono';
+import type { Status } from '../api/status.ts';
+import { answerHeaders, asSignerError, notFound, problemResponse } from '../http/problem.ts';
+
+export interface OpsOptions {
+  readonly status: () => Status;
+  /** In Prometheus's text format. */
+  readonly metrics: () => Promise<string>;
+  /** Told of an error that is a fault of the signer. */
+  readonly onFault: (error: unknown) => void;
+}
+
+export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
+  const app = new Hono();
+  let api: object | undefined;
+  app.get('/livez', () => json({ live: true }, 200));
+  app.get('/readyz', () => {
+    const { ready } = status();
+    return json({ ready }, ready ? 200 : 503);
+  });
+  app.get('/status', () => json(status(), 200));
+  app.get('/metrics', async () => {
+    const headers = { ...answerHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
+    return new Response(await metrics(), { headers });
+  });
+  app.get('/openapi.json', async () => {
+    // Loaded by whoever asks: a signer without a configuration needs only one of the formats.
+    const { describeApi } = await import('../http/openapi.ts');
+    api ??= describeApi(status().version);
+    return json(api, 200);
+  });
+  // Hono would print what it does not know, message and all.
+  app.onError((error) => {
+    onFault(error);
+    return problemResponse(asSignerError(error));
+  });
+  app.notFound(() =>
+    problemResponse(notFound('the paths are /livez, /readyz, /status, /metrics and /openapi.json')),
+  );
+  return app;
+}
+
+function json(body: object, code: number): Response {
+  const headers = { ...answerHeaders, 'content-type': 'application/json' };
+  return new Response(JSON.stringify(body), { status: code, headers });
+}

@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import {
+  formatAddress,
+  isLoopback,
+  parseAddress,
+  parseMode,
+  parseSwitch,
+  reachable,
+  servedHosts,
+  type TcpAddress,
+} from '../../src/cli/address.ts';
+import { SettingError } from '../../src/cli/setting-error.ts';
+
+describe('an address', () => {
+  it.each([
+    ['127.0.0.1:8700', { host: '127.0.0.1', port: 8700 }],
+    ['localhost:0', { host: 'localhost', port: 0 }],
+    ['0.0.0.0:65535', { host: '0.0.0.0', port: 65_535 }],
+    ['[::1]:8700', { host: '::1', port: 8700 }],
+    ['[::ffff:10.0.0.1]:80', { host: '::ffff:10.0.0.1', port: 80 }],
+    ['signer.default.svc:8700', { host: 'signer.default.svc', port: 8700 }],
+  ])('%s is taken, and written back', (text, address) => {
+    expect(parseAddress(text)).toEqual(address);
+    expect(formatAddress(address)).toBe(text);
+  });
+
+  it('may be none', () => {
+    expect(parseAddress('none')).toBe('none');
+  });
+
+  it.each([
+    '',
+    ':8700',
+    '8700',
+    '127.0.0.1',
+    '127.0.0.1:',
+    '127.0.0.1:65536',
+    '127.0.0.1:-1',
+    '127.0.0.1:0x10',
+    '127.0.0.1:100000',
+    '::1:8700',
+    '[::1]',
+    '[::1]8700',
+    '[localhost]:1',
+    'http://127.0.0.1:8700',
+    '127.0.0.1:8700/',
+    ' 127.0.0.1:8700',
+    '127.0.0.1:8700\n',
+    '127.0.0.1:87 00',
+    'a b:1',
+    '*:8700',
+    'NONE',
+  ])('%j is not', (text) => {
+    expect(() => parseAddress(text)).toThrow(SettingError);
+  });
+});
+
+describe('loopback', () => {
+  it.each([
+    ['127.0.0.1', true],
+    ['127.1.2.3', true],
+    ['localhost', true],
+    ['::1', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['10.0.0.1', false],
+    ['128.0.0.1', false],
+    ['127.0.0.1.example.test', false],
+    ['localhost.example.test', false],
+    ['::ffff:127.0.0.1', false],
+    // What a resolver would make of these is not certain, so they need --allow-remote.
+    ['127.1', false],
+    ['2130706433', false],
+    ['LOCALHOST', false],
+  ])('%s: %s', (host, expected) => {
+    expect(isLoopback({ host, port: 1 })).toBe(expected);
+  });
+});
+
+describe('a file mode', () => {
+  it.each([
+    ['0660', 0o660],
+    ['660', 0o660],
+    ['0600', 0o600],
+    ['0777', 0o777],
+    ['000', 0],
+  ])('%s is octal', (text, mode) => {
+    expect(parseMode(text)).toBe(mode);
+  });
+
+  it.each(['', '0', '66', '0o660', '0x1b0', '0668', '1660', '4755', '-660', '660 ', 'rw-rw----'])(
+    '%j is none',
+    (text) => {
+      expect(() => parseMode(text)).toThrow(SettingError);
+    },
+  );
+});
+
+describe('the values of Host that are served', () => {
+  it('are the loopback names with the port, and allowed names with and without it', () => {
+    expect([...servedHosts(['signer'], { host: '127.0.0.1', port: 8700 })].sort()).toEqual(
+      ['127.0.0.1:8700', '[::1]:8700', 'localhost:8700', 'signer', 'signer:8700'].sort(),
+    );
+  });
+
+  it('are the bare loopback names as well on port 80, which a client leaves out', () => {
+    expect([...servedHosts([], { host: 'localhost', port: 80 })]).toEqual(
+      expect.arrayContaining(['127.0.0.1', 'localhost', '[::1]']),
+    );
+    expect(servedHosts([], { host: 'localhost', port: 8080 }).has('localhost')).toBe(false);
+  });
+
+  it.each([
+    ['127.0.0.2', '127.0.0.2:8700', true],
+    ['::1', '[::1]:8700', true],
+    ['0.0.0.0', '0.0.0.0:8700', false],
+    ['10.1.2.3', '10.1.2.3:8700', false],
+  ])('listening on %s has %s among them: %s', (host, value, served) => {
+    expect(servedHosts([], { host, port: 8700 }).has(value)).toBe(served);
+  });
+
+  it('are the bare names on a Unix socket', () => {
+    expect([...servedHosts(['signer'])].sort()).toEqual(['127.0.0.1', '[::1]', 'localhost', 'signer'].sort());
+  });
+});
+
+describe('an address that means every one', () => {
+  it.each([
+    ['0.0.0.0:1', '127.0.0.1:1'],
+    ['[::]:1', '[::1]:1'],
+    ['10.1.2.3:1', '10.1.2.3:1'],
+    ['localhost:1', 'localhost:1'],
+  ])('%s is reached on this machine at %s', (listen, asked) => {
+    expect(reachable(parseAddress(listen) as TcpAddress)).toEqual(parseAddress(asked));
+  });
+});
+
+describe('a switch with a value', () => {
+  it.each([
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['0', false],
+  ])('%s is understood', (text, value) => {
+    expect(parseSwitch(text)).toBe(value);
+  });
+
+  it.each(['yes', 'no', 'TRUE', ' true', '2', ''])('"%s" is refused', (text) => {
+    expect(() => parseSwitch(text)).toThrow('expected true or false');
+  });
+});

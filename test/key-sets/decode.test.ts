@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Decoded, decodeKey } from '../../src/key-sets/decode.ts';
+import { keyEncodings } from '../../src/key-sets/settings.ts';
+
+type Encoding = Parameters<typeof decodeKey>[1];
+
+/** Bytes written as Latin-1, so that a table can hold any of them. */
+const bytesOf = (text: string) => Buffer.from(text, 'latin1');
+const decoded = (content: string | Uint8Array, encoding: Encoding): Decoded =>
+  decodeKey(typeof content === 'string' ? bytesOf(content) : content, encoding);
+/** The key bytes as Latin-1, or the problem. */
+const outcome = (content: string | Uint8Array, encoding: Encoding): string => {
+  const result = decoded(content, encoding);
+  return 'bytes' in result ? Buffer.from(result.bytes).toString('latin1') : result.problem;
+};
+
+const everyByte = Uint8Array.from({ length: 256 }, (_, value) => value);
+const encoders: Record<Encoding, (bytes: Buffer) => string> = {
+  bytes: (bytes) => bytes.toString('latin1'),
+  text: (bytes) => bytes.toString('latin1'),
+  hex: (bytes) => bytes.toString('hex'),
+  base64: (bytes) => bytes.toString('base64'),
+  base64url: (bytes) => bytes.toString('base64url'),
+  whsec: (bytes) => `whsec_${bytes.toString('base64')}`,
+};
+const digitEncodings = ['hex', 'base64', 'base64url', 'whsec'] as const;
+
+describe('decodes what the platform encodes', () => {
+  it.each(['bytes', ...digitEncodings] as const)('%s holds all 256 byte values', (encoding) => {
+    expect(decoded(encoders[encoding](Buffer.from(everyByte)), encoding)).toEqual({
+      bytes: Buffer.from(everyByte),
+    });
+  });
+
+  it.each(digitEncodings)('%s round trips any key', (encoding) => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(outcome(encoders[encoding](Buffer.from(bytes)), encoding)).toBe(
+          Buffer.from(bytes).toString('latin1'),
+        );
+      }),
+    );
+  });
+
+  it('hex is read in either case', () => {
+    const key = randomBytes(32);
+    expect(outcome(key.toString('hex').toUpperCase(), 'hex')).toBe(key.toString('latin1'));
+  });
+
+  it('covers every encoding but jwks, which is not one key', () => {
+    expect([...Object.keys(encoders), 'jwks'].sort()).toEqual([...keyEncodings].sort());
+  });
+});
+
+describe('accepts one text for each key', () => {
+  // What a decoder accepts is what the encoder writes: anything else is a mistake that would pass unnoticed.
+  it.each(digitEncodings)('%s accepts nothing that does not encode back to itself', (encoding) => {
+    const alphabet = `${Buffer.from(everyByte).toString('latin1')}AAAAaaaa0000++//--__====`;
+    const noise = fc.string({ unit: fc.constantFrom(...alphabet), maxLength: 9 });
+    const prefix = encoding === 'whsec' ? 'whsec_' : '';
+    fc.assert(
+      fc.property(noise, (text) => {
+        const result = decoded(prefix + text, encoding);
+        if ('problem' in result) return;
+        const canonical = encoders[encoding](Buffer.from(result.bytes));
+        const given = (prefix + text).replace(/\r?\n$/, '');
+        expect(encoding === 'hex' ? given.toLowerCase() : given).toBe(canonical);
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  const lengths = [18, 19, 20];
+  const cases = digitEncodings.flatMap((encoding) => lengths.map((length) => ({ encoding, length })));
+  it.each(cases)('$encoding of $length bytes allows no other character anywhere', ({ encoding, length }) => {
+    const text = encoders[encoding](Buffer.alloc(length, 0x5a));
+    const digits = { hex: /[0-9a-f]/i, base64: /[A-Za-z0-9+/]/, base64url: /[\w-]/, whsec: /[A-Za-z0-9+/]/ };
+    const start = encoding === 'whsec' ? 6 : 0;
+    const accepted: string[] = [];
+    for (let at = start; at < text.length; at++) {
+      for (const value of everyByte) {
+        const character = String.fromCharCode(value);
+        if (digits[encoding].test(character) || character === text[at]) continue;
+        const changed = text.slice(0, at) + character + text.slice(at + 1);
+        if (at === text.length - 1 && character === '\n') continue; // one newline may stand there
+        if ('bytes' in decoded(changed, encoding)) accepted.push(`${value} at ${at}`);
+      }
+    }
+    expect(accepted).toEqual([]);
+  });
+});
+
+const isHex = 'is not hex';
+const isBase64 = 'is not base64: ';
+const isBase64url = 'is not base64url';
+
+describe('refuses', () => {
+  it.each<[Encoding, string, string, string]>([
+    ['hex', 'an odd number of digits', 'abc', isHex],
+    ['hex', 'a digit too many', '0g', isHex],
+    ['hex', 'the prefix 0x', '0x00', isHex],
+    ['hex', 'colons', '00:11', isHex],
+    ['hex', 'a leading space', ' 00', isHex],
+    ['hex', 'two newlines', '00\n\n', isHex],
+    ['hex', 'a lone carriage return', '00\r', isHex],
+    ['hex', 'a newline in between', '00\n11', isHex],
+    ['hex', 'a newline in front', '\n00', isHex],
+    ['hex', 'a byte order mark', '\xef\xbb\xbf00', isHex],
+    ['hex', 'UTF-16', '\xff\xfe0\x000\x00', isHex],
+    ['hex', 'NUL at the end', '00\0', isHex],
+    ['hex', 'full-width digits', '\xef\xbc\x90\xef\xbc\x90', isHex],
+    ['base64', 'unused bits that are set', 'AB==', isBase64],
+    ['base64', 'unused bits that are set, in three digits', 'AAB=', isBase64],
+    ['base64', 'missing padding', 'AA', isBase64],
+    ['base64', 'half the padding', 'AA=', isBase64],
+    ['base64', 'too much padding', 'AAA==', isBase64],
+    ['base64', 'a block of padding', 'AAAA====', isBase64],
+    ['base64', 'padding alone', '====', isBase64],
+    ['base64', 'padding in the middle', 'AA==AAAA', isBase64],
+    ['base64', 'a digit behind the padding', 'AA=A', isBase64],
+    ['base64', 'junk behind the padding', 'AA=\xff', isBase64],
+    ['base64', 'the URL alphabet', '-_-_', isBase64],
+    ['base64', 'wrapped lines', 'AAAA\nAAAA', isBase64],
+    ['base64', 'two newlines', 'AAAA\n\n', isBase64],
+    ['base64', 'a leading space', ' AAA', isBase64],
+    ['base64', 'junk that a lenient decoder skips', 'AA!AAA', isBase64],
+    ['base64', 'PEM', '-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n', isBase64],
+    ['base64', 'a byte order mark', '\xef\xbb\xbfA', isBase64],
+    ['base64', 'a data URL', 'data:;base64,AAAA', isBase64],
+    ['base64', 'a whsec_ secret', 'whsec_AAAAAAAA', isBase64],
+    ['base64url', 'padding', 'AA==', isBase64url],
+    ['base64url', 'the standard alphabet', '+/+/', isBase64url],
+    ['base64url', 'a lone digit', 'AAAAA', isBase64url],
+    ['base64url', 'unused bits that are set', 'AB', isBase64url],
+    ['base64url', 'a space', 'AA AA', isBase64url],
+    ['base64url', 'two newlines', 'AA\n\n', isBase64url],
+    ['whsec', 'no prefix', 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'does not begin with "whsec_"'],
+    ['whsec', 'a version in front', 'v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'nothing in front of it'],
+    ['whsec', 'the prefix in another case', 'WHSEC_AAAA', 'does not begin with "whsec_"'],
+    ['whsec', 'the prefix of a public key', 'whpk_AAAA', 'does not begin with "whsec_"'],
+    ['whsec', 'a part of the prefix', 'whse', 'does not begin with "whsec_"'],
+    ['whsec', 'a space in front', ' whsec_AAAA', 'does not begin with "whsec_"'],
+    ['whsec', 'hex behind the prefix', 'whsec_00ff0', 'behind "whsec_" is not base64'],
+    ['whsec', 'the URL alphabet behind the prefix', 'whsec_-_-_', 'behind "whsec_" is not base64'],
+    ['whsec', 'the prefix twice', 'whsec_whsec_AAAA', 'behind "whsec_" is not base64'],
+    ['text', 'a byte order mark', '\xef\xbb\xbfsecret', 'byte order mark'],
+    ['text', 'UTF-16, little end first', '\xff\xfes\x00', 'byte order mark'],
+    ['text', 'UTF-16, big end first', '\xfe\xff\x00s', 'byte order mark'],
+    ['text', 'UTF-16 without a mark', 's\x00e\x00', 'NUL'],
+    ['text', 'a NUL at the end', 'secret\0', 'NUL'],
+    ['text', 'Latin-1', 'sch\xf6n', 'not UTF-8'],
+    ['text', 'half a character', 'secret\xc3', 'not UTF-8'],
+    ['bytes', 'text with a newline', 'correct horse battery\n', 'echo -n'],
+    ['bytes', 'text with CRLF', 'correct horse battery\r\n', 'echo -n'],
+    ['bytes', 'text with two newlines', 'correct horse\n\n', 'echo -n'],
+    ['bytes', 'UTF-8 text with a newline', 'sch\xc3\xb6n\n', 'echo -n'],
+    ['bytes', 'a newline alone', '\n', 'echo -n'],
+    ['bytes', 'hex with a newline', 'deadbeef\n', 'encoding: text'],
+  ])('%s: %s', (encoding, _, content, problem) => {
+    expect(outcome(content, encoding)).toContain(problem);
+  });
+});
+
+describe('accepts', () => {
+  it.each<[Encoding, string, string, string]>([
+    ['hex', 'one newline', '6b65\n', 'ke'],
+    ['hex', 'one CRLF', '6b65\r\n', 'ke'],
+    ['base64', 'one newline', 'a2V5\n', 'key'],
+    ['base64', 'one CRLF', 'a2U=\r\n', 'ke'],
+    ['base64url', 'one newline', 'a2U\n', 'ke'],
+    ['whsec', 'one newline', 'whsec_a2V5\n', 'key'],
+    ['text', 'one newline, which is not part of the key', 'key\n', 'key'],
+    ['text', 'one CRLF, which is not part of the key', 'key\r\n', 'key'],
+    ['text', 'two newlines, of which one stays', 'key\n\n', 'key\n'],
+    ['text', 'white space around, which stays', ' key\t', ' key\t'],
+    ['text', 'what looks like base64, as it is', 'a2V5', 'a2V5'],
+    ['text', 'characters beyond ASCII', 'sch\xc3\xb6n', 'sch\xc3\xb6n'],
+    ['bytes', 'text without a newline', 'correct horse battery', 'correct horse battery'],
+    ['bytes', 'a newline within', 'correct\nhorse', 'correct\nhorse'],
+    ['bytes', 'a final newline behind what is not text', '\x00\x01\n', '\x00\x01\n'],
+    ['bytes', 'a final newline behind bytes that are not UTF-8', '\xff\xfe\n', '\xff\xfe\n'],
+    ['bytes', 'a byte order mark, since every byte counts', '\xef\xbb\xbfkey', '\xef\xbb\xbfkey'],
+    ['bytes', 'NUL', 'key\0', 'key\0'],
+  ])('%s: %s', (encoding, _, content, key) => {
+    expect(outcome(content, encoding)).toBe(key);
+  });
+
+  it('the key of the Standard Webhooks vector, decoded', () => {
+    const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+    expect(outcome(secret, 'whsec')).toBe(Buffer.from(secret.slice(6), 'base64').toString('latin1'));
+    expect(outcome(secret, 'whsec')).toHaveLength(24);
+  });
+});
+
+it.each<[string, boolean]>([
+  ['key', false],
+  ['key\n', true],
+  ['key\r\n', true],
+])('warns of a newline that text leaves out (%j: %j)', (content, warned) => {
+  const result = decoded(content, 'text');
+  expect('warning' in result && result.warning?.includes('echo -n')).toBe(warned);
+});
+
+it('no problem repeats a part of the content', () => {
+  const marker = 'q7Zk9VxW';
+  const broken = [
+    `${marker}!\n`,
+    `\xef\xbb\xbf${marker}`,
+    `${marker}\0`,
+    `whsec_${marker}!`,
+    `${marker}\xff`,
+  ];
+  const problems = keyEncodings
+    .filter((encoding) => encoding !== 'jwks')
+    .flatMap((encoding) => broken.map((content) => decoded(content, encoding)))
+    .filter((result) => 'problem' in result);
+  expect(problems.length).toBeGreaterThan(20);
+  expect(JSON.stringify(problems)).not.toContain(marker);
+});
