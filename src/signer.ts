@@ -9,23 +9,30 @@ import type { Verification } from './api/messages.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
-import type { Format, Signing, Use } from './signing/format.ts';
-import { type Allowance, admit, admitTenant, authorize, type Operation, spend } from './signing/policy.ts';
+import type { Format, MessageSink, SigningContext } from './signing/format.ts';
+import {
+  type Allowance,
+  authorize,
+  checkSize,
+  checkTenant,
+  type Operation,
+  spend,
+} from './signing/policy.ts';
 
 export interface Signer {
   /** Carries out one request of the key set's format. @throws {SignerError} */
   carryOut(keySet: KeySet, operation: Operation, request: unknown): object;
   /** Signs a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
-  startSigning(keySet: KeySet): Signing<object>;
+  startSigning(keySet: KeySet): MessageSink<object>;
   /** Verifies a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
-  startVerification(keySet: KeySet, signature: string): Signing<Verification>;
+  startVerification(keySet: KeySet, signature: string): MessageSink<Verification>;
 }
 
 /** How an operation ended: as asked, with a signature that does not verify, or with an error. */
 export type Outcome = 'ok' | 'invalid' | ErrorCode;
 
 /** What a signer cannot know by itself: time and chance. */
-export interface Surroundings extends Clocks {
+export interface Environment extends Clocks {
   /** Unpredictable bytes. */
   readonly random: (size: number) => Buffer;
 }
@@ -58,15 +65,15 @@ function streams({ tenantKeys, settings: { format } }: KeySet): {
 }
 
 /** Remembers nothing but how much of each key set's rate limit is spent. */
-export function createSigner({ now, monotonicMs, random }: Surroundings): Signer {
+export function createSigner({ now, monotonicMs, random }: Environment): Signer {
   const allowances = new Map<string, Allowance>();
 
-  const use = ({ name, keys, settings: { policy } }: KeySet): Use => {
+  const use = ({ name, keys, settings: { policy } }: KeySet): SigningContext => {
     const { rateLimit } = policy;
     if (rateLimit !== undefined) {
       allowances.set(name, spend(rateLimit, allowances.get(name), monotonicMs()));
     }
-    return { keys, now: now(), random, admit: (messageBytes) => admit(policy, messageBytes) };
+    return { keys, now: now(), random, checkSize: (messageBytes) => checkSize(policy, messageBytes) };
   };
 
   return {
@@ -75,7 +82,7 @@ export function createSigner({ now, monotonicMs, random }: Surroundings): Signer
       const begun = use(keySet);
       if (keySet.tenantKeys === undefined) return format[operation](begun, body);
       const { tenant, request } = takeTenant(body);
-      admitTenant(policy, tenant);
+      checkTenant(policy, tenant);
       return format[operation]({ ...begun, keys: keySet.tenantKeys(tenant) }, request);
     },
     startSigning: (keySet) => {
@@ -116,12 +123,12 @@ function jsonOnly({ tenantKeys, settings: { format } }: KeySet): SignerError {
   return new SignerError('unsupported_media_type', detail);
 }
 
-function bounded<A>(signing: Signing<A>, { admit }: Use): Signing<A> {
+function bounded<A>(signing: MessageSink<A>, { checkSize }: SigningContext): MessageSink<A> {
   let length = 0;
   return {
     update: (part) => {
       length += part.length;
-      admit(length);
+      checkSize(length);
       signing.update(part);
     },
     finish: () => signing.finish(),

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises';
  * @param turnMs milliseconds of work at a time
  * @returns what to await before each step of the work; the first step is in a turn of its own
  */
-export function createPace(turnMs = 0.25): () => Promise<void> {
+export function yieldTurns(turnMs = 0.25): () => Promise<void> {
   let begun = Number.NEGATIVE_INFINITY;
   return async () => {
     if (performance.now() - begun < turnMs) return;

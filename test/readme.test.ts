@@ -13,7 +13,7 @@ import { formats } from '../src/formats/index.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
-import { createTally, describeMetrics } from '../src/ops/metrics.ts';
+import { createCounters, describeMetrics } from '../src/ops/metrics.ts';
 import { createSigner } from '../src/signer.ts';
 import { codeBlocks, headings, table, tokens } from './support/readme.ts';
 
@@ -70,10 +70,10 @@ describe('the tables of the README', () => {
     const instant = new Date(0).toISOString();
     const volumes = [{ ...volume, generation: 1, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
     const status = { version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes };
-    const tally = createTally();
-    tally.answer(200);
-    tally.operation('demo', 'sign', 'ok');
-    const lines = (await describeMetrics(status, tally)).split('\n');
+    const counters = createCounters();
+    counters.answer(200);
+    counters.operation('demo', 'sign', 'ok');
+    const lines = (await describeMetrics(status, counters)).split('\n');
     const actual = lines
       .filter((line) => line.startsWith('# HELP '))
       .map((line) => {

@@ -14,7 +14,7 @@ import {
   type LogLevel,
   type LogOutput,
 } from '../ops/log.ts';
-import { createTally, describeMetrics } from '../ops/metrics.ts';
+import { createCounters, describeMetrics } from '../ops/metrics.ts';
 import { createOpsApp } from '../ops/routes.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
@@ -70,24 +70,24 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
 
   const { store, volumes } = openKeys(options, { onWarning: (warning) => log.warn(warning) });
   let stopping = false;
-  const tally = createTally();
+  const counters = createCounters();
   const onFault = (error: unknown) =>
     log.error('a request failed by a fault of the signer', describeFault(error));
   const api = createApp({
     snapshot: () => store.current,
     bodies: createBodyReader(),
     signer: createSigner({ ...systemClocks, random: unpredictable }),
-    onOperation: tally.operation,
+    onOperation: counters.operation,
     onFault,
   });
   const status = () => describeStatus(store.current, volumes, stopping);
-  const metrics = () => describeMetrics(status(), tally);
+  const metrics = () => describeMetrics(status(), counters);
   const ops = createOpsApp({ status, metrics, onFault });
 
   const close = () => Promise.all(volumes.map(({ volume }) => volume.close()));
   const listeners = await openListeners(
     options,
-    { handle: api, onFault, onAnswer: tally.answer },
+    { handle: api, onFault, onAnswer: counters.answer },
     { handle: ops.fetch, onFault },
   ).catch(async (error) => {
     await close();

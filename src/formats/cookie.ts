@@ -30,25 +30,25 @@ export const cookie = defineFormat('cookie', {}, { sign: signRequest, verify: ve
   algorithms: [algorithm],
   minKeyBytes: () => 0,
   secretEncoding: 'text',
-  sign: (use, request): CookieSignature => {
+  sign: (context, request): CookieSignature => {
     const { value } = parse(signRequest, request);
     const message = messageBytes('value', value);
-    use.admit(message.length);
-    const [{ id, mac }] = use.keys;
+    context.checkSize(message.length);
+    const [{ id, mac }] = context.keys;
     return { cookie: `${prefix}${value}.${withoutPadding(tagOf(mac, message))}`, keyId: id };
   },
-  verify: (use, request): CookieVerification => {
+  verify: (context, request): CookieVerification => {
     const { cookie } = parse(verifyRequest, request);
     const message = messageBytes('cookie', cookie);
-    use.admit(message.length);
+    context.checkSize(message.length);
     const end = cookie.lastIndexOf('.');
     if (!cookie.startsWith(prefix) || end < 0) return { valid: false, reason: 'malformed' };
     const given = decodeExactly(`${cookie.slice(end + 1)}=`, 'base64');
     if (given?.length !== tagBytes(algorithm)) return { valid: false, reason: 'malformed' };
     const value = cookie.slice(prefix.length, end);
     const signed = Buffer.from(value);
-    const tags = use.keys.map(({ mac }) => tagOf(mac, signed));
-    const verified: Verification = verification(use.keys, indexOfTag(tags, given));
+    const tags = context.keys.map(({ mac }) => tagOf(mac, signed));
+    const verified: Verification = verification(context.keys, indexOfTag(tags, given));
     return verified.valid ? { ...verified, value } : verified;
   },
 }));

@@ -13,7 +13,7 @@ import type {
 } from '../api/messages.ts';
 import { parse } from '../api/schema.ts';
 import { bytesEncodings, decodeExactly, encode } from '../bytes/encoding.ts';
-import { type Signing, type Use, verification, whole } from '../signing/format.ts';
+import { type MessageSink, type SigningContext, verification, whole } from '../signing/format.ts';
 import { algorithmNames, indexOfTag } from '../signing/mac.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes, messageEncoding } from './message.ts';
@@ -29,19 +29,26 @@ export const raw = defineFormat('raw', { output }, requests, ({ output: usual = 
   options: { output: usual },
   algorithms: algorithmNames,
   minKeyBytes: () => 0,
-  sign: (use, request) => {
+  sign: (context, request) => {
     const { message, encoding, output = usual } = parse(signRequest, request);
-    return whole(use, startSigning(use, output), messageBytes('message', message, encoding));
+    return whole(context, startSigning(context, output), messageBytes('message', message, encoding));
   },
-  verify: (use, request) => {
+  verify: (context, request) => {
     const { message, encoding, signature, output = usual } = parse(verifyRequest, request);
-    return whole(use, startVerification(use, signature, output), messageBytes('message', message, encoding));
+    return whole(
+      context,
+      startVerification(context, signature, output),
+      messageBytes('message', message, encoding),
+    );
   },
-  startSigning: (use) => startSigning(use, usual),
-  startVerification: (use, signature) => startVerification(use, signature, usual),
+  startSigning: (context) => startSigning(context, usual),
+  startVerification: (context, signature) => startVerification(context, signature, usual),
 }));
 
-function startSigning({ keys: [{ id, mac }] }: Use, output: BytesEncoding): Signing<RawSignature> {
+function startSigning(
+  { keys: [{ id, mac }] }: SigningContext,
+  output: BytesEncoding,
+): MessageSink<RawSignature> {
   const stream = mac.start();
   return {
     update: (part) => {
@@ -51,7 +58,11 @@ function startSigning({ keys: [{ id, mac }] }: Use, output: BytesEncoding): Sign
   };
 }
 
-function startVerification({ keys }: Use, signature: string, output: BytesEncoding): Signing<Verification> {
+function startVerification(
+  { keys }: SigningContext,
+  signature: string,
+  output: BytesEncoding,
+): MessageSink<Verification> {
   const streams = keys.map(({ mac }) => mac.start());
   return {
     update: (part) => {

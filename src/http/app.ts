@@ -10,7 +10,7 @@ import { parseExactJson } from '../bytes/exact-json.ts';
 import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
 import { findKeySet, type Outcome, type Signer, takesStream } from '../signer.ts';
 import type { Operation } from '../signing/policy.ts';
-import { createPace } from '../turns.ts';
+import { yieldTurns } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader, JsonBound } from './body.ts';
 import { noSuchPath } from './guard.ts';
@@ -83,10 +83,10 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
 
   /** With pauses: a thousand items may take a second, and others are not to wait for it. */
   const batch = async (operation: Operation, keySet: KeySet, bytes: Uint8Array): Promise<Response> => {
-    const pace = createPace(batchTurnMs);
+    const pause = yieldTurns(batchTurnMs);
     const results: object[] = [];
     for (const item of parseBatch(parseJson(bytes, parser(operation, keySet)))) {
-      await pace();
+      await pause();
       results.push(batchItem(operation, keySet, item));
     }
     return answer({ results });

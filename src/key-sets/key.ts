@@ -1,12 +1,12 @@
-/** Key bytes to a key that has passed its self-test, with the marks by which the same key is found under another name. */
+/** Key bytes to a key that has passed its self-test, with the fingerprints by which the same key is found under another name. */
 
 import type { Format } from '../signing/format.ts';
-import { type Algorithm, agreesWithOracle, createMac, type Key, keyMarks } from '../signing/mac.ts';
+import { type Algorithm, agreesWithOracle, createMac, type Key, keyFingerprints } from '../signing/mac.ts';
 
-/** A key together with the marks of its bytes. */
+/** A key together with the fingerprints of its bytes. */
 export interface LoadedKey {
   readonly key: Key;
-  readonly marks: readonly string[];
+  readonly fingerprints: readonly string[];
   /** Where this is the root from which the keys of tenants are derived: how. The key itself is then nobody's. */
   readonly root?: Root;
 }
@@ -34,7 +34,12 @@ export function makeKey(
   try {
     const loaded = testedKey(id, prefixed, algorithm);
     // The secret is one, with the prefix and without it.
-    return loaded && { ...loaded, marks: [...new Set([...loaded.marks, ...keyMarks(algorithm, bytes)])] };
+    return (
+      loaded && {
+        ...loaded,
+        fingerprints: [...new Set([...loaded.fingerprints, ...keyFingerprints(algorithm, bytes)])],
+      }
+    );
   } finally {
     prefixed.fill(0);
   }
@@ -42,7 +47,9 @@ export function makeKey(
 
 function testedKey(id: string, bytes: Uint8Array, algorithm: Algorithm): LoadedKey | undefined {
   const mac = createMac(algorithm, bytes);
-  return agreesWithOracle(mac, bytes) ? { key: { id, mac }, marks: keyMarks(algorithm, bytes) } : undefined;
+  return agreesWithOracle(mac, bytes)
+    ? { key: { id, mac }, fingerprints: keyFingerprints(algorithm, bytes) }
+    : undefined;
 }
 
 /** A copy of its own, outside of the pool that Node shares among small buffers. */

@@ -3,7 +3,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 import { keyId, processKeyId } from '../signing/mac.ts';
-import { createPace } from '../turns.ts';
+import { yieldTurns } from '../turns.ts';
 import { decodeKey, isWhsecText } from './decode.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
 import { type LoadedKey, makeKey } from './key.ts';
@@ -49,14 +49,14 @@ export async function loadKeySets(
     const place = placeOf(settingsByName.get(name));
     problems.push({ code: 'refused', name, message: `${JSON.stringify(name)}${place} ${what}` });
   };
-  const pace = createPace();
+  const pause = yieldTurns();
   for (const [name, settings] of settingsByName) {
-    await pace();
+    await pause();
     const loaded = loadKeySet(name, settings, secrets);
     if ('settings' in loaded) keySets.push(loaded);
     else for (const what of loaded) refuse(name, what);
   }
-  await refuseSharedKeys(keySets, refuse, pace);
+  await refuseSharedKeys(keySets, refuse, pause);
   if (problems.length > 0) throw new VolumeError(problems);
   return keySets;
 }
@@ -72,22 +72,24 @@ function createPlaces({ files }: Secrets): (settings: KeySettings | undefined) =
   };
 }
 
-/** A key has one name, and one place in it (compared as HMAC compares keys, by their marks). */
+/** A key has one name, and one place in it (compared as HMAC compares keys, by their fingerprints). */
 async function refuseSharedKeys(
   keySets: readonly LoadedKeySet[],
   refuse: (name: string, what: string) => void,
-  pace: () => Promise<void>,
+  pause: () => Promise<void>,
 ): Promise<void> {
   const holders = new Map<string, string>();
   for (const { name, keys } of keySets) {
-    await pace();
-    for (const { marks } of keys) {
-      const holder = marks.map((mark) => holders.get(mark)).find((other) => other !== undefined);
+    await pause();
+    for (const { fingerprints } of keys) {
+      const holder = fingerprints
+        .map((fingerprint) => holders.get(fingerprint))
+        .find((other) => other !== undefined);
       if (holder === name) refuse(name, 'holds the same key twice; remove one of them');
       else if (holder !== undefined) {
         refuse(name, `holds the same key as "${holder}"; give each key set a key of its own`);
       }
-      for (const mark of marks) holders.set(mark, name);
+      for (const fingerprint of fingerprints) holders.set(fingerprint, name);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** The content of a secret file, held where neither a log line nor an inspector shows it. */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import { createPace } from '../turns.ts';
+import { yieldTurns } from '../turns.ts';
 
 export type Secret = KeyObject;
 
@@ -16,10 +16,10 @@ export function sealSecret(bytes: Uint8Array): Secret {
 export async function sealFiles(
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<ReadonlyMap<string, Secret>> {
-  const pace = createPace();
+  const pause = yieldTurns();
   const sealed = new Map<string, Secret>();
   for (const [path, bytes] of files) {
-    await pace();
+    await pause();
     sealed.set(path, sealSecret(bytes));
   }
   return sealed;

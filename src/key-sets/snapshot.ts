@@ -5,7 +5,7 @@
 
 import type { Clocks } from '../signing/clocks.ts';
 import type { Key } from '../signing/mac.ts';
-import { createPace } from '../turns.ts';
+import { yieldTurns } from '../turns.ts';
 import type { LoadedKey } from './key.ts';
 import type { LoadedKeySet } from './load.ts';
 import type { KeySettings } from './settings.ts';
@@ -37,7 +37,7 @@ export interface Snapshot {
   readonly generation: number;
   readonly keySets: ReadonlyMap<string, KeySet>;
   /** Of every loaded key. */
-  readonly marks: ReadonlySet<string>;
+  readonly fingerprints: ReadonlySet<string>;
   readonly loadedAt: Date;
 }
 
@@ -52,27 +52,27 @@ export async function nextSnapshot(
 ): Promise<Snapshot> {
   const loadedAt = new Date(now());
   const atMs = monotonicMs();
-  const pace = createPace();
-  const marks = new Set(loaded.flatMap(({ keys }) => keys.flatMap((key) => key.marks)));
+  const pause = yieldTurns();
+  const fingerprints = new Set(loaded.flatMap(({ keys }) => keys.flatMap((key) => key.fingerprints)));
   const keySets: KeySet[] = [];
   for (const { name, settings, keys, warnings } of loaded) {
-    await pace();
+    await pause();
     const before = previous?.keySets.get(name);
     const isSame = before !== undefined && isSameKey(before.loaded[0], keys[0]);
-    const retained = replacedKeys(before, settings, atMs).filter((key) => isFree(key, marks));
+    const retained = replacedKeys(before, settings, atMs).filter((key) => isFree(key, fingerprints));
     keySets.push({
       name,
       settings,
       warnings,
       since: isSame ? before.since : loadedAt,
-      ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys), marks),
+      ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys), fingerprints),
     });
   }
   keySets.sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     generation: (previous?.generation ?? 0) + 1,
     keySets: new Map(keySets.map((keySet) => [keySet.name, keySet])),
-    marks,
+    fingerprints,
     loadedAt,
   };
 }
@@ -82,7 +82,7 @@ export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
   const keySets = [...snapshot.keySets].map(([name, keySet]) => {
     const { loaded, retained, settings } = keySet;
     const left = unexpired(retained, settings, atMs);
-    return [name, { ...keySet, ...verifying(loaded, left, snapshot.marks) }] as const;
+    return [name, { ...keySet, ...verifying(loaded, left, snapshot.fingerprints) }] as const;
   });
   return { ...snapshot, keySets: new Map(keySets) };
 }
@@ -113,19 +113,19 @@ function replacedKeys(
 function verifying(
   loaded: KeySet['loaded'],
   retained: KeySet['retained'],
-  marks: Snapshot['marks'],
+  fingerprints: Snapshot['fingerprints'],
 ): Pick<KeySet, 'keys' | 'tenantKeys' | 'loaded' | 'retained'> {
   const [primary, ...others] = loaded;
   const rest = [...others, ...retained];
   const keys = [primary.key, ...rest.map(({ key }) => key)] as const;
   if (primary.root === undefined) return { keys, loaded, retained };
   const roots = [primary.root, ...rest.flatMap(({ root }) => root ?? [])] as const;
-  return { keys, tenantKeys: createTenantKeys(roots, (key) => isFree(key, marks)), loaded, retained };
+  return { keys, tenantKeys: createTenantKeys(roots, (key) => isFree(key, fingerprints)), loaded, retained };
 }
 
 /** A key that another key set has now, or another algorithm, is not this one's any more. */
-function isFree(key: LoadedKey, marks: Snapshot['marks']): boolean {
-  return !key.marks.some((mark) => marks.has(mark));
+function isFree(key: LoadedKey, fingerprints: Snapshot['fingerprints']): boolean {
+  return !key.fingerprints.some((fingerprint) => fingerprints.has(fingerprint));
 }
 
 function unexpired(
@@ -142,5 +142,8 @@ function expiryMs({ replacedAtMs }: RetainedKey, { retainPreviousSeconds }: KeyS
 }
 
 function isSameKey(a: LoadedKey, b: LoadedKey): boolean {
-  return a.key.mac.algorithm === b.key.mac.algorithm && a.marks.some((mark) => b.marks.includes(mark));
+  return (
+    a.key.mac.algorithm === b.key.mac.algorithm &&
+    a.fingerprints.some((fingerprint) => b.fingerprints.includes(fingerprint))
+  );
 }

@@ -5,7 +5,7 @@
 
 import { SignerError } from '../api/errors.ts';
 import type { Format } from '../signing/format.ts';
-import { type Algorithm, hkdf, type Key, keyId, keyMarks, tagBytes } from '../signing/mac.ts';
+import { type Algorithm, hkdf, type Key, keyFingerprints, keyId, tagBytes } from '../signing/mac.ts';
 import { encodeKey } from './encode.ts';
 import { type LoadedKey, makeKey, type Root } from './key.ts';
 import { sealSecret, withBytes } from './secret.ts';
@@ -34,7 +34,7 @@ export function loadRoot(
   allowExport: boolean,
 ): LoadedKey | undefined {
   const ownId = id ?? keyId(bytes);
-  const marks = keyMarks(algorithm, bytes);
+  const fingerprints = keyFingerprints(algorithm, bytes);
   const secret = sealSecret(bytes);
 
   /** Lends the derived bytes, as HKDF gives them. */
@@ -70,7 +70,7 @@ export function loadRoot(
         agreed(withDerived(tenant, (bytes) => encodeKey(bytes, format.secretEncoding ?? 'hex').toString())),
     }),
   };
-  return { key: { id: ownId, mac: nobody.key.mac }, marks, root };
+  return { key: { id: ownId, mac: nobody.key.mac }, fingerprints, root };
 }
 
 function agreed<T>(derived: T | undefined): T {

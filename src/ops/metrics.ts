@@ -7,7 +7,7 @@ import type { Status, VolumeStatus } from '../api/status.ts';
 import type { Outcome } from '../signer.ts';
 import { type Operation, operations } from '../signing/policy.ts';
 
-export interface Tally {
+export interface Counters {
   /** Counts an answer of the signing listener, a refusal included. */
   answer(status: number): void;
   /** Counts a signature or a verification; each item of a batch is one. */
@@ -19,7 +19,7 @@ export interface Tally {
 
 type Operations = Readonly<Record<Operation, ReadonlyMap<Outcome, number>>>;
 
-export function createTally(): Tally {
+export function createCounters(): Counters {
   const answers = new Map<number, number>();
   const byKeySet = new Map<string, Record<Operation, Map<Outcome, number>>>();
   return {
@@ -42,7 +42,7 @@ function increment<K>(counts: Map<K, number>, key: K): void {
 }
 
 /** Prometheus's text format, version 0.0.4. */
-export async function describeMetrics(status: Status, tally: Tally): Promise<string> {
+export async function describeMetrics(status: Status, counters: Counters): Promise<string> {
   // Not the package's own entry: what comes with it takes 4 MiB, a third of what an idle signer has.
   const [{ default: Registry }, { default: Counter }, { default: Gauge }] = await Promise.all([
     import('@prometheus-io/client/lib/registry.js'),
@@ -50,7 +50,7 @@ export async function describeMetrics(status: Status, tally: Tally): Promise<str
     import('@prometheus-io/client/lib/gauge.js'),
   ]);
   const registry = new Registry();
-  for (const [name, help, samples] of [...stateOf(status), ...countsOf(status, tally)]) {
+  for (const [name, help, samples] of [...stateOf(status), ...countsOf(status, counters)]) {
     const [sample] = samples;
     // The registry would make up a zero, such as for a moment that has not been.
     if (sample === undefined) continue;
@@ -91,17 +91,17 @@ function stateOf({ version, ready, generation, loadedAt, keySets, volumes }: Sta
   ];
 }
 
-function countsOf({ volumes }: Status, tally: Tally): readonly Metric[] {
+function countsOf({ volumes }: Status, counters: Counters): readonly Metric[] {
   return [
     [
       'requests_total',
       'Answers of the signing listener by HTTP status, refusals included.',
-      [...tally.answers].map(([status, count]) => [{ status: String(status) }, count]),
+      [...counters.answers].map(([status, count]) => [{ status: String(status) }, count]),
     ],
     [
       'operations_total',
       'Signatures and verifications; the outcome is ok, invalid (a signature that does not verify), or the code of an error.',
-      [...tally.operations].flatMap(([key_set, counts]) =>
+      [...counters.operations].flatMap(([key_set, counts]) =>
         operations.flatMap((operation) =>
           [...counts[operation]].map(([outcome, count]): Sample => [{ key_set, operation, outcome }, count]),
         ),

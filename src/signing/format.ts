@@ -23,19 +23,19 @@ export interface Format {
   /** How its receivers are given a secret. Default: `hex`. */
   readonly secretEncoding?: TextEncoding;
   /** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `unprocessable`, `message_too_large` */
-  sign(use: Use, request: unknown): object;
+  sign(context: SigningContext, request: unknown): object;
   /** A wrong signature is an answer. @throws {SignerError} `malformed_request`, `message_too_large` */
-  verify(use: Use, request: unknown): Verification;
+  verify(context: SigningContext, request: unknown): Verification;
   /** Set where the numbers of a sign request are signed as JSON, so that they must arrive as they were written. */
   readonly exactNumbers?: true;
   /** Signs a message that is the request body itself. Absent where a request is more than a message. */
-  readonly startSigning?: (use: Use) => Signing<object>;
+  readonly startSigning?: (context: SigningContext) => MessageSink<object>;
   /** Verifies such a message by the signature in a header. */
-  readonly startVerification?: (use: Use, signature: string) => Signing<Verification>;
+  readonly startVerification?: (context: SigningContext, signature: string) => MessageSink<Verification>;
 }
 
 /** What a format has for one signature or verification. */
-export interface Use {
+export interface SigningContext {
   /** The primary first. It signs; every one of them verifies. */
   readonly keys: readonly [Key, ...Key[]];
   /** Milliseconds since the epoch. */
@@ -43,18 +43,18 @@ export interface Use {
   /** Unpredictable bytes. */
   random(size: number): Buffer;
   /** Is told the message's size before any of it is signed. @throws {SignerError} `message_too_large` */
-  admit(messageBytes: number): void;
+  checkSize(messageBytes: number): void;
 }
 
 /** Takes a message in any number of parts; `finish` is called once, after the last. */
-export interface Signing<Answer> {
+export interface MessageSink<Answer> {
   update(part: Uint8Array): void;
   finish(): Answer;
 }
 
 /** A message that is there at once, through the door of those that come in parts. */
-export function whole<A>(use: Use, signing: Signing<A>, message: Uint8Array): A {
-  use.admit(message.length);
+export function whole<A>(context: SigningContext, signing: MessageSink<A>, message: Uint8Array): A {
+  context.checkSize(message.length);
   signing.update(message);
   return signing.finish();
 }

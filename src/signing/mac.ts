@@ -136,18 +136,18 @@ export function hkdf(
  * Marks for finding one key under two names: two secrets share one if they are the same bytes, or the same key to HMAC,
  * which pads a key with zeros to a block and hashes a longer one first (RFC 2104 §2). Meaningless outside this process.
  */
-export function keyMarks(algorithm: Algorithm, secret: Uint8Array): readonly string[] {
+export function keyFingerprints(algorithm: Algorithm, secret: Uint8Array): readonly string[] {
   const { hash: hashName, blockBytes } = algorithms[algorithm];
-  if (secret.length <= blockBytes) return [markOf(secret), markOf(withoutPadding(secret))];
+  if (secret.length <= blockBytes) return [fingerprintOf(secret), fingerprintOf(withoutPadding(secret))];
   const hashed = hash(hashName, secret, 'buffer');
-  const marks = [markOf(secret), markOf(withoutPadding(hashed))];
+  const fingerprints = [fingerprintOf(secret), fingerprintOf(withoutPadding(hashed))];
   hashed.fill(0);
-  return marks;
+  return fingerprints;
 }
 
 const salt = randomBytes(32);
 
-function markOf(bytes: Uint8Array): string {
+function fingerprintOf(bytes: Uint8Array): string {
   return createHash('sha256').update(salt).update(bytes).digest('base64');
 }
 

@@ -44,7 +44,7 @@ export function authorize(policy: Policy, operation: Operation): void {
 }
 
 /** @throws {SignerError} `message_too_large` */
-export function admit({ maxMessageBytes }: Policy, messageBytes: number): void {
+export function checkSize({ maxMessageBytes }: Policy, messageBytes: number): void {
   if (messageBytes > maxMessageBytes) {
     throw new SignerError(
       'message_too_large',
@@ -54,7 +54,7 @@ export function admit({ maxMessageBytes }: Policy, messageBytes: number): void {
 }
 
 /** @throws {SignerError} `unknown_key` */
-export function admitTenant({ tenants }: Policy, tenant: string): void {
+export function checkTenant({ tenants }: Policy, tenant: string): void {
   if (tenants?.has(tenant) !== false) return;
   throw new SignerError(
     'unknown_key',

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import type { Claims } from '../../src/api/messages.ts';
 import {
   type ClaimPolicy,
+  checkClaims,
   completeClaims,
   configuredClaims,
-  flawOfFixed,
-  judgeClaims,
+  fixedClaimsProblem,
 } from '../../src/formats/jwt/claims.ts';
 import { refusalOf } from '../support/format.ts';
 
@@ -138,7 +138,7 @@ describe('the claims of a caller', () => {
 describe('the claims of a token', () => {
   const exp = seconds + 60;
   const judge = (claims: Claims, policy: Partial<ClaimPolicy> = {}, nowMs = seconds * 1000) =>
-    judgeClaims({ ...defaults, ...policy }, claims, nowMs);
+    checkClaims({ ...defaults, ...policy }, claims, nowMs);
 
   it.each<[string, Claims, Partial<ClaimPolicy>, string | undefined]>([
     ['no end', {}, {}, 'not_allowed'],
@@ -216,7 +216,7 @@ describe('fixed claims', () => {
     [{ n: Number.NaN }, /a number in it/],
     [JSON.parse('{"__proto__":1}'), /__proto__/],
   ])('%j', (claims, expected) => {
-    const flaw = flawOfFixed(claims);
+    const flaw = fixedClaimsProblem(claims);
     if (expected === undefined) expect(flaw).toBeUndefined();
     else expect(flaw).toMatch(expected);
   });

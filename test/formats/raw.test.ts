@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { BytesEncoding } from '../../src/api/messages.ts';
 import { bytesEncodings } from '../../src/bytes/encoding.ts';
 import { formats } from '../../src/formats/index.ts';
-import type { Format, Use } from '../../src/signing/format.ts';
+import type { Format, SigningContext } from '../../src/signing/format.ts';
 import { type Algorithm, algorithmNames, createMac, type Key } from '../../src/signing/mac.ts';
 import { refusalOf } from '../support/format.ts';
 import { tagOf } from '../support/keys.ts';
@@ -20,11 +20,11 @@ const keyOf = (id: string, algorithm: Algorithm, bytes: Uint8Array): Key => ({
   id,
   mac: createMac(algorithm, bytes),
 });
-const use = (...keys: readonly [Key, ...Key[]]): Use => ({
+const use = (...keys: readonly [Key, ...Key[]]): SigningContext => ({
   keys,
   now: 0,
   random: randomBytes,
-  admit: () => undefined,
+  checkSize: () => undefined,
 });
 const withKey = (algorithm: Algorithm, bytes: Uint8Array) => use(keyOf('id', algorithm, bytes));
 
@@ -154,7 +154,7 @@ describe('a message', () => {
 
   it('is admitted by its size in bytes before it is signed', () => {
     const sizes: number[] = [];
-    const admitting: Use = { ...signer, admit: (bytes) => sizes.push(bytes) };
+    const admitting: SigningContext = { ...signer, checkSize: (bytes) => sizes.push(bytes) };
     raw.sign(admitting, { message: 'é' });
     raw.verify(admitting, { message: 'AAAA', encoding: 'base64', signature: '' });
     expect(sizes).toEqual([2, 3]);

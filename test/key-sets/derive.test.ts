@@ -318,7 +318,7 @@ describe('the keys that are kept', () => {
     const root: Root = {
       derive: (tenant) => {
         derivations++;
-        return { key: { id: tenant }, marks: [] } as unknown as LoadedKey;
+        return { key: { id: tenant }, fingerprints: [] } as unknown as LoadedKey;
       },
     };
     const [first = root, ...others] = Array.from({ length: roots }, () => root);

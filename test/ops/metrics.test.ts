@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Status, VolumeStatus } from '../../src/api/status.ts';
-import { createTally, describeMetrics } from '../../src/ops/metrics.ts';
+import { createCounters, describeMetrics } from '../../src/ops/metrics.ts';
 
 const volume: VolumeStatus = {
   directory: '/etc/signer/keys',
@@ -26,8 +26,8 @@ const status: Status = {
 };
 
 /** The lines that are values. */
-const values = async (told: Status, tally = createTally()) =>
-  (await describeMetrics(told, tally)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+const values = async (told: Status, counters = createCounters()) =>
+  (await describeMetrics(told, counters)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
 describe('of a signer that has just started', () => {
   it('the state is told, and nothing is counted', async () => {
@@ -46,10 +46,10 @@ describe('of a signer that has just started', () => {
   });
 
   it('each metric has its type and a sentence', async () => {
-    const tally = createTally();
-    tally.answer(200);
-    tally.operation('orders', 'sign', 'ok');
-    const lines = (await describeMetrics(status, tally)).split('\n');
+    const counters = createCounters();
+    counters.answer(200);
+    counters.operation('orders', 'sign', 'ok');
+    const lines = (await describeMetrics(status, counters)).split('\n');
     const names = (kind: string) =>
       lines.filter((line) => line.startsWith(`# ${kind} `)).map((line) => line.split(' ')[2]);
     expect(names('HELP')).toEqual(names('TYPE'));
@@ -79,13 +79,13 @@ describe('of a signer without keys', () => {
 
 describe('counts', () => {
   it('are kept apart by key set, operation and outcome', async () => {
-    const tally = createTally();
-    for (const status of [200, 200, 403]) tally.answer(status);
-    tally.operation('orders', 'sign', 'ok');
-    tally.operation('orders', 'sign', 'ok');
-    tally.operation('orders', 'verify', 'invalid');
-    tally.operation('session', 'sign', 'rate_limited');
-    const counted = (await values(status, tally)).filter((line) => /_(requests|operations)_/.test(line));
+    const counters = createCounters();
+    for (const status of [200, 200, 403]) counters.answer(status);
+    counters.operation('orders', 'sign', 'ok');
+    counters.operation('orders', 'sign', 'ok');
+    counters.operation('orders', 'verify', 'invalid');
+    counters.operation('session', 'sign', 'rate_limited');
+    const counted = (await values(status, counters)).filter((line) => /_(requests|operations)_/.test(line));
     expect(counted).toEqual([
       'sidecar_signer_requests_total{status="200"} 2',
       'sidecar_signer_requests_total{status="403"} 1',
@@ -96,11 +96,11 @@ describe('counts', () => {
   });
 
   it('go on from one question to the next', async () => {
-    const tally = createTally();
-    tally.answer(200);
-    await describeMetrics(status, tally);
-    tally.answer(200);
-    expect(await values(status, tally)).toContain('sidecar_signer_requests_total{status="200"} 2');
+    const counters = createCounters();
+    counters.answer(200);
+    await describeMetrics(status, counters);
+    counters.answer(200);
+    expect(await values(status, counters)).toContain('sidecar_signer_requests_total{status="200"} 2');
   });
 });
 
@@ -118,7 +118,7 @@ it('a directory that holds the keys and the configuration is told twice, and not
 
 it('a directory is written as the format asks, whatever its name holds', async () => {
   const strange = { ...volume, directory: '/a "b"\\c\nd' };
-  const text = await describeMetrics({ ...status, volumes: [strange] }, createTally());
+  const text = await describeMetrics({ ...status, volumes: [strange] }, createCounters());
   expect(text).toContain(
     'sidecar_signer_volume_degraded{directory="/a \\"b\\"\\\\c\\nd",content="keys"} 0\n',
   );

@@ -14,8 +14,8 @@ import {
   createMac,
   equalTags,
   hkdf,
+  keyFingerprints,
   keyId,
-  keyMarks,
   type Mac,
 } from '../../src/signing/mac.ts';
 import { leaks } from '../support/leaks.ts';
@@ -164,9 +164,9 @@ describe('the self-test of a key', () => {
   });
 });
 
-describe('key marks', () => {
+describe('key fingerprints', () => {
   const share = (name: Algorithm, a: Uint8Array, b: Uint8Array) =>
-    keyMarks(name, a).some((mark) => keyMarks(name, b).includes(mark));
+    keyFingerprints(name, a).some((fingerprint) => keyFingerprints(name, b).includes(fingerprint));
   const zeros = (count: number) => Buffer.alloc(count);
   const hashed = (name: Algorithm, key: Uint8Array) => createHash(algorithms[name].hash).update(key).digest();
   /** A secret, and one that HMAC may or may not take for the same. */
@@ -216,15 +216,21 @@ describe('key marks', () => {
     fc.assert(
       fc.property(secret, algorithm, algorithm, fc.boolean(), (key, one, another, padded) => {
         const bytes = padded ? Buffer.concat([key, zeros(1)]) : key;
-        expect(keyMarks(one, bytes).some((mark) => keyMarks(another, bytes).includes(mark))).toBe(true);
+        expect(
+          keyFingerprints(one, bytes).some((fingerprint) =>
+            keyFingerprints(another, bytes).includes(fingerprint),
+          ),
+        ).toBe(true);
       }),
     );
   });
 
   it('tell nothing of the key', () => {
     const key = randomBytes(100);
-    expect(leaks(keyMarks('HS256', key).join(), key)).toEqual([]);
-    expect(keyMarks('HS256', key).join()).not.toContain(createHash('sha256').update(key).digest('base64'));
+    expect(leaks(keyFingerprints('HS256', key).join(), key)).toEqual([]);
+    expect(keyFingerprints('HS256', key).join()).not.toContain(
+      createHash('sha256').update(key).digest('base64'),
+    );
   });
 });
 

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { SignerError } from '../../src/api/errors.ts';
 import {
   type Allowance,
-  admit,
   authorize,
+  checkSize,
   type Operation,
   operations,
   type RateLimit,
@@ -57,12 +57,12 @@ describe('a message', () => {
     [65_537, 65_536, false],
     [Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY, true],
   ])('of %i bytes, with at most %i: %s', (bytes, maxMessageBytes, admitted) => {
-    const error = refusal(() => admit({ allow: [], maxMessageBytes }, bytes));
+    const error = refusal(() => checkSize({ allow: [], maxMessageBytes }, bytes));
     expect(error?.code).toBe(admitted ? undefined : 'message_too_large');
   });
 
   it('that is too large is told the limit and where it is set', () => {
-    expect(refusal(() => admit({ allow: [], maxMessageBytes: 10 }, 11))?.message).toBe(
+    expect(refusal(() => checkSize({ allow: [], maxMessageBytes: 10 }, 11))?.message).toBe(
       'a message for this key has at most 10 bytes (maxMessageBytes)',
     );
   });

@@ -4,14 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { SignerError } from '../../src/api/errors.ts';
 import type { Formats } from '../../src/api/messages.ts';
 import { formats } from '../../src/formats/index.ts';
-import type { Format, Use } from '../../src/signing/format.ts';
+import type { Format, SigningContext } from '../../src/signing/format.ts';
 import { type Algorithm, createMac, type Key, keyId } from '../../src/signing/mac.ts';
 
 type Name = keyof Formats;
 
 export interface FormatInUse<F extends Name> {
   readonly format: Format;
-  readonly use: Use;
+  readonly use: SigningContext;
   sign(request: unknown): Formats[F]['signature'];
   /** Signs a message that comes in parts. */
   signParts(...parts: readonly Uint8Array[]): Formats[F]['signature'];
@@ -59,12 +59,12 @@ export function inUse<F extends Name>(
 export function useOf(
   keys: readonly [Key, ...Key[]],
   { now = '2026-11-24T12:00:00Z', maxMessageBytes = Number.POSITIVE_INFINITY }: Circumstances = {},
-): Use {
+): SigningContext {
   return {
     keys,
     now: Date.parse(now),
     random: randomBytes,
-    admit: (bytes) => {
+    checkSize: (bytes) => {
       if (bytes > maxMessageBytes) throw new SignerError('message_too_large', 'too long for this test');
     },
   };

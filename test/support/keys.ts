@@ -9,7 +9,7 @@ import { everyFile } from '../../src/config/defaults.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { createKeyStore, type KeyStore, type KeyStoreOptions } from '../../src/key-sets/store.ts';
 import { VolumeError } from '../../src/secret-volume/index.ts';
-import type { Surroundings } from '../../src/signer.ts';
+import type { Environment } from '../../src/signer.ts';
 import type { Clocks } from '../../src/signing/clocks.ts';
 import type { Algorithm } from '../../src/signing/mac.ts';
 
@@ -25,7 +25,7 @@ export function readingOf(content: Content): { readonly files: ReadonlyMap<strin
 }
 
 /** Clocks that stand still until they are moved, and real chance. */
-export interface ManualClocks extends Surroundings {
+export interface ManualClocks extends Environment {
   /** Time goes by. */
   advance(ms: number): void;
   /** Somebody sets the clock, and no time goes by. */

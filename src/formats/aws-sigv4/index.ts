@@ -44,8 +44,8 @@ export const awsSigv4 = defineFormat(
       minKeyBytes: () => 16,
       keyPrefix: 'AWS4',
       secretEncoding: 'text',
-      sign: (use, request) => sign(policy, signingKeys, use, parse(signRequest, request)),
-      verify: (use, request) => verify(policy, signingKeys, use, parse(verifyRequest, request)),
+      sign: (context, request) => sign(policy, signingKeys, context, parse(signRequest, request)),
+      verify: (context, request) => verify(policy, signingKeys, context, parse(verifyRequest, request)),
     };
   },
 );

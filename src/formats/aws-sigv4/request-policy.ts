@@ -75,7 +75,7 @@ export function createPolicy(given: z.infer<typeof options>): Policy {
   };
 }
 
-/** What of a request the lists do not admit, or undefined. */
+/** What of a request the lists do not checkSize, or undefined. */
 export function forbidden(
   { hosts, methods, pathPrefixes }: Policy,
   { authority, method, path, fields }: HttpMessage,

@@ -1,7 +1,7 @@
 /** Signs a request for AWS, by headers or as a presigned URL. The caller says what to ask for; the rest is the signer's. */
 
 import type { AwsSignature, AwsSignRequest } from '../../api/messages.ts';
-import type { Use } from '../../signing/format.ts';
+import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, malformed, parseHttpRequest } from '../http-request.ts';
 import {
@@ -42,7 +42,7 @@ interface Signing {
 export function sign(
   policy: Policy,
   signingKeys: SigningKeys,
-  use: Use,
+  context: SigningContext,
   request: AwsSignRequest,
 ): AwsSignature {
   const message = parseHttpRequest(request);
@@ -52,10 +52,10 @@ export function sign(
   if (limit !== undefined) throw notAllowed(limit);
   const parameters = parseParameters(message);
   refuseOwn(message, parameters);
-  const payloadHash = hashPayload(policy, use, service, request, message);
-  const time = awsTime(use.now);
+  const payloadHash = hashPayload(policy, context, service, request, message);
+  const time = awsTime(context.now);
   const scope: Scope = { date: time.slice(0, 8), region, service };
-  const [{ id, mac }] = use.keys;
+  const [{ id, mac }] = context.keys;
   const signing: Signing = {
     message,
     service,
@@ -141,7 +141,7 @@ function choose(
  */
 function hashPayload(
   policy: Policy,
-  { admit }: Use,
+  { checkSize }: SigningContext,
   service: string,
   { bodySha256, unsignedPayload: unsigned = false, presign }: AwsSignRequest,
   { method, body }: HttpMessage,
@@ -149,7 +149,7 @@ function hashPayload(
   const given = [body !== undefined, bodySha256 !== undefined, unsigned].filter(Boolean).length;
   if (given > 1) throw malformed('body', 'give one of "body", "bodySha256" and "unsignedPayload"');
   // A payload that is not shown may have any size.
-  admit(bodySha256 !== undefined || unsigned ? Number.POSITIVE_INFINITY : (body?.length ?? 0));
+  checkSize(bodySha256 !== undefined || unsigned ? Number.POSITIVE_INFINITY : (body?.length ?? 0));
   if (unsigned && !policy.allowUnsignedPayload) throw notAllowed('allowUnsignedPayload');
   if (unsigned) return unsignedPayload;
   if (presign === undefined || !isS3(service)) return bodySha256 ?? sha256(body ?? '');

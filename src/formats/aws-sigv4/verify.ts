@@ -1,7 +1,7 @@
 /** Verifies a request that was signed for AWS: by headers, or as a presigned URL. */
 
 import type { AwsRequest, Verification, VerificationFailure } from '../../api/messages.ts';
-import { type Use, verification } from '../../signing/format.ts';
+import { type SigningContext, verification } from '../../signing/format.ts';
 import { indexOfTag, tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, parseHttpRequest } from '../http-request.ts';
 import {
@@ -21,11 +21,11 @@ import { awsTime, type SigningKeys, stringToSign } from './signing-key.ts';
 export function verify(
   policy: Policy,
   signingKeys: SigningKeys,
-  { keys, now, admit }: Use,
+  { keys, now, checkSize }: SigningContext,
   request: AwsRequest,
 ): Verification {
   const message = parseHttpRequest(request);
-  admit(request.bodySha256 === undefined ? (message.body?.length ?? 0) : Number.POSITIVE_INFINITY);
+  checkSize(request.bodySha256 === undefined ? (message.body?.length ?? 0) : Number.POSITIVE_INFINITY);
   const signature = readSignature(message, parseParameters(message));
   if (typeof signature === 'string') return refusal(signature);
   const { scope, time, tag, parameters, headerNames, accessKeyId } = signature;

@@ -25,8 +25,8 @@ export const httpSignature = defineFormat(
       options: { ...policy, components: configured.components ?? usualComponents },
       algorithms: ['HS256'],
       minKeyBytes: () => 0,
-      sign: (use, request) => sign(policy, use, parseHttpRequest(parse(httpRequest, request))),
-      verify: (use, request) => verify(policy, use, parseHttpRequest(parse(httpRequest, request))),
+      sign: (context, request) => sign(policy, context, parseHttpRequest(parse(httpRequest, request))),
+      verify: (context, request) => verify(policy, context, parseHttpRequest(parse(httpRequest, request))),
     };
   },
 );

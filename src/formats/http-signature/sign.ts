@@ -2,7 +2,7 @@
 
 import { type BareItem, serializeParameters } from 'structured-headers';
 import type { HttpSignature } from '../../api/messages.ts';
-import type { Use } from '../../signing/format.ts';
+import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, malformed } from '../http-request.ts';
 import { signatureBase } from './component.ts';
@@ -10,18 +10,20 @@ import { contentDigest } from './content-digest.ts';
 import { coveredBy, type Policy } from './coverage.ts';
 
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
-export function sign(policy: Policy, use: Use, given: HttpMessage): HttpSignature {
+export function sign(policy: Policy, context: SigningContext, given: HttpMessage): HttpSignature {
   if (given.fields.has('signature-input') || given.fields.has('signature')) {
     throw malformed('headers', 'must not have signature-input or signature, which the signer writes');
   }
   // A body that is not shown may have any size.
-  use.admit(given.body?.length ?? (given.fields.has('content-digest') ? Number.POSITIVE_INFINITY : 0));
+  context.checkSize(
+    given.body?.length ?? (given.fields.has('content-digest') ? Number.POSITIVE_INFINITY : 0),
+  );
   const digest = digestToWrite(policy, given);
   const fields =
     digest === undefined ? given.fields : new Map([...given.fields, ['content-digest', [digest]]]);
   const components = coveredBy(policy, fields.has('content-digest'));
-  const [{ id, mac }] = use.keys;
-  const parameters = `(${components.map(({ identifier }) => identifier).join(' ')})${describe(policy, use, id)}`;
+  const [{ id, mac }] = context.keys;
+  const parameters = `(${components.map(({ identifier }) => identifier).join(' ')})${describe(policy, context, id)}`;
   const { base, missing } = signatureBase(components, { ...given, fields }, parameters);
   if (missing !== undefined) {
     const what = `must have ${missing.identifier} once and in ASCII, since this key's signatures cover it`;
@@ -52,13 +54,13 @@ function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): s
 }
 
 /** RFC 9421 §2.3. */
-function describe({ expiresSeconds, nonce, tag }: Policy, use: Use, keyid: string): string {
-  const created = Math.floor(use.now / 1000);
+function describe({ expiresSeconds, nonce, tag }: Policy, context: SigningContext, keyid: string): string {
+  const created = Math.floor(context.now / 1000);
   return serializeParameters(
     new Map<string, BareItem>([
       ['created', created],
       ...(expiresSeconds === undefined ? [] : [['expires', created + expiresSeconds] as const]),
-      ...(nonce ? [['nonce', use.random(16).toString('base64url')] as const] : []),
+      ...(nonce ? [['nonce', context.random(16).toString('base64url')] as const] : []),
       ['alg', 'hmac-sha256'],
       ['keyid', keyid],
       ...(tag === undefined ? [] : [['tag', tag] as const]),

@@ -1,7 +1,7 @@
 /** Verifies the signatures of a request (RFC 9421 §3.2), and what they cover. */
 
 import type { HttpSignatureVerification, VerificationFailure } from '../../api/messages.ts';
-import type { Use } from '../../signing/format.ts';
+import type { SigningContext } from '../../signing/format.ts';
 import { verification } from '../../signing/format.ts';
 import { indexOfTag, tagOf } from '../../signing/mac.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
@@ -11,14 +11,18 @@ import { coveredBy, type Policy } from './coverage.ts';
 import { type ReceivedSignature, readSignatures } from './received.ts';
 
 /** One valid signature is enough. The others may be those of a proxy on the way, or by another algorithm. */
-export function verify(policy: Policy, use: Use, message: HttpMessage): HttpSignatureVerification {
-  use.admit(message.body?.length ?? 0);
+export function verify(
+  policy: Policy,
+  context: SigningContext,
+  message: HttpMessage,
+): HttpSignatureVerification {
+  context.checkSize(message.body?.length ?? 0);
   const received = readSignatures(message);
   if (typeof received === 'string') return refusal(received);
   const answers = received
     .filter(({ alg = 'hmac-sha256' }) => alg === 'hmac-sha256')
     .filter(({ applicationTag }) => policy.tag === undefined || applicationTag === policy.tag)
-    .map((signature) => verifyOne(policy, use, message, signature));
+    .map((signature) => verifyOne(policy, context, message, signature));
   return (
     answers.find(({ valid }) => valid) ??
     // Any other reason than a mismatch means that the signature is by one of the keys.
@@ -30,7 +34,7 @@ export function verify(policy: Policy, use: Use, message: HttpMessage): HttpSign
 
 function verifyOne(
   policy: Policy,
-  { keys, now }: Use,
+  { keys, now }: SigningContext,
   message: HttpMessage,
   signature: ReceivedSignature,
 ): HttpSignatureVerification {

@@ -59,14 +59,14 @@ export function isClaims(value: unknown): value is Claims {
 }
 
 /** What keeps these from being the `fixedClaims` of a key set; undefined if nothing. */
-export function flawOfFixed(claims: unknown): string | undefined {
+export function fixedClaimsProblem(claims: unknown): string | undefined {
   if (!isClaims(claims)) return 'must be an object';
   const own = Object.keys(claims).find((name) => reserved.has(name));
   if (own !== undefined)
     return `must not have ${own}, which has an option of its own or is the signer's to set`;
   // YAML has lost the digits of a longer whole number by now.
   const isSafe = (number: number) => isKept(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
-  return (flawOf(claims, isSafe) ?? mistyped(claims))?.what;
+  return (problemOf(claims, isSafe) ?? mistyped(claims))?.what;
 }
 
 /** The claims that every token of a key set gets from its configuration. */
@@ -91,8 +91,8 @@ export function completeClaims(
   lifetimeSeconds: number,
   nowMs: number,
 ): Claims & { readonly exp: number } {
-  const flaw = flawOf(claims) ?? mistyped(claims);
-  if (flaw !== undefined) throw new SignerError(flaw.code, `field "claims": ${flaw.what}`);
+  const problem = problemOf(claims) ?? mistyped(claims);
+  if (problem !== undefined) throw new SignerError(problem.code, `field "claims": ${problem.what}`);
   if (lifetimeSeconds > maxLifetimeSeconds) {
     throw unprocessable(
       `field "lifetimeSeconds": must be at most ${maxLifetimeSeconds} (maxLifetimeSeconds)`,
@@ -121,12 +121,12 @@ export function completeClaims(
  * What is wrong with the claims of a token whose signature has been verified; undefined if nothing.
  * @param nowMs since the epoch
  */
-export function judgeClaims(
+export function checkClaims(
   { issuer, audience, leewaySeconds, requiredClaims, fixedClaims }: ClaimPolicy,
   claims: Claims,
   nowMs: number,
 ): VerificationFailure | undefined {
-  if (flawOf(claims) !== undefined || mistyped(claims) !== undefined) return 'malformed';
+  if (problemOf(claims) !== undefined || mistyped(claims) !== undefined) return 'malformed';
   const { iss, aud, exp, nbf, iat } = claims as RegisteredClaims;
   const now = nowMs / 1000;
   if (exp === undefined) return 'not_allowed';
@@ -148,13 +148,13 @@ function isFor(audience: ClaimPolicy['audience'], aud: RegisteredClaims['aud']):
   return [aud].flat().some((each) => accepted.includes(each));
 }
 
-interface Flaw {
+interface ClaimProblem {
   readonly code: 'malformed_request' | 'unprocessable';
   readonly what: string;
 }
 
 /** What keeps a value from being read by everybody as it was meant; undefined if nothing. */
-function flawOf(value: unknown, fits = isKept, depth = 0): Flaw | undefined {
+function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | undefined {
   if (typeof value === 'string') {
     return isText(value) ? undefined : malformed('text in it must be well-formed Unicode without NUL');
   }
@@ -171,8 +171,8 @@ function flawOf(value: unknown, fits = isKept, depth = 0): Flaw | undefined {
   }
   if (Array.isArray(value)) {
     for (const element of value) {
-      const flaw = flawOf(element, fits, depth + 1);
-      if (flaw !== undefined) return flaw;
+      const problem = problemOf(element, fits, depth + 1);
+      if (problem !== undefined) return problem;
     }
     return undefined;
   }
@@ -180,8 +180,8 @@ function flawOf(value: unknown, fits = isKept, depth = 0): Flaw | undefined {
   // Not by Object.entries, which would cost more than all the rest; values from JSON inherit nothing enumerable.
   for (const name in members) {
     if (name === '__proto__') return malformed('no member in it may be named __proto__');
-    const flaw = flawOf(name) ?? flawOf(members[name], fits, depth + 1);
-    if (flaw !== undefined) return flaw;
+    const problem = problemOf(name) ?? problemOf(members[name], fits, depth + 1);
+    if (problem !== undefined) return problem;
   }
   return undefined;
 }
@@ -192,7 +192,7 @@ function isKept(number: number): boolean {
 }
 
 /** Which registered claim is not of its type, and what that is. */
-function mistyped(claims: Claims): Flaw | undefined {
+function mistyped(claims: Claims): ClaimProblem | undefined {
   for (const name in claims) {
     const type = registered.get(name);
     if (type !== undefined && !type.fits(claims[name])) return malformed(`${name} must be ${type.shape}`);
@@ -200,7 +200,7 @@ function mistyped(claims: Claims): Flaw | undefined {
   return undefined;
 }
 
-function malformed(what: string): Flaw {
+function malformed(what: string): ClaimProblem {
   return { code: 'malformed_request', what };
 }
 

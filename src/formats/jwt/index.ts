@@ -16,16 +16,16 @@ import type {
 import { parse } from '../../api/schema.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
 import { parseUnambiguousJson } from '../../bytes/exact-json.ts';
-import { type Use, verification } from '../../signing/format.ts';
+import { type SigningContext, verification } from '../../signing/format.ts';
 import { type Algorithm, indexOfTag, type Key, tagBytes, tagOf } from '../../signing/mac.ts';
 import { defineFormat } from '../definition.ts';
 import {
   type ClaimPolicy,
+  checkClaims,
   completeClaims,
   configuredClaims,
-  flawOfFixed,
+  fixedClaimsProblem,
   isClaims,
-  judgeClaims,
 } from './claims.ts';
 
 const signRequest: z.ZodMiniType<JwtSignRequest> = z.strictObject({
@@ -37,8 +37,8 @@ const requests = { sign: signRequest, verify: verifyRequest };
 
 const name = z.string().check(z.minLength(1));
 const fixedClaims = z.custom<Claims>().check((context) => {
-  const flaw = flawOfFixed(context.value);
-  if (flaw !== undefined) context.issues.push({ code: 'custom', input: undefined, message: flaw });
+  const problem = fixedClaimsProblem(context.value);
+  if (problem !== undefined) context.issues.push({ code: 'custom', input: undefined, message: problem });
 });
 const options = z.strictObject({
   issuer: z.optional(name),
@@ -85,11 +85,15 @@ export const jwt = defineFormat('jwt', { jwt: z.optional(options) }, requests, (
     minKeyBytes: tagBytes,
     secretEncoding: 'base64url',
     exactNumbers: true,
-    sign: (use, request) => {
+    sign: (context, request) => {
       const { claims, lifetimeSeconds = policy.maxLifetimeSeconds } = parse(signRequest, request);
-      return write(use, headerOf, completeClaims(policy, configured, claims, lifetimeSeconds, use.now));
+      return write(
+        context,
+        headerOf,
+        completeClaims(policy, configured, claims, lifetimeSeconds, context.now),
+      );
     },
-    verify: (use, request) => read(use, type, policy, parse(verifyRequest, request).token),
+    verify: (context, request) => read(context, type, policy, parse(verifyRequest, request).token),
   };
 });
 
@@ -107,11 +111,11 @@ function headers(typ: string): (key: Key) => string {
 }
 
 function write(
-  use: Use,
+  context: SigningContext,
   headerOf: (key: Key) => string,
   claims: Claims & { readonly exp: number },
 ): JwtSignature {
-  const [key] = use.keys;
+  const [key] = context.keys;
   const payload = Buffer.from(JSON.stringify(claims));
   if (payload.length > maxClaimsBytes) {
     throw new SignerError(
@@ -120,7 +124,7 @@ function write(
     );
   }
   const input = `${headerOf(key)}.${encode(payload, 'base64url')}`;
-  use.admit(input.length);
+  context.checkSize(input.length);
   return {
     token: `${input}.${encode(tagOf(key.mac, Buffer.from(input, 'latin1')), 'base64url')}`,
     keyId: key.id,
@@ -137,8 +141,8 @@ function rfc3339(seconds: number): string {
 }
 
 /** Nothing of a token's claims is looked at before its signature has been verified. */
-function read(use: Use, type: string, policy: ClaimPolicy, token: string): JwtVerification {
-  use.admit(token.length);
+function read(context: SigningContext, type: string, policy: ClaimPolicy, token: string): JwtVerification {
+  context.checkSize(token.length);
   // A fourth shows that there are too many; there could be a million.
   const segments = token.split('.', 4);
   if (segments.length !== 3) return invalid('malformed');
@@ -147,17 +151,17 @@ function read(use: Use, type: string, policy: ClaimPolicy, token: string): JwtVe
   const header = first.length > maxHeaderBytes ? undefined : readHeader(first);
   if (header === undefined || given.length !== tagBytes(header.alg)) return invalid('malformed');
 
-  const candidates = candidateKeys(use.keys, header);
+  const candidates = candidateKeys(context.keys, header);
   const input = Buffer.from(token.slice(0, token.lastIndexOf('.')), 'latin1');
   const tags = candidates.map(({ mac }) => tagOf(mac, input));
   const key = candidates[indexOfTag(tags, given)];
-  const verified = verification(use.keys, key === undefined ? -1 : use.keys.indexOf(key));
+  const verified = verification(context.keys, key === undefined ? -1 : context.keys.indexOf(key));
   if (!verified.valid) return verified;
 
   const claims = parseObject(second);
   if (claims === undefined) return invalid('malformed');
   if (!isOfType(type, header.typ)) return invalid('not_allowed');
-  const failure = judgeClaims(policy, claims, use.now);
+  const failure = checkClaims(policy, claims, context.now);
   return failure === undefined ? { ...verified, claims } : invalid(failure);
 }
 
@@ -178,7 +182,7 @@ function readHeader(bytes: Uint8Array): Header | undefined {
 }
 
 /** The keys that may have signed: each has one algorithm, whatever a token says of itself. */
-function candidateKeys(keys: Use['keys'], { kid, alg }: Header): readonly Key[] {
+function candidateKeys(keys: SigningContext['keys'], { kid, alg }: Header): readonly Key[] {
   const named = keys.filter(({ id }) => id === kid);
   return (named.length > 0 ? named : keys).filter(({ mac }) => mac.algorithm === alg);
 }

@@ -5,7 +5,7 @@
 
 import type { BytesEncoding } from '../../api/messages.ts';
 import { defineFormat, type FormatDefinition } from '../definition.ts';
-import { behind, requests, webhook } from './engine.ts';
+import { afterPrefix, requests, webhook } from './engine.ts';
 
 /** What is peculiar to a provider. */
 export interface BodySettings {
@@ -23,16 +23,16 @@ export function bodyFormat(name: string, { header, label, output }: BodySettings
       name,
       options: {},
       output,
-      stamp: () => undefined,
+      metadata: () => undefined,
       prefix: () => '',
       write: (_, [signature]) => ({ [header]: label + signature }),
       read: (received) => {
         const value = received(headerKey);
         return value === undefined
           ? 'missing'
-          : { stamp: undefined, signatures: [behind(label, value) ?? ''] };
+          : { metadata: undefined, signatures: [afterPrefix(label, value) ?? ''] };
       },
-      judge: () => undefined,
+      check: () => undefined,
     }),
   );
 }

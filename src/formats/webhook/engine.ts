@@ -19,9 +19,9 @@ import { parse } from '../../api/schema.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
 import {
   type Format,
-  type Signing,
+  type MessageSink,
+  type SigningContext,
   type TextEncoding,
-  type Use,
   verification,
   whole,
 } from '../../signing/format.ts';
@@ -29,8 +29,8 @@ import { indexOfTag, tagBytes, tagOf } from '../../signing/mac.ts';
 import { headers, valuesByName } from '../headers.ts';
 import { messageBytes, messageEncoding } from '../message.ts';
 
-/** How a provider signs and writes; `Stamp` is what stands beside the body in the string that is signed. */
-export interface Scheme<Stamp> {
+/** How a provider signs and writes; `SignedMetadata` is what stands beside the body in the string that is signed. */
+export interface Scheme<SignedMetadata> {
   readonly name: string;
   readonly options: object;
   readonly minKeyBytes?: number;
@@ -39,15 +39,15 @@ export interface Scheme<Stamp> {
   /** How a tag is written. */
   readonly output: BytesEncoding;
   /** What the signer adds, for a request that has this id if it has one. */
-  stamp(use: Use, id: string | undefined): Stamp;
+  metadata(context: SigningContext, id: string | undefined): SignedMetadata;
   /** What is signed in front of the body. Its grammar must be the signer's alone. */
-  prefix(stamp: Stamp): string;
+  prefix(metadata: SignedMetadata): string;
   /** @param signatures by the keys that sign, the primary's first */
-  write(stamp: Stamp, signatures: readonly [string, ...string[]]): MessageHeaders;
+  write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
   /** @param header the value of a header by its name in lower case */
-  read(header: HeaderLookup): Received<Stamp> | VerificationFailure;
-  /** What is wrong with a stamp that has been found to be authentic. */
-  judge(stamp: Stamp, use: Use): VerificationFailure | undefined;
+  read(header: HeaderLookup): Received<SignedMetadata> | VerificationFailure;
+  /** What is wrong with a metadata that has been found to be authentic. */
+  check(metadata: SignedMetadata, context: SigningContext): VerificationFailure | undefined;
   /** Whether the caller may name the message. */
   readonly takesId?: true;
   /** Every key of the set signs, where a receiver looks for any match; otherwise the primary alone. */
@@ -57,8 +57,8 @@ export interface Scheme<Stamp> {
 export type HeaderLookup = (name: string) => string | undefined;
 
 /** What the headers of a message claim. */
-export interface Received<Stamp> {
-  readonly stamp: Stamp;
+export interface Received<SignedMetadata> {
+  readonly metadata: SignedMetadata;
   /** The texts that stand where a tag is expected; empty when there is none. */
   readonly signatures: readonly string[];
 }
@@ -91,7 +91,7 @@ const verifyRequest: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({
 export const requests = { sign: signRequest, verify: verifyRequest };
 export const requestsWithId = { sign: signRequestWithId, verify: verifyRequest };
 
-export function webhook<Stamp>(scheme: Scheme<Stamp>): Format {
+export function webhook<SignedMetadata>(scheme: Scheme<SignedMetadata>): Format {
   const { name, options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
   return {
     name,
@@ -99,28 +99,35 @@ export function webhook<Stamp>(scheme: Scheme<Stamp>): Format {
     algorithms: [algorithm],
     minKeyBytes: () => minKeyBytes,
     secretEncoding,
-    sign: (use, request) => {
+    sign: (context, request) => {
       const { body, encoding, id } = parseSignRequest(scheme, request);
-      return whole(use, startSigning(scheme, use, id), messageBytes('body', body, encoding));
+      return whole(context, startSigning(scheme, context, id), messageBytes('body', body, encoding));
     },
-    verify: (use, request) => {
+    verify: (context, request) => {
       const { body, encoding, headers: received } = parse(verifyRequest, request);
       const bytes = messageBytes('body', body, encoding);
-      use.admit(bytes.length);
-      return verify(scheme, use, bytes, lookup(received));
+      context.checkSize(bytes.length);
+      return verify(scheme, context, bytes, lookup(received));
     },
-    startSigning: (use) => startSigning(scheme, use),
+    startSigning: (context) => startSigning(scheme, context),
   };
 }
 
-function parseSignRequest<Stamp>({ takesId }: Scheme<Stamp>, request: unknown): StandardWebhooksSignRequest {
+function parseSignRequest<SignedMetadata>(
+  { takesId }: Scheme<SignedMetadata>,
+  request: unknown,
+): StandardWebhooksSignRequest {
   return takesId ? parse(signRequestWithId, request) : parse(signRequest, request);
 }
 
-function startSigning<Stamp>(scheme: Scheme<Stamp>, use: Use, id?: string): Signing<WebhookSignature> {
-  const [primary, ...others] = use.keys;
-  const stamp = scheme.stamp(use, id);
-  const prefix = Buffer.from(scheme.prefix(stamp));
+function startSigning<SignedMetadata>(
+  scheme: Scheme<SignedMetadata>,
+  context: SigningContext,
+  id?: string,
+): MessageSink<WebhookSignature> {
+  const [primary, ...others] = context.keys;
+  const metadata = scheme.metadata(context, id);
+  const prefix = Buffer.from(scheme.prefix(metadata));
   const start = ({ mac }: typeof primary) => {
     const stream = mac.start();
     stream.update(prefix);
@@ -135,38 +142,38 @@ function startSigning<Stamp>(scheme: Scheme<Stamp>, use: Use, id?: string): Sign
     },
     finish: () => {
       const signatures = rest.map((stream) => encode(stream.digest(), scheme.output));
-      const headers = scheme.write(stamp, [encode(first.digest(), scheme.output), ...signatures]);
+      const headers = scheme.write(metadata, [encode(first.digest(), scheme.output), ...signatures]);
       return { headers, keyId: primary.id };
     },
   };
 }
 
-function verify<Stamp>(
-  scheme: Scheme<Stamp>,
-  use: Use,
+function verify<SignedMetadata>(
+  scheme: Scheme<SignedMetadata>,
+  context: SigningContext,
   body: Uint8Array,
   header: HeaderLookup,
 ): Verification {
   const received = scheme.read(header);
   if (typeof received === 'string') return { valid: false, reason: received };
-  const { stamp, signatures } = received;
+  const { metadata, signatures } = received;
   if (signatures.length === 0) return { valid: false, reason: 'missing' };
   const given = signatures.slice(0, maxSignatures).flatMap((text) => {
     const tag = decodeExactly(text, scheme.output);
     return tag?.length === tagBytes(algorithm) ? [tag] : [];
   });
   if (given.length === 0) return { valid: false, reason: 'malformed' };
-  const prefix = Buffer.from(scheme.prefix(stamp));
-  const tags = use.keys.map(({ mac }) => tagOf(mac, prefix, body));
+  const prefix = Buffer.from(scheme.prefix(metadata));
+  const tags = context.keys.map(({ mac }) => tagOf(mac, prefix, body));
   // All are compared with all, so that the time tells neither which key matched nor which signature.
   const matches = given.map((tag) => indexOfTag(tags, tag)).filter((index) => index >= 0);
-  const failure = matches.length === 0 ? undefined : scheme.judge(stamp, use);
+  const failure = matches.length === 0 ? undefined : scheme.check(metadata, context);
   if (failure !== undefined) return { valid: false, reason: failure };
-  return verification(use.keys, matches.length === 0 ? -1 : Math.min(...matches));
+  return verification(context.keys, matches.length === 0 ? -1 : Math.min(...matches));
 }
 
 /** What stands behind the label that a signature begins with; undefined when it begins otherwise. */
-export function behind(label: string, signature: string): string | undefined {
+export function afterPrefix(label: string, signature: string): string | undefined {
   return signature.startsWith(label) ? signature.slice(label.length) : undefined;
 }
 

@@ -1,6 +1,6 @@
 /** The format `slack`: `X-Slack-Signature` over the version, the time and the body. */
 
-import { behind } from './engine.ts';
+import { afterPrefix } from './engine.ts';
 import { timestampedFormat } from './timestamped.ts';
 
 const version = 'v0=';
@@ -16,7 +16,7 @@ export const slack = timestampedFormat('slack', {
     const signature = header('x-slack-signature');
     return {
       timestamp: header('x-slack-request-timestamp'),
-      signatures: signature === undefined ? undefined : [behind(version, signature) ?? ''],
+      signatures: signature === undefined ? undefined : [afterPrefix(version, signature) ?? ''],
     };
   },
 });

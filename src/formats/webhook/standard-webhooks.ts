@@ -1,6 +1,6 @@
 /** The format `standard-webhooks` (Standard Webhooks v1.0.0): three headers over the id, the time and the body. */
 
-import { behind } from './engine.ts';
+import { afterPrefix } from './engine.ts';
 import { timestampedFormat } from './timestamped.ts';
 
 const version = 'v1,';
@@ -27,7 +27,7 @@ export const standardWebhooks = timestampedFormat('standard-webhooks', {
       // Other versions (v1a is Ed25519) are skipped.
       signatures: part('signature')
         ?.split(' ')
-        .flatMap((each) => behind(version, each) ?? []),
+        .flatMap((each) => afterPrefix(version, each) ?? []),
     };
   },
 });

@@ -1,6 +1,6 @@
 /** The format `stripe`: `Stripe-Signature` over the time and the body. Its key is the whole `whsec_…` text. */
 
-import { behind } from './engine.ts';
+import { afterPrefix } from './engine.ts';
 import { timestampedFormat } from './timestamped.ts';
 
 export const stripe = timestampedFormat('stripe', {
@@ -12,7 +12,7 @@ export const stripe = timestampedFormat('stripe', {
   }),
   read: (header) => {
     const elements = header('stripe-signature')?.split(',');
-    const named = (name: string) => elements?.flatMap((element) => behind(name, element) ?? []);
+    const named = (name: string) => elements?.flatMap((element) => afterPrefix(name, element) ?? []);
     // Two times, joined, are none. Other schemes (v0 is for tests) are skipped.
     return { timestamp: named('t=')?.join(), signatures: named('v1=') };
   },

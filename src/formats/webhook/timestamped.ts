@@ -5,12 +5,12 @@
 
 import * as z from 'zod/mini';
 import type { BytesEncoding, MessageHeaders, VerificationFailure } from '../../api/messages.ts';
-import type { TextEncoding, Use } from '../../signing/format.ts';
+import type { SigningContext, TextEncoding } from '../../signing/format.ts';
 import { defineFormat, type FormatDefinition } from '../definition.ts';
 import { type HeaderLookup, idPattern, type Received, requests, requestsWithId, webhook } from './engine.ts';
 
 /** What is signed beside the body. */
-export interface Stamp {
+export interface SignedMetadata {
   /** Empty in a format without ids. */
   readonly id: string;
   /** Unix seconds. */
@@ -34,9 +34,9 @@ export interface TimestampedSettings {
   /** Whether a message may carry several signatures, of which any is enough. */
   readonly several?: true;
   /** What is signed in front of the body. */
-  prefix(stamp: Stamp): string;
+  prefix(metadata: SignedMetadata): string;
   /** @param signatures the primary's first */
-  write(stamp: Stamp, signatures: readonly [string, ...string[]]): MessageHeaders;
+  write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
   /** Takes the headers apart; what the parts look like is judged here. */
   read(header: HeaderLookup): TimestampedHeaders;
 }
@@ -68,7 +68,7 @@ export function timestampedFormat(name: string, settings: TimestampedSettings): 
   return defineFormat(name, { [name]: schema }, ids ? requestsWithId : requests, ({ [name]: given = {} }) => {
     const { toleranceSeconds = defaultToleranceSeconds, signWith = 'primary' } = given;
     const { futureToleranceSeconds = toleranceSeconds } = given;
-    return webhook<Stamp>({
+    return webhook<SignedMetadata>({
       name,
       options: { toleranceSeconds, futureToleranceSeconds, ...(several && { signWith }) },
       output,
@@ -76,15 +76,15 @@ export function timestampedFormat(name: string, settings: TimestampedSettings): 
       ...(secretEncoding !== undefined && { secretEncoding }),
       ...(ids && { takesId: ids }),
       signWithAll: signWith === 'all',
-      stamp: (use, id = ids ? `msg_${use.random(18).toString('base64url')}` : '') => ({
+      metadata: (context, id = ids ? `msg_${context.random(18).toString('base64url')}` : '') => ({
         id,
-        timestamp: `${nowSeconds(use)}`,
+        timestamp: `${nowSeconds(context)}`,
       }),
       prefix: settings.prefix,
       write: settings.write,
       read: (header) => received(settings.read(header), ids),
-      judge: ({ timestamp }, use) => {
-        const ageSeconds = nowSeconds(use) - Number(timestamp);
+      check: ({ timestamp }, context) => {
+        const ageSeconds = nowSeconds(context) - Number(timestamp);
         if (ageSeconds > toleranceSeconds) return 'expired';
         return -ageSeconds > futureToleranceSeconds ? 'not_yet_valid' : undefined;
       },
@@ -95,12 +95,12 @@ export function timestampedFormat(name: string, settings: TimestampedSettings): 
 function received(
   { id, timestamp, signatures }: TimestampedHeaders,
   ids: true | undefined,
-): Received<Stamp> | VerificationFailure {
+): Received<SignedMetadata> | VerificationFailure {
   if (timestamp === undefined || signatures === undefined || (ids && id === undefined)) return 'missing';
   if (!timestampPattern.test(timestamp) || (ids && !idPattern.test(id ?? ''))) return 'malformed';
-  return { stamp: { id: id ?? '', timestamp }, signatures };
+  return { metadata: { id: id ?? '', timestamp }, signatures };
 }
 
-function nowSeconds({ now }: Use): number {
+function nowSeconds({ now }: SigningContext): number {
   return Math.floor(now / 1000);
 }
