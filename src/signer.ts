@@ -1,15 +1,13 @@
 /**
- * Sign and verify against one snapshot: finds the key set, asks its policy, hands the keys to its format. Synchronous;
- * time and chance are arguments.
+ * Carries out one operation: the one place where a key set, its policy and its format meet. Nothing is signed or
+ * verified without `authorize`. Synchronous; time and randomness are arguments.
  */
 
-import type { ErrorCode } from './api/errors.ts';
-import { SignerError } from './api/errors.ts';
-import type { Verification } from './api/messages.ts';
+import { type ErrorCode, SignerError } from './api/errors.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
-import type { Format, MessageSink, SigningContext } from './signing/format.ts';
+import type { MessageSink, SigningContext } from './signing/format.ts';
 import {
   type Allowance,
   authorize,
@@ -20,55 +18,50 @@ import {
 } from './signing/policy.ts';
 
 export interface Signer {
+  /**
+   * Asks the key set's policy. What it returns is the only way to sign or verify.
+   * @throws {SignerError} `operation_not_allowed`
+   */
+  authorize(keySet: KeySet, operation: Operation): AuthorizedOperation;
+}
+
+/** An operation that the policy of its key set allows, with the keys of one snapshot. */
+export interface AuthorizedOperation {
+  readonly keySet: KeySet;
+  readonly operation: Operation;
   /** Carries out one request of the key set's format. @throws {SignerError} */
-  carryOut(keySet: KeySet, operation: Operation, request: unknown): object;
-  /** Signs a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
-  startSigning(keySet: KeySet): MessageSink<object>;
-  /** Verifies a message that comes in parts. @throws {SignerError} `message_too_large` as it is fed */
-  startVerification(keySet: KeySet, signature: string): MessageSink<Verification>;
+  carryOut(request: unknown): object;
+  /** Whether `start` can be called: the format takes a bare message, and no tenant has to be named beside it. */
+  readonly takesStream: boolean;
+  /**
+   * Signs or verifies a message that arrives in parts.
+   * @param signature the one to verify; ignored when signing
+   * @throws {SignerError} `unsupported_media_type`; `message_too_large` as it is fed
+   */
+  start(signature: string): MessageSink<object>;
 }
 
 /** How an operation ended: as asked, with a signature that does not verify, or with an error. */
 export type Outcome = 'ok' | 'invalid' | ErrorCode;
 
-/** What a signer cannot know by itself: time and chance. */
+/** What a signer cannot know by itself. */
 export interface Environment extends Clocks {
   /** Unpredictable bytes. */
   readonly random: (size: number) => Buffer;
 }
 
-/**
- * The key set of this name, for this operation if one is given.
- * @throws {SignerError} `unknown_key`, `operation_not_allowed`
- */
-export function findKeySet(snapshot: Snapshot, name: string, operation?: Operation): KeySet {
+/** @throws {SignerError} `unknown_key`, with the same answer for every name that is not there */
+export function findKeySet(snapshot: Snapshot, name: string): KeySet {
   const keySet = snapshot.keySets.get(name);
-  // Nothing of the name comes back, and every unknown name gets the same answer.
-  if (keySet === undefined) {
-    throw new SignerError('unknown_key', 'no key of this name is loaded; GET /v1/keys lists those that are');
-  }
-  if (operation !== undefined) authorize(keySet.settings.policy, operation);
-  return keySet;
+  if (keySet !== undefined) return keySet;
+  throw new SignerError('unknown_key', 'no key of this name is loaded; GET /v1/keys lists those that are');
 }
 
-/** Whether the key set takes a message that comes in parts, with nothing beside it, for this operation. */
-export function takesStream(keySet: KeySet, operation: Operation): boolean {
-  return streams(keySet)[operation] !== undefined;
-}
-
-/** How a message in parts is begun. A tenant could not be named beside it. */
-function streams({ tenantKeys, settings: { format } }: KeySet): {
-  readonly sign?: Format['startSigning'];
-  readonly verify?: Format['startVerification'];
-} {
-  return tenantKeys === undefined ? { sign: format.startSigning, verify: format.startVerification } : {};
-}
-
-/** Remembers nothing but how much of each key set's rate limit is spent. */
+/** Its only state is how much of each key set's rate limit is spent. */
 export function createSigner({ now, monotonicMs, random }: Environment): Signer {
   const allowances = new Map<string, Allowance>();
 
-  const use = ({ name, keys, settings: { policy } }: KeySet): SigningContext => {
+  const begin = ({ name, keys, settings: { policy } }: KeySet): SigningContext => {
     const { rateLimit } = policy;
     if (rateLimit !== undefined) {
       allowances.set(name, spend(rateLimit, allowances.get(name), monotonicMs()));
@@ -77,25 +70,28 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
   };
 
   return {
-    carryOut: (keySet, operation, body) => {
+    authorize: (keySet, operation) => {
       const { format, policy } = keySet.settings;
-      const begun = use(keySet);
-      if (keySet.tenantKeys === undefined) return format[operation](begun, body);
-      const { tenant, request } = takeTenant(body);
-      checkTenant(policy, tenant);
-      return format[operation]({ ...begun, keys: keySet.tenantKeys(tenant) }, request);
-    },
-    startSigning: (keySet) => {
-      const start = streams(keySet).sign;
-      if (start === undefined) throw jsonOnly(keySet);
-      const begun = use(keySet);
-      return bounded(start(begun), begun);
-    },
-    startVerification: (keySet, signature) => {
-      const start = streams(keySet).verify;
-      if (start === undefined) throw jsonOnly(keySet);
-      const begun = use(keySet);
-      return bounded(start(begun, signature), begun);
+      const { tenantKeys } = keySet;
+      authorize(policy, operation);
+      const stream = operation === 'sign' ? format.startSigning : format.startVerification;
+      return {
+        keySet,
+        operation,
+        carryOut: (body) => {
+          const context = begin(keySet);
+          if (tenantKeys === undefined) return format[operation](context, body);
+          const { tenant, request } = takeTenant(body);
+          checkTenant(policy, tenant);
+          return format[operation]({ ...context, keys: tenantKeys(tenant) }, request);
+        },
+        takesStream: stream !== undefined && tenantKeys === undefined,
+        start: (signature) => {
+          if (stream === undefined || tenantKeys !== undefined) throw jsonOnly(keySet);
+          const context = begin(keySet);
+          return bounded(stream(context, signature), context);
+        },
+      };
     },
   };
 }

@@ -34,11 +34,14 @@ const codeOf = (act: () => unknown): SignerError['code'] | undefined => {
   }
   return undefined;
 };
-const sign = (signer: Signer, keySet: KeySet, message = 'm') => signer.carryOut(keySet, 'sign', { message });
+const sign = (signer: Signer, keySet: KeySet, message = 'm') =>
+  signer.authorize(keySet, 'sign').carryOut({ message });
 const verify = (signer: Signer, keySet: KeySet) =>
-  signer.carryOut(keySet, 'verify', { message: 'm', signature: tagOf('HS256', key, 'm').toString('hex') });
+  signer
+    .authorize(keySet, 'verify')
+    .carryOut({ message: 'm', signature: tagOf('HS256', key, 'm').toString('hex') });
 const stream = (signer: Signer, keySet: KeySet, ...parts: readonly string[]) => {
-  const signing = signer.startSigning(keySet);
+  const signing = signer.authorize(keySet, 'sign').start('');
   for (const part of parts) signing.update(Buffer.from(part));
   return signing.finish();
 };
@@ -66,14 +69,23 @@ describe('a key set', () => {
     ['[verify]', 'verify', undefined],
     ['[sign, verify]', 'verify', undefined],
   ] as const)('that allows %s, asked to %s: %s', async (allow, operation, code) => {
-    const { snapshot } = await open(`allow: ${allow}`);
-    expect(codeOf(() => findKeySet(snapshot(), 'k', operation))).toBe(code);
-    expect(codeOf(() => findKeySet(snapshot(), 'k'))).toBeUndefined();
+    const { signer, keySet } = await open(`allow: ${allow}`);
+    expect(codeOf(() => signer.authorize(keySet(), operation))).toBe(code);
+  });
+
+  it('cannot be used without asking its policy', async () => {
+    const { signer, keySet } = await open('allow: [verify]');
+    // @ts-expect-error There is no way past `authorize`.
+    expect(signer.carryOut).toBeUndefined();
+    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut({ message: 'm' }))).toBe(
+      'operation_not_allowed',
+    );
+    expect(codeOf(() => signer.authorize(keySet(), 'sign').start(''))).toBe('operation_not_allowed');
   });
 
   it('that is unknown is unknown, whatever is asked of it', async () => {
     const { snapshot } = await open('allow: [sign]');
-    expect(codeOf(() => findKeySet(snapshot(), 'x', 'verify'))).toBe('unknown_key');
+    expect(codeOf(() => findKeySet(snapshot(), 'x'))).toBe('unknown_key');
   });
 });
 
@@ -88,7 +100,7 @@ describe('a signer', () => {
 
   it('goes on with the snapshot that a request began with', async () => {
     const { signer, keySet, configure } = await open('algorithm: HS256');
-    const [before, signing] = [keySet(), signer.startSigning(keySet())];
+    const [before, signing] = [keySet(), signer.authorize(keySet(), 'sign').start('')];
     signing.update(Buffer.from('m'));
     await configure('algorithm: HS512');
     expect(signing.finish()).toMatchObject({
@@ -112,10 +124,10 @@ describe('maxMessageBytes', () => {
     const message = 'x'.repeat(bytes);
     const signature = tagOf('HS256', key, message).toString('hex');
     expect(codeOf(() => sign(signer, keySet(), message))).toBe(code);
-    expect(codeOf(() => signer.carryOut(keySet(), 'verify', { message, signature }))).toBe(code);
+    expect(codeOf(() => signer.authorize(keySet(), 'verify').carryOut({ message, signature }))).toBe(code);
     expect(codeOf(() => stream(signer, keySet(), message))).toBe(code);
     expect(codeOf(() => stream(signer, keySet(), ...parts(bytes)))).toBe(code);
-    const verification = signer.startVerification(keySet(), signature);
+    const verification = signer.authorize(keySet(), 'verify').start(signature);
     expect(codeOf(() => verification.update(Buffer.from(message)))).toBe(code);
   });
 
@@ -127,20 +139,20 @@ describe('maxMessageBytes', () => {
       message: Buffer.alloc(bytes).toString('base64'),
       encoding: 'base64',
     });
-    expect(codeOf(() => signer.carryOut(keySet(), 'sign', request(4)))).toBeUndefined();
-    expect(codeOf(() => signer.carryOut(keySet(), 'sign', request(5)))).toBe('message_too_large');
+    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut(request(4)))).toBeUndefined();
+    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut(request(5)))).toBe('message_too_large');
   });
 
   it('refuses a streamed message as soon as it is over, before the rest of it', async () => {
     const { signer, keySet } = await open('maxMessageBytes: 10');
-    const signing = signer.startSigning(keySet());
+    const signing = signer.authorize(keySet(), 'sign').start('');
     signing.update(Buffer.alloc(10));
     expect(codeOf(() => signing.update(Buffer.alloc(1)))).toBe('message_too_large');
   });
 
   it('is no limit by default', async () => {
     const { signer, keySet } = await open();
-    const signing = signer.startSigning(keySet());
+    const signing = signer.authorize(keySet(), 'sign').start('');
     for (let part = 0; part < 64; part++) signing.update(Buffer.alloc(65_536));
     expect(signing.finish()).toMatchObject({
       signature: tagOf('HS256', key, Buffer.alloc(64 * 65_536)).toString('hex'),
@@ -155,7 +167,7 @@ describe('a rate limit', () => {
       () => sign(signer, keySet()),
       () => verify(signer, keySet()),
       () => stream(signer, keySet(), 'm'),
-      () => signer.startVerification(keySet(), '00'),
+      () => signer.authorize(keySet(), 'verify').start('00'),
     ];
     for (const use of uses) expect(codeOf(use)).toBeUndefined();
     for (const use of uses) expect(codeOf(use)).toBe('rate_limited');
@@ -203,7 +215,7 @@ describe('a rate limit', () => {
 
   it('counts a request that is not well formed, since it is work as well', async () => {
     const { signer, keySet } = await open('rateLimit: { perSecond: 1 }');
-    expect(codeOf(() => signer.carryOut(keySet(), 'sign', {}))).toBe('malformed_request');
+    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut({}))).toBe('malformed_request');
     expect(codeOf(() => sign(signer, keySet()))).toBe('rate_limited');
   });
 });
@@ -220,8 +232,8 @@ describe('a format that takes only JSON', () => {
       'unsupported_media_type',
       'the format json-only takes application/json here',
     );
-    expect(() => signer.startSigning(jsonOnly)).toThrow(refused);
-    expect(() => signer.startVerification(jsonOnly, '00')).toThrow(refused);
+    expect(() => signer.authorize(jsonOnly, 'sign').start('')).toThrow(refused);
+    expect(() => signer.authorize(jsonOnly, 'verify').start('00')).toThrow(refused);
     expect(codeOf(() => sign(signer, jsonOnly))).toBeUndefined();
   });
 });
@@ -245,16 +257,16 @@ describe('a tenant', () => {
       return findKeySet(store.current, name);
     };
     const outcome = (operation: 'sign' | 'verify', body: unknown, name?: string) =>
-      refusalOf(() => signer.carryOut(keySet(name), operation, body));
+      refusalOf(() => signer.authorize(keySet(name), operation).carryOut(body));
     return { signer, keySet, outcome, clocks };
   };
 
   it('has signatures of its own, which no other tenant verifies', async () => {
     const { signer, keySet } = await open();
     const verdict = (tenant: string, signature: string) =>
-      signer.carryOut(keySet(), 'verify', { message: 'm', signature, tenant });
+      signer.authorize(keySet(), 'verify').carryOut({ message: 'm', signature, tenant });
     const signed = ['acme', 'globex'].map((tenant) => {
-      const answer = signer.carryOut(keySet(), 'sign', { message: 'm', tenant }) as {
+      const answer = signer.authorize(keySet(), 'sign').carryOut({ message: 'm', tenant }) as {
         signature: string;
         keyId: string;
       };
@@ -338,8 +350,8 @@ describe('a tenant', () => {
     const { signer, keySet } = await open();
     const refusal =
       'unsupported_media_type: a key set with derived keys takes application/json, in which the request names its tenant';
-    expect(refusalOf(() => signer.startSigning(keySet()))).toBe(refusal);
-    expect(refusalOf(() => signer.startVerification(keySet(), ''))).toBe(refusal);
+    expect(refusalOf(() => signer.authorize(keySet(), 'sign').start(''))).toBe(refusal);
+    expect(refusalOf(() => signer.authorize(keySet(), 'verify').start(''))).toBe(refusal);
   });
 
   it('uses up the rate limit of its key set, whoever it is', async () => {
@@ -370,7 +382,7 @@ describe('a tenant', () => {
       fc.property(request, fc.constantFrom('sign' as const, 'verify' as const), (body, operation) => {
         try {
           expect(['signature', 'valid']).toContain(
-            Object.keys(signer.carryOut(keySet(), operation, body))[0],
+            Object.keys(signer.authorize(keySet(), operation).carryOut(body))[0],
           );
         } catch (error) {
           expect(error).toBeInstanceOf(SignerError);

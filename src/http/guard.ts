@@ -4,6 +4,7 @@
  */
 
 import { SignerError } from '../api/errors.ts';
+import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
 
 /** Throws a SignerError for a request that must not reach a handler. */
@@ -42,9 +43,7 @@ export function createGuard(hosts: ReadonlySet<string>): Guard {
 
 /** Every path that the signing listener does not have. */
 export function noSuchPath(): SignerError {
-  return notFound(
-    'the paths are /v1/keys, /v1/keys/{name} and /v1/keys/{name}/sign, verify, sign-batch, verify-batch',
-  );
+  return notFound(`the paths are ${pathList}`);
 }
 
 function foreignHost(host: string | null): SignerError {

@@ -10,14 +10,15 @@ import type { Operation } from '../signing/policy.ts';
 import { answers, keySet, problem } from './answer-shapes.ts';
 import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
+import { descriptionPaths, type OperationPath, operationPaths, type Path } from './paths.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
 /** @param version of the signer */
 export function describeApi(version: string): object {
-  const operation = (what: Operation, summary: string) => ({
+  const operation = ({ operation: what, operationId, summary }: OperationPath) => ({
     post: {
-      operationId: what,
+      operationId,
       summary,
       parameters: [
         ref('parameters', 'guard'),
@@ -34,9 +35,9 @@ export function describeApi(version: string): object {
       responses: { 200: { description: 'The answer.', content: json(anyAnswer(what)) }, ...refusals },
     },
   });
-  const batch = (what: Operation, summary: string) => ({
+  const batch = ({ operation: what, operationId, summary }: OperationPath) => ({
     post: {
-      operationId: `${what}Batch`,
+      operationId,
       summary,
       parameters: [ref('parameters', 'guard')],
       requestBody: {
@@ -76,7 +77,7 @@ export function describeApi(version: string): object {
       },
     },
   });
-  const read = (operationId: string, summary: string, answer: Schema) => ({
+  const read = ({ operationId, summary }: Path, answer: Schema) => ({
     get: {
       operationId,
       summary,
@@ -97,15 +98,19 @@ export function describeApi(version: string): object {
     security: [],
     paths: {
       '/v1/keys': read(
-        'listKeySets',
-        'Lists all key sets',
+        descriptionPaths['/v1/keys'],
         object({ keys: { type: 'array', items: ref('schemas', 'keySet') } }),
       ),
-      '/v1/keys/{name}': { ...named, ...read('getKeySet', 'Describes a key set', ref('schemas', 'keySet')) },
-      '/v1/keys/{name}/sign': { ...named, ...operation('sign', 'Signs a message') },
-      '/v1/keys/{name}/verify': { ...named, ...operation('verify', 'Verifies a signature') },
-      '/v1/keys/{name}/sign-batch': { ...named, ...batch('sign', 'Signs many messages') },
-      '/v1/keys/{name}/verify-batch': { ...named, ...batch('verify', 'Verifies many signatures') },
+      '/v1/keys/{name}': {
+        ...named,
+        ...read(descriptionPaths['/v1/keys/{name}'], ref('schemas', 'keySet')),
+      },
+      ...Object.fromEntries(
+        [...operationPaths].map(([segment, path]) => [
+          `/v1/keys/{name}/${segment}`,
+          { ...named, ...(path.isBatch ? batch(path) : operation(path)) },
+        ]),
+      ),
     },
     components: { parameters, schemas: schemas() },
   };

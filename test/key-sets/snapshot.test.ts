@@ -25,12 +25,12 @@ function open(fields = '') {
     put: (content: string | Uint8Array) => put({ k: content }),
     configure: (each: string) => configure(yaml(each)),
     signsWith: (key: Uint8Array, algorithm: Algorithm = 'HS256') => {
-      const answer = signer.carryOut(keySet(), 'sign', { message: 'm' });
+      const answer = signer.authorize(keySet(), 'sign').carryOut({ message: 'm' });
       return 'signature' in answer && answer.signature === tagOf(algorithm, key, 'm').toString('hex');
     },
     verifies: (key: Uint8Array, algorithm: Algorithm = 'HS256') => {
       const signature = tagOf(algorithm, key, 'm').toString('hex');
-      const answer = signer.carryOut(keySet(), 'verify', { message: 'm', signature });
+      const answer = signer.authorize(keySet(), 'verify').carryOut({ message: 'm', signature });
       return 'valid' in answer && answer.valid === true;
     },
   };
@@ -58,10 +58,12 @@ describe('a replaced file', () => {
     const [oldId] = keySet().keys.map(({ id }) => id);
     await put(next);
     const verify = (key: Uint8Array) =>
-      createSigner(manualClocks()).carryOut(keySet(), 'verify', {
-        message: 'm',
-        signature: tagOf('HS256', key, 'm').toString('hex'),
-      });
+      createSigner(manualClocks())
+        .authorize(keySet(), 'verify')
+        .carryOut({
+          message: 'm',
+          signature: tagOf('HS256', key, 'm').toString('hex'),
+        });
     expect(verify(old)).toEqual({ valid: true, keyId: oldId, primary: false });
     expect(verify(next)).toMatchObject({ valid: true, primary: true });
   });
