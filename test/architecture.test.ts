@@ -41,7 +41,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'fastest-levenshtein': ['config', 'key-sets'],
   hono: ['http', 'ops'],
   pino: ['ops'],
-  'package.json': ['cli'],
+  'package.json': ['ops'],
   'structured-headers': ['formats'],
   yaml: ['cli', 'config'],
   zod: ['api', 'config', 'formats', 'http', 'key-sets'],

@@ -147,7 +147,7 @@ describe('the README', () => {
     const examples = codeBlocks.filter(({ language, code }) => language === 'yaml' && /^keys:/m.test(code));
     expect(examples.length).toBeGreaterThan(0);
     for (const { code } of examples) {
-      expect(parseConfiguration(code).warnings).toEqual([]);
+      expect(parseConfiguration(code)).toMatchObject({ ok: true, value: { warnings: [] } });
     }
   });
 

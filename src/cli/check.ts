@@ -4,12 +4,13 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { everyFile } from '../config/defaults.ts';
+import { ok } from '../key-sets/result.ts';
+import { sealFiles } from '../key-sets/secret.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
 import { createKeyStore, type KeyStore } from '../key-sets/store.ts';
-import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 import { takeVariable } from './environment.ts';
 import { type KeyOptions, readConfiguration, readOnce } from './open-keys.ts';
-import { parseSecretManifest } from './secret-manifest.ts';
+import { filesOf, parseSecretManifest } from './secret-manifest.ts';
 import { SettingError } from './setting-error.ts';
 
 export interface CheckOptions extends KeyOptions {
@@ -50,32 +51,42 @@ export async function check(options: CheckOptions): Promise<void> {
 }
 
 async function inspectMounted(options: KeyOptions): Promise<Report> {
-  const notes: string[] = [];
-  const { store, problems } = await readOnce(options, (warning) => notes.push(warning));
-  return report(store, problems, [...notes, ...options.keys.flatMap(permissionNotes)]);
+  const { store, problems, warnings } = await readOnce(options);
+  return report(store, problems, [...warnings, ...options.keys.flatMap(permissionNotes)]);
 }
 
 /** The manifest's content in the place of a mounted directory. */
 async function inspectManifest(secret: string, { config }: KeyOptions): Promise<Report> {
-  const notes: string[] = [];
-  const store = createKeyStore({ directories: [secret], variable: takeVariable });
-  try {
-    const configured = config === undefined ? undefined : await readConfiguration(readText(config), config);
-    notes.push(...(configured?.warnings ?? []));
-    await store.configure(configured?.configuration ?? everyFile);
-    await store.load(secret, { files: parseSecretManifest(readText(secret)) });
-    return report(store, [], notes);
-  } catch (error) {
-    if (error instanceof VolumeError) return report(store, error.problems, notes);
-    throw error;
-  }
+  const everything = ok({ configuration: everyFile, warnings: [] });
+  const configured = config === undefined ? everything : await readConfiguration(readText(config));
+  if (!configured.ok)
+    return report(
+      undefined,
+      configured.problems.map((problem) => `${config}: ${problem}`),
+    );
+  const { configuration, warnings } = configured.value;
+  const manifest = parseSecretManifest(readText(secret));
+  const files = manifest.ok ? filesOf(manifest.value) : manifest;
+  if (!files.ok) return report(undefined, files.problems, warnings);
+  const store = createKeyStore({ directories: [secret], configuration, variable: takeVariable });
+  const sources = [...store.directories.values()];
+  for (const source of sources) await store.offer(source, await sealFiles(files.value));
+  return report(
+    store,
+    sources.flatMap(({ problems }) => problems),
+    warnings,
+  );
 }
 
-function report(store: KeyStore, found: readonly VolumeProblem[], notes: readonly string[]): Report {
-  const valid = store.current !== undefined;
-  const keySets = [...(store.current?.keySets.values() ?? [])];
-  store.drop();
-  const problems = [...new Set(found.map(({ message }) => message))];
+function report(
+  store: KeyStore | undefined,
+  found: readonly string[],
+  notes: readonly string[] = [],
+): Report {
+  const valid = store?.current !== undefined;
+  const keySets = [...(store?.current?.keySets.values() ?? [])];
+  store?.drop();
+  const problems = [...new Set(found)];
   return {
     valid,
     keys: keySets.map(describeKeySet),

@@ -2,6 +2,7 @@
 
 import { Argument, Command, Option } from 'commander';
 import { logLevels } from '../ops/log.ts';
+import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress, parseMode, parseSeconds, parseSwitch } from './address.ts';
 import {
   collect,
@@ -17,7 +18,6 @@ import {
 import { createKeysCommand } from './keys/program.ts';
 import { loaded } from './loaded.ts';
 import type { ServeOptions } from './serve.ts';
-import { version } from './status.ts';
 
 const defaultOpsListen = '127.0.0.1:8701';
 

@@ -1,92 +1,158 @@
-/** Kubernetes Secret manifests, as kubectl reads and writes them. */
+/** Kubernetes Secret manifests, read as kubectl reads them and written with their comments. */
 
-import { type Document, LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isScalar, LineCounter, parseAllDocuments, stringify } from 'yaml';
 import { decode } from '../bytes/encoding.ts';
+import { ok, type Result, refused } from '../key-sets/result.ts';
 import { isKeySetName, keySetNameRule } from '../key-sets/settings.ts';
-import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
+import { SettingError } from './setting-error.ts';
 
-/**
- * The files that a mounted volume of all the manifest's Secrets would have. `stringData` wins over `data`, as in the
- * API server.
- * @throws {VolumeError} with every problem, each naming the field and never a value
- */
-export function parseSecretManifest(text: string): ReadonlyMap<string, Uint8Array> {
-  const problems: string[] = [];
-  const files = new Map<string, Uint8Array>();
-  for (const secret of secretsOf(text)) {
-    for (const [name, bytes] of filesOf(secret, problems)) {
-      if (files.has(name)) problems.push(`${name}: stands in two Secrets; rename one of them`);
-      files.set(name, bytes);
-    }
-  }
-  if (problems.length === 0 && files.size === 0) problems.push('the Secret holds no file; put a key into it');
-  if (problems.length > 0) throw refusal(problems);
-  return files;
+/** The Secrets of a manifest: of one document or several, or the items of a list. */
+export interface SecretManifest {
+  readonly secrets: readonly Secret[];
+  /** The manifest as YAML, with everything that was written to its entries. */
+  toString(): string;
 }
 
-function secretsOf(text: string): readonly Record<string, unknown>[] {
-  // YAML 1.1, as kubectl reads it: an unquoted `yes` is no text there.
-  const options = { version: '1.1', stringKeys: true, prettyErrors: false } as const;
-  const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, { ...options, lineCounter });
-  const secrets = documents.flatMap((document) => objectsOf(document, lineCounter)).filter(isSecret);
-  if (secrets.length === 0) throw refusal(['the manifest holds no "kind: Secret"']);
-  return secrets;
+export interface Secret {
+  /** `data` and `stringData` together; of a name in both, `stringData` wins, as in the API server. */
+  readonly entries: readonly SecretEntry[];
+  /** What is wrong with these fields. */
+  readonly problems: readonly string[];
+}
+
+/** What a mounted volume shows as a file. */
+export interface SecretEntry {
+  readonly name: string;
+  /** Problems name the field and never a value. */
+  read(): Result<Uint8Array>;
+  /** @throws {SettingError} where the entry is an alias for something else */
+  write(content: Uint8Array): void;
+}
+
+/** An object of the manifest: as a value, and where it is. */
+interface KubernetesObject {
+  readonly document: Document;
+  readonly path: readonly (string | number)[];
+  readonly value: unknown;
+}
+
+const fields = ['data', 'stringData'] as const;
+type Field = (typeof fields)[number];
+
+/** Other objects beside the Secrets are allowed. */
+export function parseSecretManifest(text: string): Result<SecretManifest> {
+  const lines = new LineCounter();
+  // kubectl reads YAML 1.1, in which an unquoted `yes` is no text.
+  const options = { version: '1.1', stringKeys: true, prettyErrors: false, lineCounter: lines } as const;
+  const documents: readonly Document[] = parseAllDocuments(text, options);
+  const objects: KubernetesObject[] = [];
+  for (const document of documents) {
+    const [broken] = [...document.errors, ...document.warnings];
+    if (broken !== undefined) {
+      return refused(`the manifest is not valid YAML (line ${lines.linePos(broken.pos[0]).line})`);
+    }
+    try {
+      objects.push(...objectsOf(document));
+    } catch {
+      // An alias to nothing, or so many that the result would be huge.
+      return refused('the manifest is not valid YAML');
+    }
+  }
+  const secrets = objects.filter(({ value }) => kindOf(value) === 'Secret');
+  if (secrets.length === 0) {
+    const kinds = objects.flatMap(({ value }) => kindOf(value) ?? []).join(', ');
+    return refused(
+      `the manifest holds no Secret (kind: ${kinds || 'none'}); give one as "kubectl get secret NAME -o yaml" writes it`,
+    );
+  }
+  return ok({ secrets: secrets.map(readSecret), toString: () => write(documents) });
+}
+
+/** The files that a mounted volume of all the manifest's Secrets would have. */
+export function filesOf({ secrets }: SecretManifest): Result<ReadonlyMap<string, Uint8Array>> {
+  const problems: string[] = secrets.flatMap((secret) => secret.problems);
+  const files = new Map<string, Uint8Array>();
+  for (const { name, read } of secrets.flatMap(({ entries }) => entries)) {
+    const content = read();
+    if (!content.ok) problems.push(...content.problems);
+    else if (files.has(name)) problems.push(`${name}: stands in two Secrets; rename one of them`);
+    else files.set(name, content.value);
+  }
+  if (problems.length === 0 && files.size === 0) problems.push('the Secret holds no file; put a key into it');
+  return problems.length > 0 ? refused(...problems) : ok(files);
+}
+
+/** A manifest of a new Secret. */
+export function newSecretManifest(secretName: string, entries: ReadonlyMap<string, Uint8Array>): string {
+  const base64 = (content: Uint8Array) => Buffer.from(content).toString('base64');
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: secretName },
+    type: 'Opaque',
+    data: Object.fromEntries([...entries].map(([name, content]) => [name, base64(content)])),
+  });
 }
 
 /** `kubectl get` writes several objects as one list. */
-function objectsOf(document: Document, lines: LineCounter): readonly unknown[] {
-  const [broken] = [...document.errors, ...document.warnings];
-  if (broken !== undefined) throw notYaml(` (line ${lines.linePos(broken.pos[0]).line})`);
-  let object: unknown;
-  try {
-    object = document.toJS();
-  } catch {
-    // An alias to nothing, or so many that the result would be huge.
-    throw notYaml();
+function objectsOf(document: Document): readonly KubernetesObject[] {
+  const value: unknown = document.toJS();
+  if (!isObject(value) || !Array.isArray(value['items']) || value['items'].length === 0) {
+    return [{ document, path: [], value }];
   }
-  return isObject(object) && Array.isArray(object['items']) ? object['items'] : [object];
+  return value['items'].map((item, index) => ({ document, path: ['items', index], value: item }));
 }
 
-function isSecret(object: unknown): object is Record<string, unknown> {
-  return isObject(object) && object['kind'] === 'Secret';
+/** As Kubernetes names kinds; what else stands there may be anything. */
+function kindOf(value: unknown): string | undefined {
+  const kind = isObject(value) ? value['kind'] : undefined;
+  return typeof kind === 'string' && /^[A-Z][A-Za-z0-9]*$/.test(kind) ? kind : undefined;
 }
 
-function filesOf(secret: Record<string, unknown>, problems: string[]): ReadonlyMap<string, Uint8Array> {
-  const files = new Map<string, Uint8Array>();
-  for (const field of ['data', 'stringData'] as const) {
-    const entries = secret[field] ?? {};
-    if (!isObject(entries)) {
-      problems.push(`${field}: must hold the files by name`);
-      continue;
-    }
-    for (const [name, value] of Object.entries(entries)) {
-      const bytes = contentOf(field, value);
-      if (!isKeySetName(name)) problems.push(`${field}: a name is not usable; use ${keySetNameRule}`);
-      else if (typeof bytes === 'string') problems.push(`${field}.${name}: ${bytes}`);
-      else files.set(name, bytes);
-    }
+function readSecret(object: KubernetesObject): Secret {
+  const problems: string[] = [];
+  const entries = new Map<string, SecretEntry>();
+  for (const field of fields) {
+    const values = (isObject(object.value) && object.value[field]) ?? {};
+    if (!isObject(values)) problems.push(`${field}: must hold the files by name`);
+    else
+      for (const name of Object.keys(values)) entries.set(name, entryOf(object, field, name, values[name]));
   }
-  return files;
+  return { entries: [...entries.values()], problems };
 }
 
-/** @returns the bytes, or what is wrong */
-function contentOf(field: 'data' | 'stringData', value: unknown): Uint8Array | string {
-  if (value === null) return new Uint8Array();
-  if (typeof value !== 'string') return 'must be text; put it in quotes';
-  if (field === 'stringData') return Buffer.from(value);
-  // The API server skips line breaks in base64, and kubectl leaves them as they are.
-  return decode(value.replace(/[\r\n]/g, ''), 'base64') ?? 'is not base64; use stringData for plain text';
+function entryOf(
+  { document, path }: KubernetesObject,
+  field: Field,
+  name: string,
+  value: unknown,
+): SecretEntry {
+  return {
+    name,
+    read: () => {
+      if (!isKeySetName(name)) return refused(`${field}: a name is not usable; use ${keySetNameRule}`);
+      if (value === null) return ok(new Uint8Array());
+      if (typeof value !== 'string') return refused(`${field}.${name}: must be text; put it in quotes`);
+      if (field === 'stringData') return ok(Buffer.from(value));
+      // The API server skips line breaks in base64, and kubectl leaves them as they are.
+      const bytes = decode(value.replace(/[\r\n]/g, ''), 'base64');
+      if (bytes !== undefined) return ok(bytes);
+      return refused(`${field}.${name}: is not base64; use stringData for plain text`);
+    },
+    write: (content) => {
+      const at = [...path, field, name];
+      if (!isScalar(document.getIn(at, true))) {
+        throw new SettingError(`${field}.${name}: is an alias (*) for something else; write it out`);
+      }
+      document.setIn(at, Buffer.from(content).toString(field === 'data' ? 'base64' : 'utf8'));
+    },
+  };
+}
+
+function write(documents: readonly Document[]): string {
+  return documents.map(String).reduce((all, next) => `${all}${/^---/.test(next) ? '' : '---\n'}${next}`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function notYaml(place = ''): VolumeError {
-  return refusal([`the manifest is not valid YAML${place}`]);
-}
-
-function refusal(problems: readonly string[]): VolumeError {
-  return new VolumeError(problems.map((message): VolumeProblem => ({ code: 'refused', message })));
 }

@@ -5,7 +5,7 @@ import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
-import type { KeyStore } from '../key-sets/store.ts';
+import type { MountedKeys, MountedKeysEvents } from '../key-sets/mounted.ts';
 import {
   createLog,
   describeFault,
@@ -16,16 +16,16 @@ import {
 } from '../ops/log.ts';
 import { createCounters, describeMetrics } from '../ops/metrics.ts';
 import { createOpsApp } from '../ops/routes.ts';
+import { describeStatus } from '../ops/status.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
 import { formatAddress, servedHosts, type TcpAddress } from './address.ts';
 import { hardenProcess } from './harden.ts';
-import { type MountedVolume, openKeys } from './open-keys.ts';
+import { openKeys } from './open-keys.ts';
 import { standardOutput } from './output.ts';
 import { SettingError } from './setting-error.ts';
 import { claimSocket, withMode } from './socket.ts';
-import { describeStatus } from './status.ts';
 
 export interface ServeOptions {
   readonly keys: readonly string[];
@@ -68,7 +68,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   dieOnFaults(log);
   if (!hardenProcess()) log.warn('core dumps could not be turned off on this system');
 
-  const { store, volumes } = openKeys(options, { onWarning: (warning) => log.warn(warning) });
+  const firstKeys = Promise.withResolvers<void>();
+  const keys = openKeys(options, {
+    events: reportKeys(log, () => keys, firstKeys.resolve),
+  });
+  const { store } = keys;
   let stopping = false;
   const counters = createCounters();
   const onFault = (error: unknown) =>
@@ -80,41 +84,33 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     onOperation: counters.operation,
     onFault,
   });
-  const status = () => describeStatus(store.current, volumes, stopping);
+  const status = () => describeStatus(store.current, keys.mounts, stopping);
   const metrics = () => describeMetrics(status(), counters);
   const ops = createOpsApp({ status, metrics, onFault });
 
-  const close = () => Promise.all(volumes.map(({ volume }) => volume.close()));
   const listeners = await openListeners(
     options,
     { handle: api, onFault, onAnswer: counters.answer },
     { handle: ops.fetch, onFault },
   ).catch(async (error) => {
-    await close();
+    await keys.close();
     throw error;
   });
   log.info('listening', describeListeners(options, listeners));
-  logKeys(log, store, volumes);
-  Promise.all(volumes.map(({ volume }) => volume.ready())).then(
-    () => {
-      hooks.ready?.(listeners.signing?.port);
-      // A sixth of what an idle signer has; the runtime would keep it until there is more.
-      setTimeout(Bun.shrink, settledMs);
-    },
-    () => undefined, // stopped before there were keys
-  );
-
-  // As is customary, a hang-up asks for another look.
-  process.on('SIGHUP', () => {
-    for (const { volume } of volumes) volume.refresh();
+  void firstKeys.promise.then(() => {
+    hooks.ready?.(listeners.signing?.port);
+    // Frees what start-up has left, a sixth of an idle signer's memory. The runtime would keep it.
+    setTimeout(Bun.shrink, settledMs);
   });
+
+  process.on('SIGHUP', keys.refresh);
   await stopped;
   stopping = true;
   log.info('stopping');
   // Containers of a pod are told to stop at the same time, and a neighbour may have requests to finish.
   await Bun.sleep(options.shutdownDelay * 1000);
   await stopListeners(listeners, graceMs);
-  await close();
+  await keys.close();
   store.drop();
   log.info('stopped');
   await log.end();
@@ -196,32 +192,35 @@ function describeListeners({ listen, socket, opsListen }: ServeOptions, opened: 
   };
 }
 
-function logKeys(log: Log, store: KeyStore, volumes: readonly MountedVolume[]): void {
-  for (const { volume } of volumes) {
-    const { directory, onChange, onProblem, onWarning } = volume;
-    onProblem(({ problems }) => {
-      const consequence = store.current === undefined ? 'not ready' : 'the last good keys stay in use';
+/** @param onFirst called when the first keys are in use */
+function reportKeys(log: Log, keys: () => MountedKeys, onFirst: () => void): MountedKeysEvents {
+  return {
+    leftOut: (warning) => log.warn(warning),
+    refused: ({ directory, problems }) => {
+      const consequence = keys().store.current === undefined ? 'not ready' : 'the last good keys stay in use';
       log.warn(`keys not loaded: ${consequence}`, {
         directory,
         problems: problems.map(({ message }) => message),
       });
-    });
-    onWarning(({ code, message }) => {
+    },
+    warning: ({ directory }, { code, message }) => {
       // Plain files are as good as any on a developer's machine.
       if (code === 'plain_layout') log.info(message, { directory });
       else log.warn(message, { directory });
-    });
-    onChange(({ added, removed, modified }) => {
-      if (store.current === undefined) {
+    },
+    accepted: ({ directory }, { added, removed, modified }) => {
+      const { current } = keys().store;
+      if (current === undefined) {
         return log.info('read, and waiting for the other directories or the configuration', { directory });
       }
-      const { generation, keySets } = store.current;
+      const { generation, keySets } = current;
       log.info('keys loaded', { directory, generation, added, removed, modified });
       for (const { name, warnings } of keySets.values()) {
         for (const warning of warnings) log.warn(`a key set ${warning}`, { key: name });
       }
-    });
-  }
+      onFirst();
+    },
+  };
 }
 
 /** Nothing of an unforeseen error is printed but its kind and place: its message could hold anything. */

@@ -17,7 +17,10 @@ import type { KeySetFields } from './fields.ts';
 export const defaultRetainSeconds = 3600;
 
 /** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
-export const everyFile: Configuration = (files) => new Map(files.map((file) => [file, settingsOf(file)]));
+export const everyFile: Configuration = {
+  files: undefined,
+  keySets: (files) => new Map(files.map((file) => [file, settingsOf(file)])),
+};
 
 /** @param format default: `raw` */
 export function settingsOf(

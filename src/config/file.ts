@@ -7,28 +7,15 @@ import { closest, distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
 import { fieldsAt, shapeProblems } from '../api/schema.ts';
 import { type FormatDefinition, formats } from '../formats/index.ts';
-import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from '../key-sets/settings.ts';
+import { ok, type Result, refused } from '../key-sets/result.ts';
+import {
+  type ConfigurationFile,
+  isKeySetName,
+  type KeySettings,
+  keySetNameRule,
+} from '../key-sets/settings.ts';
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, type KeySetFields, shapeOf, variablePattern } from './fields.ts';
-
-/** What a configuration says, and what in it had to be left out. */
-export interface ConfigurationFile {
-  readonly configuration: Configuration;
-  readonly warnings: readonly string[];
-}
-
-/** Everything that is wrong with a configuration file. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    // A parser that has lost its way says the same many times.
-    const distinct = [...new Set(problems)];
-    super(distinct.join('; '));
-    this.problems = distinct;
-  }
-}
 
 /** More than 1,024 key sets with every field need; it bounds for how long requests wait while YAML is parsed. */
 export const maxConfigurationBytes = 256 * 1024;
@@ -41,10 +28,10 @@ const yamlOptions = {
   prettyErrors: false,
 } as const;
 
-/** @throws {ConfigurationError} */
-export function parseConfiguration(text: string): ConfigurationFile {
+/** @returns the configuration with warnings of what had to be left out, or everything that is wrong with it */
+export function parseConfiguration(text: string): Result<ConfigurationFile> {
   if (Buffer.byteLength(text) > maxConfigurationBytes) {
-    throw new ConfigurationError([`the file is over ${maxConfigurationBytes} bytes; is it the right one?`]);
+    return refused(`the file is over ${maxConfigurationBytes} bytes; is it the right one?`);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { ...yamlOptions, lineCounter: lines });
@@ -52,7 +39,8 @@ export function parseConfiguration(text: string): ConfigurationFile {
     offset === undefined ? '' : ` (line ${lines.linePos(offset).line})`;
   const broken = [...document.errors, ...document.warnings];
   if (broken.length > 0) {
-    throw new ConfigurationError(broken.map(({ code, pos }) => `${yamlProblem(code)}${lineAt(pos[0])}`));
+    // A parser that has lost its way says the same many times.
+    return refused(...new Set(broken.map(({ code, pos }) => `${yamlProblem(code)}${lineAt(pos[0])}`)));
   }
   const problems: string[] = [];
   visit(document, {
@@ -60,19 +48,21 @@ export function parseConfiguration(text: string): ConfigurationFile {
       problems.push(`an alias (*) cannot be used here; write the value out${lineAt(range?.[0])}`);
     },
   });
-  if (problems.length > 0) throw new ConfigurationError(problems);
+  if (problems.length > 0) return refused(...new Set(problems));
   const warnings: string[] = [];
   const settings = new Map<string, KeySettings>();
   for (const { name, pair } of keySetsOf(document, lineAt, problems)) {
     const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
     const parsed = parseKeySet(name, value, (path) => lineAt(offsetOf(document, pair, path)));
-    if ('problems' in parsed) problems.push(...parsed.problems);
-    else if ('warning' in parsed) warnings.push(parsed.warning);
-    else settings.set(name, parsed);
+    if (!parsed.ok) problems.push(...parsed.problems);
+    else if (typeof parsed.value === 'string') warnings.push(parsed.value);
+    else settings.set(name, parsed.value);
   }
   if (problems.length === 0 && settings.size === 0) problems.push('keys: no key set is left', ...warnings);
-  if (problems.length > 0) throw new ConfigurationError(problems);
-  return { configuration: () => settings, warnings };
+  if (problems.length > 0) return refused(...new Set(problems));
+  const sources = [...settings.values()].flatMap(({ source }) => ('env' in source ? [] : source));
+  const files = new Set(sources.map((source) => ('root' in source ? source.root : source.file)));
+  return ok({ configuration: { files, keySets: () => settings }, warnings });
 }
 
 /** The entries of `keys`, by their names. */
@@ -106,11 +96,12 @@ function keySetsOf(
   });
 }
 
+/** @returns the key set's settings, or a warning that it is left out */
 function parseKeySet(
   name: string,
   value: unknown,
   lineOf: (path: readonly PropertyKey[]) => string,
-): KeySettings | { readonly problems: readonly string[] } | { readonly warning: string } {
+): Result<KeySettings | string> {
   const known = formats.get(String(fieldOf(value, 'format') ?? 'raw'));
   const schema = shapeOf(known);
   const parsed = schema.safeParse(value);
@@ -127,7 +118,7 @@ function parseKeySet(
       const elsewhere = path.length === 0 ? belongsTo(place, field, known) : undefined;
       return `${elsewhere ?? unknownField(place, field, fields)}${lineOf([...path, field])}`;
     });
-    return { problems: [...found, ...problems] };
+    return refused(...found, ...problems);
   }
   const fields = parsed.data;
   const settings = settingsOf(name, known, fields);
@@ -135,13 +126,13 @@ function parseKeySet(
   if (fields.algorithm !== undefined && !algorithms.includes(fields.algorithm)) {
     refuse('algorithm', `must be one of ${algorithms.join(', ')} with the format ${format}`);
   }
-  if (problems.length > 0) return { problems };
+  if (problems.length > 0) return refused(...problems);
   if (fields.env !== undefined && !variablePattern.test(fields.env)) {
-    return {
-      warning: `keys.${name}.env: not a name that a variable can have, so this key set is left out${lineOf(['env'])}`,
-    };
+    return ok(
+      `keys.${name}.env: not a name that a variable can have, so this key set is left out${lineOf(['env'])}`,
+    );
   }
-  return settings;
+  return ok(settings);
 }
 
 /** What to say of a field that stands too high, or that another format has. */

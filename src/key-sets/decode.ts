@@ -4,12 +4,14 @@
  */
 
 import { isUtf8 } from 'node:buffer';
+import { ok, type Result, refused } from './result.ts';
 import type { KeyEncoding } from './settings.ts';
 
-/** Key bytes, perhaps with a warning, or a problem; each completes the sentence "the file …". */
-export type Decoded =
-  | { readonly bytes: Uint8Array; readonly warning?: string }
-  | { readonly problem: string };
+/** Key bytes. A warning, like a problem, completes the sentence "the file …". */
+export interface Decoded {
+  readonly bytes: Uint8Array;
+  readonly warning?: string;
+}
 
 const hexDigits = table('0123456789abcdef', '0123456789ABCDEF');
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -21,15 +23,15 @@ const versionedPrefix = Buffer.from('v1,whsec_');
 const byteOrderMarks = [Buffer.of(0xef, 0xbb, 0xbf), Buffer.of(0xff, 0xfe), Buffer.of(0xfe, 0xff)];
 
 /** @returns bytes that may share memory with `content` */
-export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Decoded {
+export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Result<Decoded> {
   const decoded = decode(content, encoding);
-  if (encoding === 'text' || 'problem' in decoded || !isBase64Text(decoded.bytes)) return decoded;
+  if (encoding === 'text' || !decoded.ok || !isBase64Text(decoded.value.bytes)) return decoded;
   const warning =
     'looks like base64 of the key; if it is, say so with "encoding", if it is the key itself, with "encoding: text"';
-  return { ...decoded, warning };
+  return ok({ ...decoded.value, warning });
 }
 
-function decode(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Decoded {
+function decode(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Result<Decoded> {
   switch (encoding) {
     case 'bytes':
       return decodeBytes(content);
@@ -46,61 +48,60 @@ function decode(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): De
   }
 }
 
-function decodeBytes(content: Uint8Array): Decoded {
+function decodeBytes(content: Uint8Array): Result<Decoded> {
   if (content.at(-1) === 0x0a && isPrintable(content)) {
-    return {
-      problem:
-        'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
-    };
+    return refused(
+      'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
+    );
   }
-  return { bytes: content };
+  return ok({ bytes: content });
 }
 
-function decodeText(content: Uint8Array): Decoded {
+function decodeText(content: Uint8Array): Result<Decoded> {
   if (byteOrderMarks.some((mark) => begins(content, mark))) {
-    return { problem: 'begins with a byte order mark; save it as UTF-8 without one' };
+    return refused('begins with a byte order mark; save it as UTF-8 without one');
   }
-  if (!isUtf8(content)) return { problem: 'is not UTF-8 text; declare the encoding that it has' };
-  if (content.includes(0)) return { problem: 'holds NUL, as UTF-16 does; save it as UTF-8' };
+  if (!isUtf8(content)) return refused('is not UTF-8 text; declare the encoding that it has');
+  if (content.includes(0)) return refused('holds NUL, as UTF-16 does; save it as UTF-8');
   const bytes = withoutNewline(content);
-  if (bytes.length === content.length) return { bytes };
-  return {
+  if (bytes.length === content.length) return ok({ bytes });
+  return ok({
     bytes,
     warning: 'ends with a newline, which is not part of the key; write it without one (echo -n)',
-  };
+  });
 }
 
-function decodeHex(text: Uint8Array): Decoded {
+function decodeHex(text: Uint8Array): Result<Decoded> {
   const bytes = text.length % 2 === 0 ? decodeDigits(text, hexDigits, 4) : undefined;
   return bytes === undefined
-    ? { problem: 'is not hex: an even number of the digits 0-9 a-f, with nothing around them' }
-    : { bytes };
+    ? refused('is not hex: an even number of the digits 0-9 a-f, with nothing around them')
+    : ok({ bytes });
 }
 
-function decodeBase64(text: Uint8Array): Decoded {
+function decodeBase64(text: Uint8Array): Result<Decoded> {
   const padding = text.at(-1) !== 0x3d ? 0 : text.at(-2) !== 0x3d ? 1 : 2;
   const digits = text.subarray(0, text.length - padding);
   const bytes = text.length % 4 === 0 ? decodeDigits(digits, base64Digits, 6) : undefined;
   return bytes === undefined
-    ? { problem: 'is not base64: A-Z a-z 0-9 + / in one line, padded with =, and no unused bits set' }
-    : { bytes };
+    ? refused('is not base64: A-Z a-z 0-9 + / in one line, padded with =, and no unused bits set')
+    : ok({ bytes });
 }
 
 /** RFC 4648 §5 without padding, as RFC 7515 §2 writes it. */
-function decodeBase64url(text: Uint8Array): Decoded {
+function decodeBase64url(text: Uint8Array): Result<Decoded> {
   const bytes = decodeDigits(text, base64urlDigits, 6);
   return bytes === undefined
-    ? { problem: 'is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set' }
-    : { bytes };
+    ? refused('is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set')
+    : ok({ bytes });
 }
 
 /** Standard Webhooks v1.0.0, "Signature scheme": the key is what stands behind the prefix, decoded. */
-function decodeWhsec(text: Uint8Array): Decoded {
+function decodeWhsec(text: Uint8Array): Result<Decoded> {
   if (!begins(text, whsecPrefix)) {
-    return { problem: 'does not begin with "whsec_"; copy the whole secret, and nothing in front of it' };
+    return refused('does not begin with "whsec_"; copy the whole secret, and nothing in front of it');
   }
   const decoded = decodeBase64(text.subarray(whsecPrefix.length));
-  return 'bytes' in decoded ? decoded : { problem: `behind "whsec_" ${decoded.problem}` };
+  return decoded.ok ? decoded : refused(`behind "whsec_" ${decoded.problems.join('; ')}`);
 }
 
 /** Whether this is the text of a Standard Webhooks secret, perhaps with the version that some dashboards put before it. */
@@ -126,7 +127,7 @@ function isPrintable(content: Uint8Array): boolean {
 
 /** Whether this could be a key of 16 bytes or more that was encoded once more than its owner knows. */
 function isBase64Text(bytes: Uint8Array): boolean {
-  return bytes.length > 20 && 'bytes' in decodeBase64(bytes) && 'problem' in decodeHex(bytes);
+  return bytes.length > 20 && decodeBase64(bytes).ok && !decodeHex(bytes).ok;
 }
 
 /** The value of each ASCII character as a digit; 255 for what is none. */

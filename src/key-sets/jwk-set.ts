@@ -5,6 +5,7 @@ import { shapeProblems } from '../api/schema.ts';
 import { decode } from '../bytes/encoding.ts';
 import { parseUnambiguousJson } from '../bytes/exact-json.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
+import { ok, type Result, refused } from './result.ts';
 
 /** A key of a set that may be used. */
 export interface Jwk {
@@ -12,8 +13,6 @@ export interface Jwk {
   readonly bytes: Uint8Array;
   readonly algorithm: Algorithm | undefined;
 }
-
-type Problems = { readonly problems: readonly string[] };
 
 /** More keys than a rotation needs; it bounds what a verification costs. */
 export const maxJwks = 64;
@@ -39,29 +38,29 @@ const jwkSet = z.strictObject({
 export type JwkSet = z.infer<typeof jwkSet>;
 
 /** @returns the set as it is written, or everything that is wrong with its shape */
-export function readJwkSet(content: Uint8Array): JwkSet | Problems {
+export function readJwkSet(content: Uint8Array): Result<JwkSet> {
   let json: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
     json = parseUnambiguousJson(text);
   } catch {
     // Nothing of the parser's own error, which repeats a part of the text.
-    return { problems: ['is not one JSON text in UTF-8 without a byte order mark'] };
+    return refused('is not one JSON text in UTF-8 without a byte order mark');
   }
   // RFC 7517 §4: of two members of one name, some readers take the first and some the last.
-  if (json === undefined)
-    return { problems: ['has a member that stands twice in one object; remove one of them'] };
+  if (json === undefined) return refused('has a member that stands twice in one object; remove one of them');
   const parsed = jwkSet.safeParse(json);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return ok(parsed.data);
   const problems = shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
   // Unknown members are not named, so that several are one problem.
-  return { problems: [...new Set(problems)] };
+  return refused(...new Set(problems));
 }
 
 /** @returns the enabled keys, the primary first, or everything that is wrong with the set */
-export function parseJwkSet(content: Uint8Array): { readonly keys: readonly Jwk[] } | Problems {
-  const set = readJwkSet(content);
-  if ('problems' in set) return set;
+export function parseJwkSet(content: Uint8Array): Result<readonly Jwk[]> {
+  const read = readJwkSet(content);
+  if (!read.ok) return read;
+  const set = read.value;
   const keys = set.keys.map(({ kid, k, alg }) => ({
     id: kid,
     bytes: decode(k, 'base64url'),
@@ -76,9 +75,9 @@ export function parseJwkSet(content: Uint8Array): { readonly keys: readonly Jwk[
     if (!isUsed) key.bytes?.fill(0);
     return isUsed;
   });
-  if (problems.length > 0) return { problems };
+  if (problems.length > 0) return refused(...problems);
   const isPrimary = ({ id }: Jwk) => id === set.primary;
-  return { keys: [...usable.filter(isPrimary), ...usable.filter((key) => !isPrimary(key))] };
+  return ok([...usable.filter(isPrimary), ...usable.filter((key) => !isPrimary(key))]);
 }
 
 /** What is wrong with the set as a whole, whatever the keys are. */

@@ -1,13 +1,13 @@
 /** The secrets of one moment to loaded key sets: all of them, or every reason why not. */
 
 import { closest, distance } from 'fastest-levenshtein';
-import { VolumeError, type VolumeProblem } from '../secret-volume/index.ts';
 import { keyId, processKeyId } from '../signing/mac.ts';
 import { yieldTurns } from '../turns.ts';
 import { decodeKey, isWhsecText } from './decode.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
 import { type LoadedKey, makeKey } from './key.ts';
-import { type Secret, withBytes } from './secret.ts';
+import { ok, type Result, refused } from './result.ts';
+import { type MountedSecret, type Secret, withBytes } from './secret.ts';
 import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
 import { loadRoot, minRootBytes } from './tenant-keys.ts';
 
@@ -20,45 +20,40 @@ export interface LoadedKeySet {
   readonly warnings: readonly string[];
 }
 
-/** A secret file, and the mounted directory that it is in. */
-export interface MountedSecret {
-  readonly directory: string;
-  readonly secret: Secret;
-}
-
 /** Where secrets are found. */
 export interface Secrets {
   /** By name. More than one of a name is a mistake where the name is used. */
   readonly files: ReadonlyMap<string, readonly MountedSecret[]>;
+  /** Names of files beside them. */
+  readonly others: readonly string[];
   readonly variable: (name: string) => Secret | undefined;
 }
 
 /** The shortest key that is accepted without `allowWeakKey`. New keys should have 32 bytes (NIST SP 800-107r1 §5.3.4). */
 export const minKeyBytes = 16;
 
-/** @throws {VolumeError} naming every key set that is refused, and why */
+/** @returns all key sets, or every problem with the name of its key set */
 export async function loadKeySets(
   secrets: Secrets,
   configuration: Configuration,
-): Promise<readonly LoadedKeySet[]> {
+): Promise<Result<readonly LoadedKeySet[]>> {
   const keySets: LoadedKeySet[] = [];
-  const problems: VolumeProblem[] = [];
-  const settingsByName = configuration([...secrets.files.keys()]);
+  const problems: string[] = [];
+  const settingsByName = configuration.keySets([...secrets.files.keys()]);
   const placeOf = createPlaces(secrets);
   const refuse = (name: string, what: string) => {
     const place = placeOf(settingsByName.get(name));
-    problems.push({ code: 'refused', name, message: `${JSON.stringify(name)}${place} ${what}` });
+    problems.push(`${JSON.stringify(name)}${place} ${what}`);
   };
   const pause = yieldTurns();
   for (const [name, settings] of settingsByName) {
     await pause();
     const loaded = loadKeySet(name, settings, secrets);
-    if ('settings' in loaded) keySets.push(loaded);
-    else for (const what of loaded) refuse(name, what);
+    if (loaded.ok) keySets.push(loaded.value);
+    else for (const what of loaded.problems) refuse(name, what);
   }
   await refuseSharedKeys(keySets, refuse, pause);
-  if (problems.length > 0) throw new VolumeError(problems);
-  return keySets;
+  return problems.length > 0 ? refused(...problems) : ok(keySets);
 }
 
 /** Says of a file in which of several directories it is. */
@@ -94,82 +89,87 @@ async function refuseSharedKeys(
   }
 }
 
-/** @returns the key set, or everything that is wrong with it */
-function loadKeySet(name: string, settings: KeySettings, secrets: Secrets): LoadedKeySet | readonly string[] {
-  if (!isKeySetName(name)) return [`is not a usable name; use ${keySetNameRule}`];
+function loadKeySet(name: string, settings: KeySettings, secrets: Secrets): Result<LoadedKeySet> {
+  if (!isKeySetName(name)) return refused(`is not a usable name; use ${keySetNameRule}`);
   const secret = findSecret(name, settings, secrets);
-  if (typeof secret === 'string') return [secret];
-  return withBytes(secret, (content) => {
+  if (!secret.ok) return secret;
+  return withBytes(secret.value, (content) => {
     const parsed = parseContent(content, settings);
-    if ('problems' in parsed) return parsed.problems;
+    if (!parsed.ok) return parsed;
     const problems: string[] = [];
     const keys: LoadedKey[] = [];
-    const warnings = new Set(parsed.warnings);
-    for (const { id, bytes, algorithm } of parsed.keys) {
+    const warnings = new Set(parsed.value.warnings);
+    for (const { id, bytes, algorithm } of parsed.value.keys) {
       const loaded = loadKey(id, bytes, algorithm, settings);
-      if ('key' in loaded) {
-        keys.push(loaded);
-        for (const warning of loaded.warnings) warnings.add(warning);
-      } else for (const what of loaded) problems.push(id === undefined ? what : `key ${id} ${what}`);
+      if (loaded.ok) {
+        keys.push(loaded.value);
+        for (const warning of loaded.value.warnings) warnings.add(warning);
+      } else for (const what of loaded.problems) problems.push(id === undefined ? what : `key ${id} ${what}`);
       bytes.fill(0);
     }
     const [primary, ...others] = keys;
-    if (problems.length > 0 || primary === undefined) return problems;
-    return { name, settings, keys: [primary, ...others], warnings: [...warnings] };
+    if (problems.length > 0 || primary === undefined) return refused(...problems);
+    return ok({ name, settings, keys: [primary, ...others], warnings: [...warnings] });
   });
 }
 
-/** @returns the secret, or why it cannot be had */
-function findSecret(name: string, { source }: KeySettings, { files, variable }: Secrets): Secret | string {
+function findSecret(
+  name: string,
+  { source }: KeySettings,
+  { files, others, variable }: Secrets,
+): Result<Secret> {
   if ('env' in source) {
-    return (
-      variable(source.env) ??
-      'needs a variable that is not set ("env"); set it and restart the signer, or correct its name'
+    const secret = variable(source.env);
+    if (secret !== undefined) return ok(secret);
+    return refused(
+      'needs a variable that is not set ("env"); set it and restart the signer, or correct its name',
     );
   }
   const [field, file] = 'root' in source ? ['deriveFrom', source.root] : ['file', source.file];
   const [mounted, another] = files.get(file) ?? [];
-  if (another !== undefined) return 'is the name of two files; rename one of them';
-  if (mounted !== undefined) return mounted.secret;
+  if (another !== undefined) return refused('is the name of two files; rename one of them');
+  if (mounted !== undefined) return ok(mounted.secret);
   // The name that was asked for is not repeated: somebody may have put the key itself there.
   const what = file === name ? 'has no file of its name' : `needs a file ("${field}") that is not there`;
-  const near = files.size > 0 ? closest(file, [...files.keys()]) : undefined;
+  const names = [...files.keys(), ...others];
+  const near = names.length > 0 ? closest(file, names) : undefined;
   const hint = near !== undefined && distance(near, file) <= 2 ? `; did you mean "${near}"?` : '';
-  return `${what} in the mounted secrets${hint}`;
+  return refused(`${what} in the mounted secrets${hint}`);
 }
 
 /** A key as it is written: a JWK set gives it an id, and may give it an algorithm. */
 type ParsedKey = Omit<Jwk, 'id'> & { readonly id: string | undefined };
 
-type Parsed =
-  | { readonly keys: readonly ParsedKey[]; readonly warnings: readonly string[] }
-  | { readonly problems: readonly string[] };
+interface Parsed {
+  readonly keys: readonly ParsedKey[];
+  readonly warnings: readonly string[];
+}
 
-function parseContent(content: Buffer, settings: KeySettings): Parsed {
+function parseContent(content: Buffer, settings: KeySettings): Result<Parsed> {
   const { encoding, source } = settings;
   if (content.length === 0) {
-    return { problems: ['is empty; write a key of at least 32 random bytes into it'] };
+    return refused('is empty; write a key of at least 32 random bytes into it');
   }
   const warnings: string[] = [];
   if ('env' in source) {
     // The runtime has put this character in the place of bytes that are not UTF-8.
     if (content.includes('\ufffd')) {
-      return { problems: ['is a variable that is not UTF-8; write the key as hex or base64'] };
+      return refused('is a variable that is not UTF-8; write the key as hex or base64');
     }
     warnings.push('comes from the environment, so it is not reloaded; restart the signer to change it');
   }
   if (encoding !== 'whsec' && isUndecoded(content, settings)) {
-    return { problems: [`${undecoded}; set "encoding: whsec", which decodes it`] };
+    return refused(`${undecoded}; set "encoding: whsec", which decodes it`);
   }
   if (encoding === 'jwks') {
     const set = parseJwkSet(content);
-    return 'problems' in set ? set : { ...set, warnings };
+    return set.ok ? ok({ keys: set.value, warnings }) : set;
   }
   const decoded = decodeKey(content, encoding);
-  if ('problem' in decoded) return { problems: [decoded.problem] };
-  const { bytes, warning } = decoded;
+  if (!decoded.ok) return decoded;
+  const { bytes, warning } = decoded.value;
   if (warning !== undefined) warnings.push(warning);
-  return { keys: [{ id: undefined, bytes, algorithm: undefined }], warnings };
+  return ok({ keys: [{ id: undefined, bytes, algorithm: undefined }], warnings });
 }
 
 function loadKey(
@@ -177,31 +177,33 @@ function loadKey(
   bytes: Uint8Array,
   own: ParsedKey['algorithm'],
   settings: KeySettings,
-): (LoadedKey & { readonly warnings: readonly string[] }) | readonly string[] {
+): Result<LoadedKey & { readonly warnings: readonly string[] }> {
   const { source, format, algorithm: configured, allowWeakKey, policy } = settings;
   const isRoot = 'root' in source;
   const algorithm = configured ?? own ?? format.algorithms[0];
   if (own !== undefined && own !== algorithm) {
-    return [`is a key for ${own}, but the configuration says "algorithm: ${algorithm}"`];
+    return refused(`is a key for ${own}, but the configuration says "algorithm: ${algorithm}"`);
   }
   if (!format.algorithms.includes(algorithm)) {
-    return [`is a key for ${algorithm}, which the format ${format.name} does not use`];
+    return refused(`is a key for ${algorithm}, which the format ${format.name} does not use`);
   }
-  if (isUndecoded(bytes, settings)) return [`${undecoded}; give that part, in this file's own encoding`];
-  if (bytes.length === 0) return ['is empty; generate a random key (sidecar-signer keys new)'];
+  if (isUndecoded(bytes, settings)) {
+    return refused(`${undecoded}; give that part, in this file's own encoding`);
+  }
+  if (bytes.length === 0) return refused('is empty; generate a random key (sidecar-signer keys new)');
   const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes(algorithm));
   const weak = weaknesses(bytes, atLeast);
-  if (weak.length > 0 && !allowWeakKey) return weak;
+  if (weak.length > 0 && !allowWeakKey) return refused(...weak);
   // An id that is derived from the key alone would let its reader test guesses of a weak key.
   const ownId = () => (weak.length > 0 ? processKeyId(bytes) : keyId(bytes));
   const loaded = isRoot
     ? loadRoot(id, bytes, algorithm, format, policy.allowExport ?? false)
     : makeKey(id ?? ownId(), bytes, algorithm, format);
   if (loaded === undefined) {
-    return ['failed its self-test: two implementations of HMAC or HKDF disagree on this machine'];
+    return refused('failed its self-test: two implementations of HMAC or HKDF disagree on this machine');
   }
   const warnings = weak.length > 0 ? ['holds a weak key, let in by allowWeakKey; replace it'] : [];
-  return { ...loaded, warnings };
+  return ok({ ...loaded, warnings });
 }
 
 const undecoded =

@@ -72,13 +72,13 @@ function requireKey({ keys }: JwkSet, id: string): void {
 
 function read(content: Uint8Array): JwkSet {
   const parsed = readJwkSet(content);
-  if ('problems' in parsed) throw new RotationError(parsed.problems.join('; '));
-  return parsed;
+  if (!parsed.ok) throw new RotationError(parsed.problems.join('; '));
+  return parsed.value;
 }
 
 function write(set: JwkSet): string {
   const text = `${JSON.stringify(set, null, 2)}\n`;
   const parsed = parseJwkSet(Buffer.from(text));
-  if ('problems' in parsed) throw new RotationError(parsed.problems.join('; '));
+  if (!parsed.ok) throw new RotationError(parsed.problems.join('; '));
   return text;
 }

@@ -1,9 +1,25 @@
-/** The content of a secret file, held where neither a log line nor an inspector shows it. */
+/** The content of secret files, held where neither a log line nor an inspector shows it. */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { yieldTurns } from '../turns.ts';
+import { fileName } from './settings.ts';
+import type { FileChanges } from './source.ts';
 
 export type Secret = KeyObject;
+
+/** What a mounted directory holds. */
+export interface SecretFiles {
+  /** By path, with slashes for sub-directories. */
+  readonly secrets: ReadonlyMap<string, Secret>;
+  /** Names of files that were not read, to suggest them where one that is wanted is missing. */
+  readonly others: readonly string[];
+}
+
+/** A secret file, and the mounted directory that it is in. */
+export interface MountedSecret {
+  readonly directory: string;
+  readonly secret: Secret;
+}
 
 /** Takes the bytes over: the original is overwritten. */
 export function sealSecret(bytes: Uint8Array): Secret {
@@ -12,17 +28,18 @@ export function sealSecret(bytes: Uint8Array): Secret {
   return secret;
 }
 
-/** Takes all of a directory over. */
+/** Takes over the files of a directory: the originals are overwritten. */
 export async function sealFiles(
-  files: ReadonlyMap<string, Uint8Array>,
-): Promise<ReadonlyMap<string, Secret>> {
+  files: Iterable<readonly [path: string, bytes: Uint8Array]>,
+  others: readonly string[] = [],
+): Promise<SecretFiles> {
   const pause = yieldTurns();
-  const sealed = new Map<string, Secret>();
+  const secrets = new Map<string, Secret>();
   for (const [path, bytes] of files) {
     await pause();
-    sealed.set(path, sealSecret(bytes));
+    secrets.set(path, sealSecret(bytes));
   }
-  return sealed;
+  return { secrets, others };
 }
 
 /** Lends the bytes for as long as `use` runs; they are overwritten afterwards. */
@@ -33,4 +50,42 @@ export function withBytes<T>(secret: Secret, use: (bytes: Buffer) => T): T {
   } finally {
     bytes.fill(0);
   }
+}
+
+/** @param used the files that matter, undefined for all */
+export async function compareFiles(
+  before: SecretFiles | undefined,
+  after: SecretFiles,
+  used: ReadonlySet<string> | undefined,
+): Promise<FileChanges> {
+  const pause = yieldTurns();
+  const isUsed = (path: string) => used?.has(fileName(path)) !== false;
+  const known = before?.secrets ?? new Map<string, Secret>();
+  const added: string[] = [];
+  const modified: string[] = [];
+  for (const [path, secret] of after.secrets) {
+    if (!isUsed(path)) continue;
+    await pause();
+    const earlier = known.get(path);
+    if (earlier === undefined) added.push(path);
+    else if (!earlier.equals(secret)) modified.push(path);
+  }
+  const removed = [...known.keys()].filter((path) => isUsed(path) && !after.secrets.has(path));
+  return { added: added.sort(), removed: removed.sort(), modified: modified.sort() };
+}
+
+/** The files of all directories. A projected file `my-group/my-key` is named `my-group.my-key`. */
+export function filesByName(contents: ReadonlyMap<string, SecretFiles | undefined>): {
+  readonly files: ReadonlyMap<string, readonly MountedSecret[]>;
+  readonly others: readonly string[];
+} {
+  const files = new Map<string, MountedSecret[]>();
+  for (const [directory, content] of contents) {
+    for (const [path, secret] of content?.secrets ?? []) {
+      const mounted = files.get(fileName(path));
+      if (mounted === undefined) files.set(fileName(path), [{ directory, secret }]);
+      else mounted.push({ directory, secret });
+    }
+  }
+  return { files, others: [...contents.values()].flatMap((content) => content?.others ?? []) };
 }

@@ -28,8 +28,19 @@ export interface KeySettings {
   readonly allowWeakKey: boolean;
 }
 
-/** Which key sets there are, by name. Without a configuration file, each of the given files is one. */
-export type Configuration = (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
+/** Which key sets there are. */
+export interface Configuration {
+  /** The names of the files that they are made of; undefined for every file. */
+  readonly files: ReadonlySet<string> | undefined;
+  /** By name. Without a configuration file, each of the given files is one. */
+  readonly keySets: (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
+}
+
+/** A configuration with what was left out of its file. */
+export interface ConfigurationFile {
+  readonly configuration: Configuration;
+  readonly warnings: readonly string[];
+}
 
 /** Names that a path of the API can hold: neither the kubelet's own (`..data`) nor a path's own (`.`). */
 export const keySetNamePattern = /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/;

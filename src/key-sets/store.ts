@@ -1,72 +1,80 @@
 /**
- * Holds the current snapshot. Whatever changes, a directory or the configuration, the next one is built from the newest
- * of all of them, and takes the place of the last as a whole. Where that does not fit together, what has changed is tried
- * with what was taken of the others, so that a mistake in one place holds up no change in another that fits without it.
+ * Holds the current snapshot and decides what it is made of. If the latest content of all sources fits together, all of
+ * it is applied. Otherwise whatever fits what is in use is applied alone, and the rest waits. So a mistake in one place
+ * holds up no change in another.
  */
 
-import { VolumeError } from '../secret-volume/index.ts';
 import { type Clocks, systemClocks } from '../signing/clocks.ts';
-import { loadKeySets, type MountedSecret } from './load.ts';
-import { type Secret, sealFiles, sealSecret } from './secret.ts';
+import { loadKeySets } from './load.ts';
+import { ok, type Result, refused } from './result.ts';
+import { compareFiles, filesByName, type Secret, type SecretFiles, sealSecret } from './secret.ts';
 import type { Configuration } from './settings.ts';
 import { firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
+import { type FileChanges, Source, type SourceState } from './source.ts';
 
 export interface KeyStore {
   /** Undefined until there is a first valid one, and again once the keys are dropped. */
   readonly current: Snapshot | undefined;
+  readonly configuration: Source<Configuration>;
+  /** By path, in the order in which they were given. */
+  readonly directories: ReadonlyMap<string, Source<SecretFiles>>;
   /**
-   * Takes the content of a directory into the next snapshot. The bytes are overwritten.
-   * @throws {VolumeError} with every problem; the current snapshot stays, and the content waits until something it fits
-   * arrives, or until it is withdrawn
+   * Tells what a source holds now. Resolves when it is decided what follows.
+   * @param content undefined if it cannot be read
    */
-  load(directory: string, content: { readonly files: ReadonlyMap<string, Uint8Array> }): Promise<void>;
-  /** Takes a configuration into the next snapshot. @throws {VolumeError} */
-  configure(configuration: Configuration): Promise<void>;
-  /**
-   * Lets go of what was refused of a directory, or of the configuration if none is named: it is no longer there, and must
-   * not come into force later. What was not refused stays: it is the last good, or waits for the first snapshot.
-   */
-  withdraw(directory?: string): void;
-  /** Lets go of all keys, for good. */
+  offer<Content>(source: Source<Content>, content: Content | undefined): Promise<void>;
+  /** Resolves when nothing is left to be decided. */
+  settled(): Promise<void>;
+  /** Removes all keys, for good. */
   drop(): void;
 }
 
 export interface KeyStoreOptions {
-  /** There is no snapshot before all of these are loaded, unless the configuration needs no file. */
+  /** There is no snapshot before all of these have been read, unless the configuration needs no file. */
   readonly directories: readonly string[];
-  /** Undefined when one will be given later. */
+  /** Undefined if one will be offered later. */
   readonly configuration?: Configuration;
+  /** The name of its file, to tell of its changes. */
+  readonly configurationFile?: string;
   /** A key from the environment. */
   readonly variable: (name: string) => Uint8Array | undefined;
+  /** Has only these files read, undefined for all. Resolves when the directories have offered what they hold of them. */
+  readonly select?: (files: Configuration['files']) => Promise<unknown>;
+  /** Told when a content is put to use. */
+  readonly onAccepted?: (source: SourceState, changes: FileChanges) => void;
+  /** Told when a content is refused, and again when it is refused for another reason. */
+  readonly onRefused?: (source: SourceState) => void;
   /** Default: the system's. */
   readonly clocks?: Clocks;
 }
 
-/** What a snapshot is made of. */
-interface Sources {
-  /** By directory: all files, listed by the configuration or not, since the next one may list others. */
-  readonly contents: ReadonlyMap<string, ReadonlyMap<string, Secret>>;
-  /** Undefined until there is a first. */
-  readonly configuration: Configuration | undefined;
-}
+type AnySource = Source<Configuration> | Source<SecretFiles>;
 
 /** The longest that a timer of the runtime can wait. */
 const maxTimerMs = 2 ** 31 - 1;
 
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
-  const { directories, clocks = systemClocks } = options;
-  let newest: Sources = { contents: new Map(), configuration: options.configuration };
-  /** What was not refused: it made the current snapshot, or waits for the first one. */
-  let taken = newest;
-  /** A build that is under way may still hold some of these. */
-  const withdrawn = new WeakSet<object>();
+  const { clocks = systemClocks, configurationFile = 'configuration' } = options;
+  const configuration = new Source<Configuration>(
+    (before) =>
+      before === undefined
+        ? { added: [configurationFile], removed: [], modified: [] }
+        : { added: [], removed: [], modified: [configurationFile] },
+    options.configuration,
+  );
+  const compare = (before: SecretFiles | undefined, after: SecretFiles) =>
+    compareFiles(before, after, configuration.inUse?.files);
+  const directories = new Map(options.directories.map((path) => [path, new Source(compare)]));
+  const sources: readonly AnySource[] = [configuration, ...directories.values()];
   const variables = new Map<string, Secret>();
+  let selected: Configuration['files'] =
+    options.configuration === undefined ? new Set() : options.configuration.files;
   let current: Snapshot | undefined;
   let expiry: ReturnType<typeof setTimeout> | undefined;
   let dropped = false;
-  let building: Promise<void> = Promise.resolve();
+  let deciding: Promise<void> = Promise.resolve();
 
-  /** Asked for once, since a variable is gone from the environment when it has been read. */
+  /** Asks once, since a variable is removed from the environment when it is read. */
   const variable = (name: string): Secret | undefined => {
     const known = variables.get(name);
     const value = known === undefined ? options.variable(name) : undefined;
@@ -87,119 +95,107 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     expiry.unref();
   };
 
-  /** @returns whether there was enough for a snapshot */
-  const build = async ({ contents, configuration }: Sources): Promise<boolean> => {
-    if (configuration === undefined) return false;
-    const missing = directories.filter((directory) => !contents.has(directory));
-    if (missing.length > 0 && !needsNoFile(configuration)) {
-      if (current === undefined) return false;
+  /** The files of the configuration in use and of the latest one are read, and no others. */
+  const select = async () => {
+    const { inUse, latest } = configuration;
+    if (latest === undefined) return;
+    const isAll = latest.files === undefined || (inUse !== undefined && inUse.files === undefined);
+    const files = isAll ? undefined : new Set([...(inUse?.files ?? []), ...(latest.files ?? [])]);
+    if (files === selected || (files && selected && files.symmetricDifference(selected).size === 0)) return;
+    selected = files;
+    await options.select?.(files);
+  };
+
+  /** @returns the snapshot of these contents, or undefined while something is missing for the first one */
+  const build = async (
+    settings: Configuration | undefined,
+    contents: ReadonlyMap<string, SecretFiles | undefined>,
+  ): Promise<Result<Snapshot | undefined>> => {
+    if (settings === undefined) return ok(undefined);
+    const missing = [...contents].filter(([, content]) => content === undefined).map(([path]) => path);
+    if (missing.length > 0 && settings.files?.size !== 0) {
+      if (current === undefined) return ok(undefined);
       const unread = missing.join(' and ');
-      throw new VolumeError(
+      return refused(
         `the configuration takes keys from files, and ${unread} could not be read yet; mount it there`,
       );
     }
-    const keySets = await loadKeySets({ files: filesByName(directories, contents), variable }, configuration);
-    const next = await nextSnapshot(current, keySets, clocks);
-    if ([configuration, ...contents.values()].some((source) => withdrawn.has(source))) {
-      throw new VolumeError('the content that this fits is no longer there');
+    const keySets = await loadKeySets({ ...filesByName(contents), variable }, settings);
+    return keySets.ok ? ok(await nextSnapshot(current, keySets.value, clocks)) : keySets;
+  };
+
+  /**
+   * Applies the latest content of these sources, with what is in use of the others.
+   * @returns whether anything has changed, so that there may be more to decide
+   */
+  const apply = async (chosen: readonly AnySource[]): Promise<boolean> => {
+    const before = chosen.map(({ latest }) => latest);
+    const changes = await Promise.all(chosen.map((source) => source.changes()));
+    const isChosen = (source: object) => chosen.some((each: object) => each === source);
+    const contentOf = <C>(source: Source<C>) => (isChosen(source) ? source.latest : source.inUse);
+    const contents = new Map([...directories].map(([path, source]) => [path, contentOf(source)]));
+    // An unforeseen error must not end a signer that has good keys. Its message could hold anything.
+    const built = await build(contentOf(configuration), contents).catch((error) =>
+      refused(`could not be loaded: ${error instanceof Error ? error.name : typeof error}`),
+    );
+    if (dropped) return false;
+    // A content that was removed or replaced meanwhile must not come into force.
+    if (chosen.some(({ latest }, index) => latest !== before[index])) return true;
+    if (!built.ok) {
+      const [source, another] = chosen;
+      if (source === undefined || another !== undefined) return false;
+      if (source.refuse(built.problems, new Date(clocks.now()))) options.onRefused?.(source);
+      return false;
     }
-    if (!dropped) publish(next);
+    if (built.value !== undefined) publish(built.value);
+    for (const source of chosen) source.accept();
+    for (const [index, source] of chosen.entries()) {
+      options.onAccepted?.(source, changes[index] ?? { added: [], removed: [], modified: [] });
+    }
     return true;
   };
 
-  /** One change at a time and in order, each with the newest of everything. */
-  const take = (change: (sources: Sources) => Sources): Promise<void> => {
-    newest = change(newest);
-    const next = building.then(async () => {
-      if (dropped) return;
-      const all = newest;
-      const alone = change(taken);
-      const accepted = await build(all).then(
-        (built) => (built ? all : alone),
-        async (error) => {
-          if (isSame(alone, all)) throw error;
-          await build(alone);
-          return alone;
-        },
-      );
-      if (!dropped) taken = accepted;
-    });
-    building = next.catch(() => undefined);
-    return next;
+  /** What follows when a source has changed. */
+  const decide = async (changed: AnySource) => {
+    await select();
+    for (let isWorth = true; isWorth && !dropped; ) {
+      for (const source of sources) if (source.inUse !== undefined) await source.acceptUnchanged();
+      const waiting = sources.filter(({ isWaiting }) => isWaiting);
+      const alone = [...new Set([changed, ...waiting])].filter(({ isWaiting }) => isWaiting);
+      const attempts = waiting.length > 1 ? [waiting, ...alone.map((source) => [source])] : [alone];
+      isWorth = false;
+      for (const attempt of attempts) {
+        isWorth ||= attempt.length > 0 && (await apply(attempt));
+      }
+    }
+    await select();
   };
 
   return {
     get current() {
       return current;
     },
-    load: async (directory, { files }) => {
-      const content = await sealFiles(files);
-      return take(({ contents, configuration }) => ({
-        contents: withContent(contents, directory, content),
-        configuration,
-      }));
+    configuration,
+    directories,
+    offer: (source, content) => {
+      if (dropped) return deciding;
+      source.offer(content);
+      const offered = sources.find((each: object) => each === source);
+      if (offered !== undefined) deciding = deciding.then(() => decide(offered));
+      return deciding;
     },
-    withdraw: (directory) => {
-      const part = ({ configuration, contents }: Sources) =>
-        directory === undefined ? configuration : contents.get(directory);
-      const gone = part(newest);
-      if (gone === undefined || gone === part(taken)) return;
-      withdrawn.add(gone);
-      newest =
-        directory === undefined
-          ? { ...newest, configuration: taken.configuration }
-          : { ...newest, contents: withContent(newest.contents, directory, taken.contents.get(directory)) };
+    settled: async () => {
+      let last: Promise<void>;
+      do {
+        last = deciding;
+        await last;
+      } while (last !== deciding);
     },
-    configure: (configuration) => take(({ contents }) => ({ contents, configuration })),
     drop: () => {
       dropped = true;
-      newest = { contents: new Map(), configuration: undefined };
-      taken = newest;
+      for (const source of sources) source.drop();
       variables.clear();
       publish(undefined);
     },
   };
-}
-
-/** A configuration that takes all its keys from the environment. */
-function needsNoFile(configuration: Configuration): boolean {
-  const settings = [...configuration([]).values()];
-  return settings.length > 0 && settings.every(({ source }) => 'env' in source);
-}
-
-function withContent(
-  contents: Sources['contents'],
-  directory: string,
-  content: ReadonlyMap<string, Secret> | undefined,
-): Sources['contents'] {
-  const all = new Map(contents);
-  if (content === undefined) all.delete(directory);
-  else all.set(directory, content);
-  return all;
-}
-
-function isSame(a: Sources, b: Sources): boolean {
-  const isHeld = ([directory, content]: [string, unknown]) => b.contents.get(directory) === content;
-  return (
-    a.configuration === b.configuration &&
-    a.contents.size === b.contents.size &&
-    [...a.contents].every(isHeld)
-  );
-}
-
-/** The files of all directories, in their order. A projected file `my-group/my-key` is named `my-group.my-key`. */
-function filesByName(
-  directories: readonly string[],
-  contents: Sources['contents'],
-): ReadonlyMap<string, readonly MountedSecret[]> {
-  const files = new Map<string, MountedSecret[]>();
-  for (const directory of directories) {
-    for (const [path, secret] of contents.get(directory) ?? []) {
-      const name = path.replaceAll('/', '.');
-      const others = files.get(name);
-      if (others === undefined) files.set(name, [{ directory, secret }]);
-      else others.push({ directory, secret });
-    }
-  }
-  return files;
 }

@@ -25,8 +25,20 @@ export interface VolumeLimits {
 export interface Target {
   readonly directory: string;
   readonly limits: VolumeLimits;
-  /** The only names to look at; undefined for all. */
-  readonly names: ReadonlySet<string> | undefined;
+  /** Which files to read; undefined for all. */
+  readonly selection: Selection | undefined;
+}
+
+/**
+ * Whether a file is read, or a directory entered. Files and directories that it leaves out are never opened.
+ * @param path with slashes, relative to the volume
+ */
+export type Selection = (path: string, isDirectory: boolean) => boolean;
+
+/** Selects files by their exact paths, and the directories that lead to them. */
+export function selectPaths(paths: ReadonlySet<string>): Selection {
+  return (path, isDirectory) =>
+    isDirectory ? [...paths].some((each) => each.startsWith(`${path}/`)) : paths.has(path);
 }
 
 /** A volume at one moment: where its files are, and a key that changes when they do. */
@@ -37,6 +49,8 @@ export interface Identity {
   /** Device and inode of the volume's own directory; another value means another directory was put in its place. */
   readonly root: string;
   readonly key: string;
+  /** When a file of a plain directory last changed, in milliseconds since the epoch by the file system's clock. */
+  readonly changedAtMs: number;
 }
 
 /** A secret file (or what stands in its place): its name with slashes, and where it is. */
@@ -74,24 +88,40 @@ async function identifyOnce(target: Target): Promise<Identity> {
   const root = `${rootStat.dev}:${rootStat.ino}`;
   const data = await dataTarget(directory);
   if (data === undefined) {
-    return { layout: 'plain', base: directory, root, key: `${root}|${await plainKey(target)}` };
+    const { key, changedAtMs } = await lookAtFiles(target);
+    return { layout: 'plain', base: directory, root, key: `${root}|${key}`, changedAtMs };
   }
   const base = join(directory, data);
   const s = await lstat(base, { bigint: true }).catch(unlessGone);
   if (s?.isDirectory() === false) throw badLayout();
-  return { layout: 'atomic', base, root, key: `${root}|${data}|${s?.dev}:${s?.ino}:${s?.ctimeNs}` };
+  const key = `${root}|${data}|${s?.dev}:${s?.ino}:${s?.ctimeNs}`;
+  return { layout: 'atomic', base, root, key, changedAtMs: 0 };
 }
 
-/** The files below `base`, in no order. Enters sub-directories, never linked ones; skips the kubelet's `..` names. */
-export async function list(base: string, { limits, names }: Target): Promise<readonly Entry[]> {
+/** What is below `base`. */
+export interface Listing {
+  /** The files to read, in no order. */
+  readonly entries: readonly Entry[];
+  /** The names of others beside them, as many as a message can make use of. */
+  readonly others: readonly string[];
+}
+
+const maxOthers = 100;
+
+/** Enters sub-directories, never linked ones; skips the kubelet's `..` names. */
+export async function list(base: string, { limits, selection }: Target): Promise<Listing> {
   const entries: Entry[] = [];
+  const others: string[] = [];
   let count = 0;
   const pending = [{ path: base, prefix: '', depth: 1 }];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     for await (const dirent of await opendir(directory.path, { bufferSize: 256 })) {
       if (directory.depth === 1 && dirent.name.startsWith('..')) continue;
       const name = directory.prefix + dirent.name;
-      if (names !== undefined && !names.has(name) && !leadsTo(name, dirent, names)) continue;
+      if (selection?.(name, dirent.isDirectory()) === false) {
+        if (others.length < maxOthers && !dirent.isDirectory()) others.push(name);
+        continue;
+      }
       if (++count > limits.maxFiles) {
         throw volumeError('too_many_files', `more than ${limits.maxFiles} files in the directory`);
       }
@@ -110,12 +140,7 @@ export async function list(base: string, { limits, names }: Target): Promise<rea
       }
     }
   }
-  return entries;
-}
-
-/** A directory in which a named file may be; whatever else lies beside the files is nobody's business. */
-function leadsTo(name: string, dirent: Dirent, names: ReadonlySet<string>): boolean {
-  return dirent.isDirectory() && [...names].some((each) => each.startsWith(`${name}/`));
+  return { entries, others };
 }
 
 /** One at a time, 1,024 files would cost as many waits for a thread; all at once, as many open descriptors. */
@@ -179,15 +204,18 @@ function badLayout(): VolumeError {
   return volumeError('bad_layout', '"..data" does not point at a timestamp directory inside the volume');
 }
 
-async function plainKey(target: Target): Promise<string> {
+async function lookAtFiles(target: Target): Promise<Pick<Identity, 'key' | 'changedAtMs'>> {
   const lines: string[] = [];
-  await visit(await list(target.directory, target), async ({ name, path }) => {
+  let changedAtMs = 0;
+  const { entries } = await list(target.directory, target);
+  await visit(entries, async ({ name, path }) => {
     try {
       const s = await stat(path, { bigint: true });
+      changedAtMs = Math.max(changedAtMs, Number(s.ctimeMs));
       lines.push(`${name}/${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`);
     } catch (error) {
       lines.push(`${name}/${systemCode(error)}`);
     }
   });
-  return lines.sort().join('|');
+  return { key: lines.sort().join('|'), changedAtMs };
 }

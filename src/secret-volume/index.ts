@@ -1,6 +1,6 @@
 /** Consumes a mounted secret directory whole, consistent and live. Stands alone: imports nothing of the signer. */
 export type { Change } from './change.ts';
-export type { Layout, VolumeLimits } from './identity.ts';
+export type { Layout, Selection, VolumeLimits } from './identity.ts';
 export {
   systemCode,
   VolumeError,

@@ -5,7 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, compare, createDigest, type Digests } from './change.ts';
-import { type Identity, identify, type Layout, type Target } from './identity.ts';
+import { type Identity, identify, type Layout, type Selection, type Target } from './identity.ts';
 import {
   about,
   kindOf,
@@ -14,12 +14,14 @@ import {
   type VolumeWarning,
   volumeError,
 } from './problem.ts';
-import { asVolumeError, type Files, readFiles, wipe } from './read.ts';
+import { asVolumeError, type Content, type Files, readFiles, wipe } from './read.ts';
 import { createReading, type Reading } from './reading.ts';
 
 export interface LoadEvents {
   change(change: Change): void;
   problem(problem: VolumeError): void;
+  /** The problem is over: the newest content is in use. */
+  recovered(): void;
   warning(warning: VolumeWarning): void;
   /** A directory was found where there was none, or another one; awaited before it is read. */
   found(identity: Identity): Promise<void>;
@@ -40,14 +42,19 @@ export interface LoadHealth {
   readonly rejected: number;
 }
 
+/** `read` the volume even if it seems unchanged; `reread` other files of it; `retry` what was rejected, too. */
+type How = 'look' | 'read' | 'reread' | 'retry';
+
 export interface Loader<T> {
   readonly published: Published<T> | undefined;
   readonly health: LoadHealth;
   /**
    * Looks whether the volume changed, and reads it if so. If a load is under way, another one follows it.
-   * @param how `read` even if it seems unchanged; `retry` what was rejected, too. Default: `look`
+   * @param how default: `look`
    */
-  load(how?: 'look' | 'read' | 'retry'): Promise<void>;
+  load(how?: How): Promise<void>;
+  /** Reads what is selected from now on. Resolves when it has been read, or could not be. */
+  select(selection: Selection | undefined): Promise<void>;
   /** Nothing is published or reported afterwards. */
   close(): void;
 }
@@ -56,16 +63,15 @@ const settleMs = 150;
 const settleAtMostMs = 2000;
 
 export function createLoader<T>(
-  target: Target,
+  initial: Target,
   required: readonly string[],
   parse: (reading: Reading) => T | Promise<T>,
   events: LoadEvents,
 ): Loader<T> {
   const digest = createDigest();
+  let target = initial;
   let published: Published<T> | undefined;
   let refusal: { readonly key: string; readonly digests: Digests } | undefined;
-  /** Of what the parser was given last: it may hold on to that, even if it refused it. */
-  let given: Digests | undefined;
   let seenKey: string | undefined;
   let root: string | undefined;
   let layout: Layout | undefined;
@@ -73,15 +79,17 @@ export function createLoader<T>(
   let lastSuccess: Date | undefined;
   let lastAttempt: Date | undefined;
   let rejected = 0;
-  const wanted = new Set<'look' | 'read' | 'retry'>();
-  let running = false;
+  const wanted = new Set<How>();
+  let running: Promise<void> | undefined;
   let closed = false;
 
   const succeed = ({ key }: Identity) => {
     seenKey = key;
     refusal = undefined;
-    problem = undefined;
     lastSuccess = new Date();
+    if (problem === undefined) return;
+    problem = undefined;
+    if (!closed) events.recovered();
   };
   const degrade = (error: VolumeError) => {
     const known = problem?.message === error.message;
@@ -121,19 +129,17 @@ export function createLoader<T>(
   };
 
   const publish = async (
-    files: Files,
-    digests: Digests,
+    { files, digests, others }: Content,
     change: ReturnType<typeof compare>,
     identity: Identity,
   ) => {
     const isNew = published === undefined || change !== undefined;
     const generation = (published?.generation ?? 0) + (isNew ? 1 : 0);
-    const facts = { layout: identity.layout, generation, readAt: new Date() };
+    const facts = { layout: identity.layout, generation, readAt: new Date(), others };
     const owned = createReading(files, facts, events.warning);
     let kept = false;
     try {
       refuseIncomplete(files, target, required);
-      given = digests;
       const value = await parse(owned.reading);
       if (closed) return;
       kept = value === owned.reading;
@@ -153,20 +159,22 @@ export function createLoader<T>(
     if (isNew) events.change(Object.freeze({ generation, ...none, ...change }));
   };
 
-  const loadOnce = async (read: boolean, retry: boolean) => {
+  const loadOnce = async (how: ReadonlySet<How>) => {
+    const retry = how.has('retry');
+    const read = retry || how.has('read') || how.has('reread');
     const isFirst = lastAttempt === undefined;
     lastAttempt = new Date();
     const found = await identify(target);
     await notice(found);
     if (!read && found.key === refusal?.key) return;
-    // What was refused since then has to be taken back: by giving the parser what is in use once more.
-    const isInUse = published !== undefined && given === published.digests;
-    if (!read && isInUse && found.key === seenKey) return succeed(found);
-    // What is there at the start was written before it; nobody should wait for that to settle.
-    const calm = isFirst ? found : await settled(found);
-    const { files, digests, identity } = await readFiles(target, calm, digest);
+    if (!read && published !== undefined && found.key === seenKey) return succeed(found);
+    // Do not wait for files that have been left alone already: those found at the start, or selected only now.
+    const isCalm = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
+    const calm = isCalm ? found : await settled(found);
+    const { identity, ...content } = await readFiles(target, calm, digest);
+    const { files, digests } = content;
     const change = compare(published?.digests ?? new Map(), digests);
-    if (isInUse && change === undefined) {
+    if (published !== undefined && change === undefined) {
       wipe(files);
       return succeed(identity);
     }
@@ -175,7 +183,21 @@ export function createLoader<T>(
       refusal = { key: identity.key, digests };
       return;
     }
-    await publish(files, digests, change, identity);
+    await publish(content, change, identity);
+  };
+
+  const loadAll = async () => {
+    while (wanted.size > 0 && !closed) {
+      const how = new Set(wanted);
+      wanted.clear();
+      await loadOnce(how).catch(fail);
+    }
+    running = undefined;
+  };
+  const load: Loader<T>['load'] = (how = 'look') => {
+    wanted.add(how);
+    running ??= loadAll();
+    return running;
   };
 
   return {
@@ -185,17 +207,10 @@ export function createLoader<T>(
     get health() {
       return { problem, layout, lastSuccess, lastAttempt, rejected };
     },
-    load: async (how = 'look') => {
-      wanted.add(how);
-      if (running) return;
-      running = true;
-      while (wanted.size > 0 && !closed) {
-        const retry = wanted.has('retry');
-        const read = retry || wanted.has('read');
-        wanted.clear();
-        await loadOnce(read, retry).catch(fail);
-      }
-      running = false;
+    load,
+    select: (selection) => {
+      target = { ...target, selection };
+      return load('reread');
     },
     close: () => {
       closed = true;
@@ -204,8 +219,8 @@ export function createLoader<T>(
 }
 
 /** @throws {VolumeError} for a volume without a file, and for each required file that is missing or empty */
-function refuseIncomplete(files: Files, { names }: Target, required: readonly string[]): void {
-  if (names === undefined && files.size === 0) {
+function refuseIncomplete(files: Files, { selection }: Target, required: readonly string[]): void {
+  if (selection === undefined && files.size === 0) {
     throw volumeError('empty', 'the volume holds no file; put one into the secret');
   }
   const problems = required.flatMap((name): VolumeProblem[] => {

@@ -14,6 +14,14 @@ import { about, kindOf, systemCode, VolumeError, type VolumeProblem, volumeError
 /** File name (with slashes for sub-directories) to exact bytes. */
 export type Files = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
+/** What was read of one generation. */
+export interface Content {
+  readonly files: Files;
+  readonly digests: Digests;
+  /** The names of files that were not selected. */
+  readonly others: readonly string[];
+}
+
 const maxAttempts = 20;
 const promptAttempts = 3;
 
@@ -26,7 +34,7 @@ export async function readFiles(
   target: Target,
   found: Identity,
   digest: DigestFile,
-): Promise<{ readonly files: Files; readonly digests: Digests; readonly identity: Identity }> {
+): Promise<Content & { readonly identity: Identity }> {
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     if (attempt > promptAttempts) await delay(2 * attempt);
     try {
@@ -57,11 +65,7 @@ export function wipe(files: Files): void {
 }
 
 /** One attempt; undefined when the volume changed meanwhile. */
-async function readOnce(
-  target: Target,
-  before: Identity,
-  digest: DigestFile,
-): Promise<{ readonly files: Files; readonly digests: Digests } | undefined> {
+async function readOnce(target: Target, before: Identity, digest: DigestFile): Promise<Content | undefined> {
   const { limits } = target;
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const digests = new Map<string, string>();
@@ -69,7 +73,7 @@ async function readOnce(
   let totalBytes = 0;
   let kept = false;
   try {
-    const entries = await list(before.base, target);
+    const { entries, others } = await list(before.base, target);
     await visit(entries, async (entry) => {
       if (totalBytes > limits.maxTotalBytes) return;
       const outcome = await readEntry(entry, before, limits.maxFileBytes);
@@ -89,7 +93,7 @@ async function readOnce(
     }
     if (problems.length > 0) throw new VolumeError(problems.sort(byName));
     kept = true;
-    return { files, digests };
+    return { files, digests, others };
   } finally {
     if (!kept) wipe(files);
   }

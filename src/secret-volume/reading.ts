@@ -20,6 +20,8 @@ export interface Credentials {
 export interface Reading {
   /** Every file's name, sorted. */
   readonly names: readonly string[];
+  /** Names of files beside them that were not selected and not read, at most 100. */
+  readonly others: readonly string[];
   readonly layout: Layout;
   /** Counts up from 1 with each published change of content. */
   readonly generation: number;
@@ -59,7 +61,7 @@ export interface OwnedReading {
 /** @param onWarning told each time `text` leaves out a newline */
 export function createReading(
   files: Files,
-  facts: Pick<Reading, 'layout' | 'generation' | 'readAt'>,
+  facts: Pick<Reading, 'layout' | 'generation' | 'readAt' | 'others'>,
   onWarning: (warning: VolumeWarning) => void,
 ): OwnedReading {
   let state: 'own' | 'published' | 'destroyed' = 'own';

@@ -6,7 +6,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, compare, type Digests } from './change.ts';
-import type { VolumeLimits } from './identity.ts';
+import { type Selection, selectPaths, type VolumeLimits } from './identity.ts';
 import { call, createListeners } from './listeners.ts';
 import { createLoader, type LoadHealth } from './loader.ts';
 import { inspectMount } from './mount.ts';
@@ -72,10 +72,17 @@ export interface Volume<T> extends AsyncIterable<Change> {
   onChange(listener: (change: Change) => unknown): () => void;
   /** Calls back once for each new problem, the present one included. Returns what ends the subscription. */
   onProblem(listener: (problem: VolumeError) => unknown): () => void;
+  /** Calls back when a problem is over, whether or not the content changed. Returns what ends the subscription. */
+  onRecovery(listener: () => unknown): () => void;
   /** Calls back once for each warning, earlier ones included. Returns what ends the subscription. */
   onWarning(listener: (warning: VolumeWarning) => unknown): () => void;
   /** Reads the directory now, a rejected reading included, instead of at the next poll. */
   refresh(): void;
+  /**
+   * Changes which files are read, in place of `required` and `optional`; undefined selects all. Resolves when they have
+   * been read, or could not be: `current` and `health` tell.
+   */
+  select(selection: Selection | undefined): Promise<void>;
   /** Stops watching and ends iterations. Idempotent; no callback follows. `current` stays. */
   close(): Promise<void>;
 }
@@ -111,11 +118,13 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
   const pollMs = positive('pollIntervalMs', options.pollIntervalMs ?? defaultPollMs);
   const limits = { ...defaultLimits, ...options.limits };
   for (const [name, limit] of Object.entries(limits)) positive(name, limit);
-  const names = (options.required ?? options.optional) ? new Set([...required, ...optional]) : undefined;
+  const names = (options.required ?? options.optional) && new Set([...required, ...optional]);
+  const selection = names && selectPaths(names);
   const parse = options.parse ?? ((reading: Reading) => reading);
 
   const changes = createListeners<Change>();
   const problems = createListeners<VolumeError>();
+  const recoveries = createListeners<void>();
   const warnings = createListeners<VolumeWarning>();
   const told = new Map<string, VolumeWarning>();
   const first = Promise.withResolvers<void>();
@@ -141,13 +150,14 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
     wake = Promise.withResolvers();
   };
 
-  const loader = createLoader<T | Reading>({ directory, limits, names }, required, parse, {
+  const loader = createLoader<T | Reading>({ directory, limits, selection }, required, parse, {
     change: (change) => {
       first.resolve();
       changes.emit(change);
       wakeIterations();
     },
     problem: problems.emit,
+    recovered: () => recoveries.emit(),
     warning: warn,
     found: async ({ layout }) => {
       if (watcher !== undefined) watcher.rebuild();
@@ -211,6 +221,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       if (problem !== undefined) void call(listener, problem);
       return problems.add(listener);
     },
+    onRecovery: (listener) => recoveries.add(listener),
     onWarning: (listener) => {
       for (const warning of told.values()) void call(listener, warning);
       return warnings.add(listener);
@@ -229,10 +240,11 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       }
     },
     refresh: () => void loader.load('retry'),
+    select: loader.select,
     close: async () => {
       closing.abort();
       loader.close();
-      for (const listeners of [changes, problems, warnings]) listeners.clear();
+      for (const listeners of [changes, problems, recoveries, warnings]) listeners.clear();
       first.reject(new Error(`the volume ${directory} was closed before it was ready`));
       wakeIterations();
       await watcher?.close();

@@ -1,22 +1,23 @@
 import { describe, expect, it, vi } from 'vitest';
-import { parseSecretManifest } from '../../src/cli/secret-manifest.ts';
-import { VolumeError } from '../../src/secret-volume/index.ts';
+import { filesOf, parseSecretManifest } from '../../src/cli/secret-manifest.ts';
 
 const secret = (body: string, name = 's') =>
   `apiVersion: v1\nkind: Secret\nmetadata:\n  name: ${name}\n${body}\n`;
+const read = (manifest: string) => {
+  const parsed = parseSecretManifest(manifest);
+  return parsed.ok ? filesOf(parsed.value) : parsed;
+};
 /** The files as Latin-1. */
-const files = (manifest: string) =>
-  Object.fromEntries(
-    [...parseSecretManifest(manifest)].map(([name, bytes]) => [name, Buffer.from(bytes).toString('latin1')]),
+const files = (manifest: string) => {
+  const found = read(manifest);
+  if (!found.ok) throw new Error(found.problems.join('; '));
+  return Object.fromEntries(
+    [...found.value].map(([name, bytes]) => [name, Buffer.from(bytes).toString('latin1')]),
   );
+};
 const problems = (manifest: string): readonly string[] => {
-  try {
-    parseSecretManifest(manifest);
-    return [];
-  } catch (error) {
-    if (error instanceof VolumeError) return error.problems.map(({ message }) => message);
-    throw error;
-  }
+  const found = read(manifest);
+  return found.ok ? [] : found.problems;
 };
 
 describe('a manifest', () => {
@@ -76,8 +77,8 @@ describe('a manifest', () => {
   });
 
   it('has its bytes in memory of its own, since they will be overwritten', () => {
-    for (const bytes of parseSecretManifest(secret('data: { a: "" }\nstringData: { b: b }')).values())
-      bytes.fill(0);
+    const found = read(secret('data: { a: "" }\nstringData: { b: b }'));
+    if (found.ok) for (const bytes of found.value.values()) bytes.fill(0);
     expect(files(secret('stringData: { b: b }'))).toEqual({ b: 'b' });
   });
 });
@@ -145,16 +146,32 @@ describe('is refused', () => {
         'stringData.c: must be text; put it in quotes',
       ],
     ],
-    ['nothing', '', ['the manifest holds no "kind: Secret"']],
-    ['no Secret', 'kind: ConfigMap\ndata: { a: YQ== }\n', ['the manifest holds no "kind: Secret"']],
+    [
+      'nothing',
+      '',
+      ['the manifest holds no Secret (kind: none); give one as "kubectl get secret NAME -o yaml" writes it'],
+    ],
+    [
+      'no Secret',
+      'kind: ConfigMap\ndata: { a: YQ== }\n',
+      [
+        'the manifest holds no Secret (kind: ConfigMap); give one as "kubectl get secret NAME -o yaml" writes it',
+      ],
+    ],
     [
       'a SealedSecret',
       'kind: SealedSecret\nspec: { encryptedData: { a: YQ== } }\n',
-      ['the manifest holds no "kind: Secret"'],
+      [
+        'the manifest holds no Secret (kind: SealedSecret); give one as "kubectl get secret NAME -o yaml" writes it',
+      ],
     ],
     ['an empty Secret', secret('data:'), ['the Secret holds no file; put a key into it']],
     ['a kind alone', 'kind: Secret', ['the Secret holds no file; put a key into it']],
-    ['the key itself', 'q7Zk9VxW2m', ['the manifest holds no "kind: Secret"']],
+    [
+      'the key itself',
+      'q7Zk9VxW2m',
+      ['the manifest holds no Secret (kind: none); give one as "kubectl get secret NAME -o yaml" writes it'],
+    ],
     ['a field twice', secret('data: { a: YQ==, a: Yg== }'), ['the manifest is not valid YAML (line 5)']],
     [
       'a broken document behind a good one',

@@ -1,21 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { defaultRetainSeconds, everyFile } from '../../src/config/defaults.ts';
-import { ConfigurationError, maxConfigurationBytes, parseConfiguration } from '../../src/config/file.ts';
+import { maxConfigurationBytes, parseConfiguration } from '../../src/config/file.ts';
 import { keyEncodings } from '../../src/key-sets/settings.ts';
 import { algorithmNames } from '../../src/signing/mac.ts';
+import { configurationOf, configurationProblems as problems } from '../support/keys.ts';
 
-/** The problems of a file, or none. */
-function problems(yaml: string): readonly string[] {
-  try {
-    parseConfiguration(yaml);
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-    throw error;
-  }
-}
-const settings = (yaml: string) => parseConfiguration(yaml).configuration([]);
+const settings = (yaml: string) => configurationOf(yaml).keySets([]);
 /** The settings of the key set `k` with these fields. */
 const withFields = (fields: string) => settings(`keys:\n  k: { ${fields} }\n`).get('k');
 const problemsWith = (fields: string) => problems(`keys:\n  k: { ${fields} }\n`);
@@ -34,7 +25,7 @@ describe('a key set of which nothing is said', () => {
   });
 
   it('is what each file is without a configuration', () => {
-    const { format: _, ...each } = everyFile(['k']).get('k') ?? {};
+    const { format: _, ...each } = everyFile.keySets(['k']).get('k') ?? {};
     const { format: __, ...listed } = settings('keys: { k: }').get('k') ?? {};
     expect(each).toEqual(listed);
     expect(defaultRetainSeconds).toBe(3600);
@@ -321,13 +312,15 @@ describe('a variable', () => {
   it.each(['1KEY', 'MY KEY', 'KEY=1', '..KEY', '.', '..', '', 'KÉY', 'KEY!'])(
     'that the kubelet would skip is left out, with a warning: %s',
     (name) => {
-      const { configuration, warnings } = parseConfiguration(
-        `keys:\n  ok:\n  left:\n    env: ${JSON.stringify(name)}\n`,
-      );
-      expect([...configuration([]).keys()]).toEqual(['ok']);
-      expect(warnings).toEqual([
-        'keys.left.env: not a name that a variable can have, so this key set is left out (line 4)',
-      ]);
+      const yaml = `keys:\n  ok:\n  left:\n    env: ${JSON.stringify(name)}\n`;
+      expect([...configurationOf(yaml).keySets([]).keys()]).toEqual(['ok']);
+      expect(parseConfiguration(yaml)).toMatchObject({
+        value: {
+          warnings: [
+            'keys.left.env: not a name that a variable can have, so this key set is left out (line 4)',
+          ],
+        },
+      });
     },
   );
 

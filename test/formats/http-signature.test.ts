@@ -4,12 +4,12 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { isInnerList, parseDictionary } from 'structured-headers';
 import { describe, expect, it } from 'vitest';
 import type { HttpRequest, HttpSignature } from '../../src/api/messages.ts';
-import { parseConfiguration } from '../../src/config/file.ts';
 import { parseHttpRequest } from '../../src/formats/http-request.ts';
 import { parseComponents, signatureBase, toComponents } from '../../src/formats/http-signature/component.ts';
 import { contentDigest, isDigestOf } from '../../src/formats/http-signature/content-digest.ts';
 import { keyId } from '../../src/signing/mac.ts';
 import { type Circumstances, inUse, refusalOf } from '../support/format.ts';
+import { configurationProblems } from '../support/keys.ts';
 import { readVectors } from '../support/vectors.ts';
 
 const secret = randomBytes(32);
@@ -711,7 +711,7 @@ describe('rotation', () => {
 
 describe('the configuration', () => {
   const problems = (options: string) =>
-    refusedProblems(`keys: { a: { format: http-signature, http-signature: ${options} } }`);
+    configurationProblems(`keys: { a: { format: http-signature, http-signature: ${options} } }`);
 
   it.each([
     ['{}'],
@@ -754,9 +754,9 @@ describe('the configuration', () => {
   });
 
   it('denies another algorithm', () => {
-    expect(refusedProblems('keys: { a: { format: http-signature, algorithm: HS512 } }').join()).toContain(
-      'must be one of HS256',
-    );
+    expect(
+      configurationProblems('keys: { a: { format: http-signature, algorithm: HS512 } }').join(),
+    ).toContain('must be one of HS256');
   });
 
   it('is shown with what is usual', () => {
@@ -769,15 +769,6 @@ describe('the configuration', () => {
     });
   });
 });
-
-function refusedProblems(text: string): readonly string[] {
-  try {
-    parseConfiguration(text);
-    return [];
-  } catch (error) {
-    return String(error).split('; ');
-  }
-}
 
 function lowerCased(headers: Sent['headers']): Sent['headers'] {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -1,20 +1,12 @@
 /** The options of the formats as a configuration file gives them: under the format's name, and nothing but those. */
 
 import { expect, it } from 'vitest';
-import { ConfigurationError, parseConfiguration } from '../../src/config/file.ts';
+import { configurationOf, configurationProblems } from '../support/keys.ts';
 
 const configuration = (fields: string) => `keys:\n  a: { ${fields} }\n`;
-const problemsOf = (fields: string) => {
-  try {
-    parseConfiguration(configuration(fields));
-    return [];
-  } catch (error) {
-    if (error instanceof ConfigurationError) return error.problems;
-    throw error;
-  }
-};
+const problemsOf = (fields: string) => configurationProblems(configuration(fields));
 const formatOf = (fields: string) => {
-  const settings = parseConfiguration(configuration(fields)).configuration([]).get('a');
+  const settings = configurationOf(configuration(fields)).keySets([]).get('a');
   return settings?.format;
 };
 

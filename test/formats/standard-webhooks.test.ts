@@ -19,7 +19,7 @@ interface Vector {
 describe.each(readVectors<Vector>('standard-webhooks'))('$name', (vector) => {
   const { id, timestamp, body, signature } = vector;
   const decoded = decodeKey(Buffer.from(vector.secret), 'whsec');
-  const secrets = ['bytes' in decoded ? decoded.bytes : 'not decoded'] as const;
+  const secrets = [decoded.ok ? decoded.value.bytes : 'not decoded'] as const;
   const webhooks = inUse('standard-webhooks', {}, { secrets, now: at(timestamp) });
   const headers = {
     'webhook-id': id,

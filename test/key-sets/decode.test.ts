@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Decoded, decodeKey } from '../../src/key-sets/decode.ts';
+import { decodeKey } from '../../src/key-sets/decode.ts';
 import { keyEncodings } from '../../src/key-sets/settings.ts';
 
 type Encoding = Parameters<typeof decodeKey>[1];
 
 /** Bytes written as Latin-1, so that a table can hold any of them. */
 const bytesOf = (text: string) => Buffer.from(text, 'latin1');
-const decoded = (content: string | Uint8Array, encoding: Encoding): Decoded =>
+const decoded = (content: string | Uint8Array, encoding: Encoding) =>
   decodeKey(typeof content === 'string' ? bytesOf(content) : content, encoding);
 /** The key bytes as Latin-1, or the problem. */
 const outcome = (content: string | Uint8Array, encoding: Encoding): string => {
   const result = decoded(content, encoding);
-  return 'bytes' in result ? Buffer.from(result.bytes).toString('latin1') : result.problem;
+  return result.ok ? Buffer.from(result.value.bytes).toString('latin1') : result.problems.join('; ');
 };
 
 const everyByte = Uint8Array.from({ length: 256 }, (_, value) => value);
@@ -30,7 +30,8 @@ const digitEncodings = ['hex', 'base64', 'base64url', 'whsec'] as const;
 describe('decodes what the platform encodes', () => {
   it.each(['bytes', ...digitEncodings] as const)('%s holds all 256 byte values', (encoding) => {
     expect(decoded(encoders[encoding](Buffer.from(everyByte)), encoding)).toEqual({
-      bytes: Buffer.from(everyByte),
+      ok: true,
+      value: { bytes: Buffer.from(everyByte) },
     });
   });
 
@@ -63,8 +64,8 @@ describe('accepts one text for each key', () => {
     fc.assert(
       fc.property(noise, (text) => {
         const result = decoded(prefix + text, encoding);
-        if ('problem' in result) return;
-        const canonical = encoders[encoding](Buffer.from(result.bytes));
+        if (!result.ok) return;
+        const canonical = encoders[encoding](Buffer.from(result.value.bytes));
         const given = (prefix + text).replace(/\r?\n$/, '');
         expect(encoding === 'hex' ? given.toLowerCase() : given).toBe(canonical);
       }),
@@ -85,7 +86,7 @@ describe('accepts one text for each key', () => {
         if (digits[encoding].test(character) || character === text[at]) continue;
         const changed = text.slice(0, at) + character + text.slice(at + 1);
         if (at === text.length - 1 && character === '\n') continue; // one newline may stand there
-        if ('bytes' in decoded(changed, encoding)) accepted.push(`${value} at ${at}`);
+        if (decoded(changed, encoding).ok) accepted.push(`${value} at ${at}`);
       }
     }
     expect(accepted).toEqual([]);
@@ -200,7 +201,7 @@ it.each<[string, boolean]>([
   ['key\r\n', true],
 ])('warns of a newline that text leaves out (%j: %j)', (content, warned) => {
   const result = decoded(content, 'text');
-  expect('warning' in result && result.warning?.includes('echo -n')).toBe(warned);
+  expect(result.ok && result.value.warning?.includes('echo -n') === true).toBe(warned);
 });
 
 it('no problem repeats a part of the content', () => {
@@ -215,7 +216,7 @@ it('no problem repeats a part of the content', () => {
   const problems = keyEncodings
     .filter((encoding) => encoding !== 'jwks')
     .flatMap((encoding) => broken.map((content) => decoded(content, encoding)))
-    .filter((result) => 'problem' in result);
+    .filter((result) => !result.ok);
   expect(problems.length).toBeGreaterThan(20);
   expect(JSON.stringify(problems)).not.toContain(marker);
 });

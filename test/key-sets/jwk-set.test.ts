@@ -10,11 +10,11 @@ const parse = (json: unknown) =>
   parseJwkSet(Buffer.from(typeof json === 'string' ? json : JSON.stringify(json)));
 const problems = (json: unknown) => {
   const parsed = parse(json);
-  return 'problems' in parsed ? parsed.problems : [];
+  return parsed.ok ? [] : parsed.problems;
 };
 const ids = (json: unknown) => {
   const parsed = parse(json);
-  return 'keys' in parsed ? parsed.keys.map(({ id }) => id) : parsed.problems;
+  return parsed.ok ? parsed.value.map(({ id }) => id) : parsed.problems;
 };
 
 describe('a set of keys', () => {
@@ -31,7 +31,7 @@ describe('a set of keys', () => {
     const bytes = randomBytes(48);
     const json = set('a', key('a', { k: bytes.toString('base64url'), alg: 'HS384' }), key('b'));
     expect(parse(json)).toMatchObject({
-      keys: [
+      value: [
         { id: 'a', bytes: new Uint8Array(bytes), algorithm: 'HS384' },
         { id: 'b', algorithm: undefined },
       ],
@@ -212,7 +212,10 @@ describe('what is not JSON', () => {
     ['nested 100,000 deep', '['.repeat(100_000)],
   ])('is refused without a word of it: %s', (_, text) => {
     const parsed = parseJwkSet(Buffer.from(text));
-    expect(parsed).toEqual({ problems: ['is not one JSON text in UTF-8 without a byte order mark'] });
+    expect(parsed).toEqual({
+      ok: false,
+      problems: ['is not one JSON text in UTF-8 without a byte order mark'],
+    });
   });
 
   it('nor does a problem of the shape repeat a value', () => {

@@ -2,10 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { parseConfiguration } from '../../src/config/file.ts';
 import type { KeyStore } from '../../src/key-sets/store.ts';
 import { createMac, keyId, tagOf } from '../../src/signing/mac.ts';
-import { createKeyStoreOfTest } from '../support/keys.ts';
+import * as keys from '../support/keys.ts';
 
 const secret = randomBytes(30).toString('base64');
 const message = Buffer.from('message');
@@ -18,15 +17,15 @@ async function load(
   keySets: Readonly<Record<string, string>>,
 ): Promise<{ store: KeyStore; update: typeof update }> {
   const configurationOf = (each: Readonly<Record<string, string>>) =>
-    parseConfiguration(
+    keys.configurationOf(
       `keys:\n${Object.entries(each)
         .map(([name, fields]) => `  ${name}: { ${fields} }\n`)
         .join('')}`,
-    ).configuration;
+    );
   const reading = (each: Readonly<Record<string, string>>) => ({
     files: new Map(Object.entries(each).map(([name, text]) => [name, Buffer.from(text)])),
   });
-  const store = createKeyStoreOfTest({
+  const store = keys.createKeyStoreOfTest({
     directories: ['keys'],
     configuration: configurationOf(keySets),
     variable: () => undefined,
@@ -35,10 +34,10 @@ async function load(
     next: Readonly<Record<string, string>>,
     nextKeySets: Readonly<Record<string, string>>,
   ) => {
-    await store.load('keys', reading(next));
-    await store.configure(configurationOf(nextKeySets));
+    await keys.load(store, 'keys', reading(next));
+    await keys.configure(store, configurationOf(nextKeySets));
   };
-  await store.load('keys', reading(files));
+  await keys.load(store, 'keys', reading(files));
   return { store, update };
 }
 

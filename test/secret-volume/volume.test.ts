@@ -133,30 +133,59 @@ scene('follows files that may all be missing', async ({ directory, writer, open 
   expect(codes()).toEqual([]);
 });
 
-scene('takes back what was refused when the content is as it was', async ({ directory, writer, open }) => {
-  await writer.write(directory, { a: '1' });
-  const given: string[] = [];
+scene(
+  'says that a problem is over when the content is as it was, or becomes another',
+  async ({ directory, writer, open }) => {
+    await writer.write(directory, { a: '1' });
+    const given: string[] = [];
+    const { volume, problems } = open({
+      parse: (reading) => {
+        given.push(reading.text('a'));
+        if (reading.text('a') === 'bad') throw new VolumeError('"a" is bad');
+        return given.at(-1);
+      },
+    });
+    await volume.ready();
+    const changes: Change[] = [];
+    let recoveries = 0;
+    volume.onChange((change) => changes.push(change));
+    volume.onRecovery(() => recoveries++);
+    await writer.write(directory, { a: 'bad' });
+    await until(() => problems.length === 1);
+    await writer.write(directory, { a: '1' });
+    await until(() => recoveries === 1);
+    expect(volume.health.problem).toBeUndefined();
+    expect(given).toEqual(['1', 'bad']);
+    expect(volume.current).toBe('1');
+    expect(volume.health).toMatchObject({ generation: 1, rejected: 1 });
+    expect(changes).toEqual([]);
+    await writer.write(directory, { a: '2' });
+    await until(() => volume.current === '2');
+    expect(changes).toEqual([{ generation: 2, added: [], removed: [], modified: ['a'] }]);
+    await writer.write(directory, { a: 'bad' });
+    await until(() => problems.length === 2);
+    await writer.write(directory, { a: '3' });
+    await until(() => volume.current === '3');
+    expect(recoveries).toBe(2);
+  },
+);
+
+scene('reads what is selected, and opens nothing else', async ({ directory, writer, open }) => {
+  await writer.write(directory, { a: '1', b: '2', 'c/d': '3', 'c/e': '4', f: 'x'.repeat(100) });
   const { volume, problems } = open({
-    parse: (reading) => {
-      given.push(reading.text('a'));
-      if (reading.text('a') === 'bad') throw new VolumeError('"a" is bad');
-      return given.at(-1);
-    },
+    optional: [],
+    limits: { maxFileBytes: 50 },
+    parse: ({ names, others }) => ({ names, others }),
   });
   await volume.ready();
-  const changes: Change[] = [];
-  volume.onChange((change) => changes.push(change));
-  await writer.write(directory, { a: 'bad' });
-  await until(() => problems.length === 1);
-  await writer.write(directory, { a: '1' });
-  await until(() => volume.health.problem === undefined);
-  expect(given).toEqual(['1', 'bad', '1']);
-  expect(volume.current).toBe('1');
-  expect(volume.health).toMatchObject({ generation: 1, rejected: 1 });
-  expect(changes).toEqual([]);
-  await writer.write(directory, { a: '2' });
-  await until(() => volume.current === '2');
-  expect(changes).toEqual([{ generation: 2, added: [], removed: [], modified: ['a'] }]);
+  expect(volume.current).toEqual({ names: [], others: expect.arrayContaining(['a', 'b', 'f']) });
+  await volume.select((path) => path === 'a' || path.startsWith('c'));
+  expect(volume.current).toEqual({ names: ['a', 'c/d', 'c/e'], others: expect.arrayContaining(['b', 'f']) });
+  await volume.select((path, isDirectory) => (isDirectory ? path === 'c' : path === 'c/d'));
+  expect(volume.current).toMatchObject({ names: ['c/d'] });
+  expect(problems).toEqual([]);
+  await volume.select(undefined);
+  expect(volume.health.problem?.message).toContain('"f" is over 50 bytes');
 });
 
 scene('iterates over what is there and then over its changes', async ({ directory, writer, open }) => {

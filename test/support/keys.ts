@@ -7,8 +7,10 @@ import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
 import { onTestFinished } from 'vitest';
 import { everyFile } from '../../src/config/defaults.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
+import { sealFiles } from '../../src/key-sets/secret.ts';
+import type { Configuration } from '../../src/key-sets/settings.ts';
+import type { Source } from '../../src/key-sets/source.ts';
 import { createKeyStore, type KeyStore, type KeyStoreOptions } from '../../src/key-sets/store.ts';
-import { VolumeError } from '../../src/secret-volume/index.ts';
 import type { Environment } from '../../src/signer.ts';
 import type { Clocks } from '../../src/signing/clocks.ts';
 import type { Algorithm } from '../../src/signing/mac.ts';
@@ -74,7 +76,6 @@ export function createKeyStoreOfTest(options: KeyStoreOptions): KeyStore {
 
 export function createTestStore({ yaml, env = {}, clocks }: TestStoreOptions = {}): TestStore {
   const directory = '/etc/signer/keys';
-  const configurationOf = (text: string) => parseConfiguration(text).configuration;
   const store = createKeyStoreOfTest({
     directories: [directory],
     ...(yaml !== 'later' && { configuration: yaml === undefined ? everyFile : configurationOf(yaml) }),
@@ -83,9 +84,65 @@ export function createTestStore({ yaml, env = {}, clocks }: TestStoreOptions = {
   });
   return {
     store,
-    put: (content) => store.load(directory, readingOf(content)),
-    configure: (text) => store.configure(configurationOf(text)),
+    put: (content) => load(store, directory, readingOf(content)),
+    configure: (text) => configure(store, configurationOf(text)),
   };
+}
+
+/** The configuration of a file. @throws with its problems */
+export function configurationOf(yaml: string): Configuration {
+  const parsed = parseConfiguration(yaml);
+  if (parsed.ok) return parsed.value.configuration;
+  throw new Refusal(parsed.problems);
+}
+
+/** The problems of a configuration file, or none. */
+export function configurationProblems(yaml: string): readonly string[] {
+  const parsed = parseConfiguration(yaml);
+  return parsed.ok ? [] : parsed.problems;
+}
+
+/** What keeps a content out of use. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '));
+    this.problems = problems;
+  }
+}
+
+/** @throws {Refusal} when the content is not accepted */
+export async function load(
+  store: KeyStore,
+  directory: string,
+  { files }: { readonly files: ReadonlyMap<string, Uint8Array> },
+): Promise<void> {
+  await offer(store, sourceOf(store, directory), await sealFiles(files));
+}
+
+/** @throws {Refusal} when the configuration is not accepted */
+export async function configure(store: KeyStore, configuration: Configuration): Promise<void> {
+  await offer(store, store.configuration, configuration);
+}
+
+/** What a source held cannot be read any more. */
+export async function lose(store: KeyStore, directory?: string): Promise<void> {
+  await (directory === undefined
+    ? store.offer(store.configuration, undefined)
+    : store.offer(sourceOf(store, directory), undefined));
+}
+
+function sourceOf(store: KeyStore, directory: string) {
+  const source = store.directories.get(directory);
+  if (source === undefined) throw new Error('not a directory of this store');
+  return source;
+}
+
+async function offer<C>(store: KeyStore, source: Source<C>, content: C): Promise<void> {
+  await store.offer(source, content);
+  if (source.isWaiting) throw new Refusal(source.problems);
 }
 
 /** The problems of a load that is refused. @throws when it is not */
@@ -94,8 +151,8 @@ export async function problemsOf(load: Promise<unknown>): Promise<readonly strin
     () => undefined,
     (reason: unknown) => reason,
   );
-  if (!(error instanceof VolumeError)) throw new Error('the load was to be refused', { cause: error });
-  return error.problems.map(({ message }) => message);
+  if (!(error instanceof Refusal)) throw new Error('the load was to be refused', { cause: error });
+  return error.problems;
 }
 
 const hashes = {

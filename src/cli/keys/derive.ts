@@ -18,7 +18,7 @@ export async function keysDerive(name: string, tenant: string, options: DeriveOp
   const { store, problems } = await readOnce(options);
   const snapshot = store.current;
   if (snapshot === undefined) {
-    throw new SettingError(`the keys are not loaded: ${problems.map(({ message }) => message).join('; ')}`);
+    throw new SettingError(`the keys are not loaded: ${problems.join('; ')}`);
   }
   const keySet = find(snapshot, name);
   const { root } = choose(keySet, options.root);

@@ -7,8 +7,9 @@ import { encodeKey } from '../../key-sets/encode.ts';
 import { type NewKey, newJwkSet, RotationError } from '../../key-sets/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
+import { newSecretManifest } from '../secret-manifest.ts';
 import { SettingError } from '../setting-error.ts';
-import { createFile, replaceFile, secretManifest } from './target.ts';
+import { createFile, replaceFile } from './target.ts';
 
 export interface NewOptions {
   readonly algorithm: Algorithm;
@@ -35,7 +36,7 @@ export function keysNew(files: readonly string[], options: NewOptions): void {
     const entries = new Map(files.map((file) => [basename(file), newKey(file, options).content]));
     if (entries.size < files.length)
       throw new SettingError('two of the files have one name; a Secret has it once');
-    process.stdout.write(secretManifest(secretName, entries));
+    process.stdout.write(newSecretManifest(secretName, entries));
   } else if (files.includes('-')) {
     if (files.length > 1) throw new SettingError('- prints one key; name it alone');
     process.stdout.write(newKey('-', options).content);

@@ -3,6 +3,7 @@
 import { styleText } from 'node:util';
 import { decodeKey } from '../../key-sets/decode.ts';
 import { parseJwkSet, readJwkSet } from '../../key-sets/jwk-set.ts';
+import { ok, type Result } from '../../key-sets/result.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { keyId } from '../../signing/mac.ts';
 import { SettingError } from '../setting-error.ts';
@@ -26,34 +27,34 @@ export interface ShowOptions {
 export function keysShow(file: string, { entry, encoding, json }: ShowOptions): void {
   const target = openTarget(file, entry);
   const shown = show(target.read(), encoding ?? defaultEncoding(target.name));
-  if ('problems' in shown) throw new SettingError(`${target.name}: ${shown.problems.join('; ')}`);
-  const { keys } = shown;
+  if (!shown.ok) throw new SettingError(`${target.name}: ${shown.problems.join('; ')}`);
+  const keys = shown.value;
   process.stdout.write(json ? `${JSON.stringify({ keys })}\n` : `${keys.map(describe).join('\n')}\n`);
 }
 
-type Shown = { readonly keys: readonly ShownKey[] } | { readonly problems: readonly string[] };
-
-function show(content: Uint8Array, encoding: KeyEncoding): Shown {
+function show(content: Uint8Array, encoding: KeyEncoding): Result<readonly ShownKey[]> {
   if (encoding === 'jwks') return showJwkSet(content);
   const decoded = decodeKey(content, encoding);
-  if ('problem' in decoded) return { problems: [decoded.problem] };
-  const { bytes } = decoded;
-  return { keys: [{ keyId: keyId(bytes), algorithm: null, bits: bytes.length * 8, state: 'primary' }] };
+  if (!decoded.ok) return decoded;
+  const { bytes } = decoded.value;
+  return ok([{ keyId: keyId(bytes), algorithm: null, bits: bytes.length * 8, state: 'primary' }]);
 }
 
-function showJwkSet(content: Uint8Array): Shown {
+function showJwkSet(content: Uint8Array): Result<readonly ShownKey[]> {
   const usable = parseJwkSet(content);
-  if ('problems' in usable) return usable;
+  if (!usable.ok) return usable;
   const set = readJwkSet(content);
-  if ('problems' in set) return set;
-  const keys = set.keys.map(({ kid, k, alg, disabled }) => ({
-    keyId: kid,
-    algorithm: alg ?? null,
-    bits: Buffer.from(k, 'base64url').length * 8,
-    state:
-      kid === set.primary ? ('primary' as const) : disabled ? ('disabled' as const) : ('verifies' as const),
-  }));
-  return { keys };
+  if (!set.ok) return set;
+  const { keys, primary } = set.value;
+  return ok(
+    keys.map(({ kid, k, alg, disabled }) => ({
+      keyId: kid,
+      algorithm: alg ?? null,
+      bits: Buffer.from(k, 'base64url').length * 8,
+      state:
+        kid === primary ? ('primary' as const) : disabled ? ('disabled' as const) : ('verifies' as const),
+    })),
+  );
 }
 
 function describe({ keyId, algorithm, bits, state }: ShownKey): string {

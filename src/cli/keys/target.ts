@@ -14,9 +14,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Document, isMap, parseAllDocuments, stringify } from 'yaml';
-import { decode } from '../../bytes/encoding.ts';
 import { systemCode } from '../../secret-volume/index.ts';
+import { parseSecretManifest } from '../secret-manifest.ts';
 import { SettingError } from '../setting-error.ts';
 
 /** The mode of a file that holds a key, where nothing else was asked for. */
@@ -40,18 +39,6 @@ export function openTarget(path: string, entry: string | undefined): Target {
   if (entry !== undefined) throw new SettingError(`--entry is for a Secret manifest, and ${path} is none`);
   const write = (content: Uint8Array) => replaceFile(path, content);
   return { path, name: path, read: () => readBytes(path), write };
-}
-
-/** A manifest of a new Secret with these entries. */
-export function secretManifest(secretName: string, entries: ReadonlyMap<string, Uint8Array>): string {
-  const base64 = (content: Uint8Array) => Buffer.from(content).toString('base64');
-  return stringify({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: secretName },
-    type: 'Opaque',
-    data: Object.fromEntries([...entries].map(([name, content]) => [name, base64(content)])),
-  });
 }
 
 /** @throws {SettingError} when it is there already */
@@ -98,66 +85,31 @@ function removedOnFailure(path: string, step: () => void): void {
   }
 }
 
+/** @throws {SettingError} */
 function openManifest(path: string, entry: string | undefined): Target {
-  const documents = parseAllDocuments(readBytes(path).toString(), { prettyErrors: false });
-  if (!documents.every(isValid)) throw new SettingError(`${path} is not valid YAML`);
-  const secrets = documents.filter((document) => document.get('kind') === 'Secret');
-  if (secrets.length === 0) {
-    const kinds = documents.map((document) => String(document.get('kind'))).filter(isKind);
-    throw new SettingError(
-      `the manifest holds no Secret (kind: ${kinds.join(', ') || 'none'}); give one as "kubectl get secret NAME -o yaml" writes it`,
-    );
-  }
-  const holders = secrets.flatMap((document) => entriesOf(document).map((each) => ({ document, ...each })));
-  const named = holders.filter((holder) => entry === undefined || holder.name === entry);
-  const [found, another] = named;
+  const parsed = parseSecretManifest(readBytes(path).toString());
+  if (!parsed.ok) throw new SettingError(parsed.problems.join('; '));
+  const manifest = parsed.value;
+  const entries = manifest.secrets.flatMap((secret) => secret.entries);
+  const [found, another] = entries.filter(({ name }) => entry === undefined || name === entry);
   if (found === undefined || another !== undefined) {
-    const names = holders.map(({ name }) => name).join(', ');
+    const names = entries.map(({ name }) => name).join(', ');
     throw new SettingError(`--entry must name one entry of the Secret; it has: ${names || 'none'}`);
   }
-  const { document, field, name } = found;
   return {
     path,
-    name,
+    name: found.name,
     read: () => {
-      const text = String(document.getIn([field, name]));
-      if (field === 'stringData') return Buffer.from(text);
-      const bytes = decode(text.replace(/[\r\n]/g, ''), 'base64');
-      if (bytes === undefined) throw new SettingError(`${path}: data.${name} is not base64`);
-      return bytes;
+      const content = found.read();
+      if (!content.ok) throw new SettingError(`${path}: ${content.problems.join('; ')}`);
+      return content.value;
     },
     write: (content) => {
-      const buffer = Buffer.from(content);
-      document.setIn([field, name], field === 'data' ? buffer.toString('base64') : buffer.toString());
-      const text = documents
-        .map(String)
-        .reduce((all, next) => `${all}${/^---/.test(next) ? '' : '---\n'}${next}`);
-      if (path === '-') process.stdout.write(text);
-      else replaceFile(path, Buffer.from(text));
+      found.write(content);
+      if (path === '-') process.stdout.write(`${manifest}`);
+      else replaceFile(path, Buffer.from(`${manifest}`));
     },
   };
-}
-
-function isValid(document: Document): boolean {
-  try {
-    // Throws for an alias to nothing.
-    document.toJS();
-    return document.errors.length === 0;
-  } catch {
-    return false;
-  }
-}
-
-/** As Kubernetes names them; what else stands there may be anything. */
-function isKind(kind: string): boolean {
-  return /^[A-Z][A-Za-z0-9]*$/.test(kind);
-}
-
-function entriesOf(document: Document): { field: 'data' | 'stringData'; name: string }[] {
-  return (['data', 'stringData'] as const).flatMap((field) => {
-    const values = document.get(field);
-    return isMap(values) ? values.items.map(({ key }) => ({ field, name: String(key) })) : [];
-  });
 }
 
 function readBytes(path: string): Buffer {

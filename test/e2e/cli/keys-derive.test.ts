@@ -57,7 +57,7 @@ describe('a secret that may be exported', () => {
       tenant: 'acme',
       format: 'standard-webhooks',
       algorithm: 'HS256',
-      keyId: 'bytes' in decoded ? keyId(decoded.bytes) : decoded.problem,
+      keyId: decoded.ok ? keyId(decoded.value.bytes) : decoded.problems,
       encoding: 'whsec',
       secret: stdout.trim(),
     });

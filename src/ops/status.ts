@@ -2,14 +2,14 @@
 
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Status } from '../api/status.ts';
+import type { Mount } from '../key-sets/mounted.ts';
 import type { Snapshot } from '../key-sets/snapshot.ts';
-import type { MountedVolume } from './open-keys.ts';
 
 export const version: string = packageJson.version;
 
 export function describeStatus(
   snapshot: Snapshot | undefined,
-  volumes: readonly MountedVolume[],
+  mounts: readonly Mount[],
   stopping: boolean,
 ): Status {
   return {
@@ -18,16 +18,22 @@ export function describeStatus(
     generation: snapshot?.generation ?? 0,
     loadedAt: snapshot?.loadedAt.toISOString() ?? null,
     keySets: snapshot?.keySets.size ?? 0,
-    volumes: volumes.map(({ content, volume: { directory, health } }) => ({
+    volumes: mounts.map(({ directory, content, source, health, problems }) => ({
       directory,
       content,
       layout: health.layout ?? null,
-      generation: health.generation,
-      lastSuccess: health.lastSuccess?.toISOString() ?? null,
+      generation: source.accepted,
+      lastSuccess: lastSuccess(health.lastSuccess, source.refusedAt)?.toISOString() ?? null,
       watcher: health.watcher,
       rescuedByPoll: health.rescuedByPoll,
-      rejected: health.rejected,
-      problems: health.problem?.problems.map(({ message }) => message) ?? [],
+      rejected: health.rejected + source.rejected,
+      problems: problems.map(({ message }) => message),
     })),
   };
+}
+
+/** When a directory was last found readable, and what it holds valid. */
+function lastSuccess(readAt: Date | undefined, refusedAt: Date | undefined): Date | undefined {
+  if (readAt === undefined || refusedAt === undefined) return readAt;
+  return readAt < refusedAt ? readAt : refusedAt;
 }

@@ -1,0 +1,195 @@
+/** Feeds a key store from mounted directories: from those that hold keys, and from the one that holds the configuration. */
+
+import { isUtf8 } from 'node:buffer';
+import {
+  openVolume,
+  type Reading,
+  type Selection,
+  type Volume,
+  VolumeError,
+  type VolumeHealth,
+  type VolumeOptions,
+  type VolumeProblem,
+  type VolumeWarning,
+} from '../secret-volume/index.ts';
+import type { Result } from './result.ts';
+import { type SecretFiles, sealFiles } from './secret.ts';
+import { type Configuration, type ConfigurationFile, fileName } from './settings.ts';
+import type { FileChanges, Source, SourceState } from './source.ts';
+import { createKeyStore, type KeyStore } from './store.ts';
+
+export interface MountedKeys {
+  readonly store: KeyStore;
+  /** One for each key directory, and one for the configuration's. */
+  readonly mounts: readonly Mount[];
+  /** Reads everything again, instead of at the next poll. */
+  refresh(): void;
+  /** Resolves when everything has been read once, whatever came of it, and it is decided what follows. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A directory that is followed for what it holds. */
+export interface Mount {
+  readonly directory: string;
+  readonly content: 'keys' | 'configuration';
+  readonly source: SourceState;
+  readonly health: VolumeHealth;
+  /** Why what it holds now is not in use. */
+  readonly problems: readonly VolumeProblem[];
+}
+
+export interface MountedKeysOptions {
+  readonly directories: readonly string[];
+  /** A configuration, or where its file is. */
+  readonly configuration:
+    | Configuration
+    | {
+        readonly directory: string;
+        readonly file: string;
+        /** As the user gave it, for messages. */
+        readonly path: string;
+        readonly parse: (text: string) => Promise<Result<ConfigurationFile>>;
+      };
+  /** A key from the environment. */
+  readonly variable: (name: string) => Uint8Array | undefined;
+  /** Default: file system events. */
+  readonly watch?: VolumeOptions['watch'];
+  readonly events?: MountedKeysEvents;
+}
+
+export interface MountedKeysEvents {
+  accepted?(mount: Mount, changes: FileChanges): void;
+  refused?(mount: Mount): void;
+  warning?(mount: Mount, warning: VolumeWarning): void;
+  /** A part of the configuration was left out. */
+  leftOut?(warning: string): void;
+}
+
+export function mountKeys(options: MountedKeysOptions): MountedKeys {
+  const { directories, configuration, variable, watch, events = {} } = options;
+  const file = 'parse' in configuration ? configuration : undefined;
+  const volumes: Volume<unknown>[] = [];
+  const keyVolumes: Volume<SecretFiles>[] = [];
+  const mounts: Mount[] = [];
+  const mountOf = (source: SourceState) => mounts.filter((mount) => mount.source === source);
+  const store = createKeyStore({
+    directories,
+    ...('parse' in configuration ? { configurationFile: configuration.file } : { configuration }),
+    variable,
+    select: (files) => Promise.all(keyVolumes.map((volume) => volume.select(selectFiles(files)))),
+    onAccepted: (source, changes) => {
+      for (const mount of mountOf(source)) events.accepted?.(mount, changes);
+    },
+    onRefused: (source) => {
+      for (const mount of mountOf(source)) events.refused?.(mount);
+    },
+  });
+
+  const follow = <Value, Content>(
+    content: Mount['content'],
+    source: Source<Content>,
+    volume: Volume<Value>,
+    contentOf: (value: Value) => Content,
+  ) => {
+    const mount: Mount = {
+      directory: volume.directory,
+      content,
+      source,
+      get health() {
+        return volume.health;
+      },
+      get problems() {
+        const { problem } = volume.health;
+        return problem?.problems ?? source.problems.map((message) => ({ code: 'refused', message }));
+      },
+    };
+    mounts.push(mount);
+    volumes.push(volume);
+    const offer = () => {
+      if (volume.current !== undefined) void store.offer(source, contentOf(volume.current));
+    };
+    volume.onChange(offer);
+    volume.onRecovery(offer);
+    volume.onProblem(() => {
+      void store.offer(source, undefined);
+      events.refused?.(mount);
+    });
+    volume.onWarning((warning) => events.warning?.(mount, warning));
+  };
+
+  const watched = watch === undefined ? {} : { watch };
+  for (const [directory, source] of store.directories) {
+    // Which files are read is known when the configuration is.
+    const named = file === undefined ? {} : { optional: [] };
+    const volume = openVolume(directory, { ...watched, ...named, parse: seal });
+    keyVolumes.push(volume);
+    follow('keys', source, volume, (files) => files);
+  }
+  if (file !== undefined) {
+    const parse = async (reading: Reading) => {
+      const parsed = await parseConfiguration(reading, file);
+      for (const warning of parsed.warnings) events.leftOut?.(warning);
+      return parsed;
+    };
+    const volume = openVolume(file.directory, { ...watched, optional: [file.file], parse });
+    follow('configuration', store.configuration, volume, (parsed) => parsed.configuration);
+  }
+
+  return {
+    store,
+    mounts,
+    refresh: () => {
+      for (const volume of volumes) volume.refresh();
+    },
+    settled: async () => {
+      await Promise.all(volumes.map(firstOutcome));
+      await store.settled();
+    },
+    close: async () => {
+      await Promise.all(volumes.map((volume) => volume.close()));
+    },
+  };
+}
+
+/** Files are named by their paths with dots for slashes. */
+function selectFiles(names: Configuration['files']): Selection | undefined {
+  if (names === undefined) return undefined;
+  return (path, isDirectory) => {
+    const name = fileName(path);
+    return isDirectory ? [...names].some((each) => each.startsWith(`${name}.`)) : names.has(name);
+  };
+}
+
+function seal(reading: Reading): Promise<SecretFiles> {
+  const { names, others } = reading;
+  return sealFiles(
+    names.map((name) => [name, reading.bytes(name)] as const),
+    others,
+  );
+}
+
+/** @throws {VolumeError} */
+async function parseConfiguration(
+  reading: Reading,
+  { file, path, parse }: Extract<MountedKeysOptions['configuration'], { readonly file: string }>,
+): Promise<ConfigurationFile> {
+  const problem = (code: VolumeProblem['code'], message: string) => ({ code, name: file, message });
+  if (!reading.has(file)) {
+    const message = `the configuration file ${path} is not there; correct --config, or mount the ConfigMap that has it`;
+    throw new VolumeError([problem('missing_file', message)]);
+  }
+  const bytes = reading.bytes(file);
+  if (!isUtf8(bytes)) throw new VolumeError([problem('refused', `"${file}" is not UTF-8 text`)]);
+  const parsed = await parse(new TextDecoder().decode(bytes));
+  if (parsed.ok) return parsed.value;
+  throw new VolumeError(parsed.problems.map((each) => problem('refused', `${path}: ${each}`)));
+}
+
+/** Resolves when a volume has been read once, whatever came of it. */
+async function firstOutcome(volume: Volume<unknown>): Promise<void> {
+  const problem = new Promise<void>((resolve) => {
+    volume.onProblem(() => resolve());
+  });
+  await Promise.race([volume.ready(), problem]);
+}
