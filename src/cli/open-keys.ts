@@ -2,10 +2,11 @@
 
 import { basename, dirname, resolve } from 'node:path';
 import { everyFile } from '../config/defaults.ts';
-import { type MountedKeys, type MountedKeysOptions, mountKeys } from '../key-sets/mounted.ts';
+import { type MountedKeys, type MountedKeysOptions, mountKeys, problemsOf } from '../key-sets/mounted.ts';
 import type { Result } from '../key-sets/result.ts';
 import type { ConfigurationFile } from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
+import type { VolumeProblem } from '../secret-volume/index.ts';
 import { takeVariable } from './environment.ts';
 import { SettingError } from './setting-error.ts';
 
@@ -49,13 +50,13 @@ export async function readOnce(options: KeyOptions): Promise<OnceRead> {
   const leftOut = (warning: string) => warnings.push(warning);
   const mounted = openKeys(options, { watch: false, events: { leftOut } });
   await mounted.settled();
-  const problems = mounted.mounts.flatMap(({ directory, problems, source }) =>
-    problems.map(({ name, message }) => {
-      const isPlaced = name !== undefined || message.includes(directory) || source.problems.includes(message);
-      // A problem of a whole directory names it, since there may be several.
-      return isPlaced ? message : `${directory}: ${message}`;
-    }),
-  );
+  const problems = mounted.mounts.flatMap((mount) => {
+    const { directory, health } = mount.volume;
+    // A problem of a whole directory names it, since there may be several.
+    const isWhole = ({ name, message }: VolumeProblem) =>
+      health.problem !== undefined && name === undefined && !message.includes(directory);
+    return problemsOf(mount).map((each) => (isWhole(each) ? `${directory}: ${each.message}` : each.message));
+  });
   await mounted.close();
   return { store: mounted.store, problems, warnings };
 }

@@ -5,7 +5,7 @@ import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
-import type { MountedKeys, MountedKeysEvents } from '../key-sets/mounted.ts';
+import { type MountedKeys, type MountedKeysEvents, problemsOf } from '../key-sets/mounted.ts';
 import {
   createLog,
   describeFault,
@@ -103,7 +103,9 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     setTimeout(Bun.shrink, settledMs);
   });
 
-  process.on('SIGHUP', keys.refresh);
+  process.on('SIGHUP', () => {
+    for (const { volume } of keys.mounts) volume.refresh();
+  });
   await stopped;
   stopping = true;
   log.info('stopping');
@@ -196,25 +198,25 @@ function describeListeners({ listen, socket, opsListen }: ServeOptions, opened: 
 function reportKeys(log: Log, keys: () => MountedKeys, onFirst: () => void): MountedKeysEvents {
   return {
     leftOut: (warning) => log.warn(warning),
-    refused: ({ directory, problems }) => {
+    refused: (mount) => {
       const consequence = keys().store.current === undefined ? 'not ready' : 'the last good keys stay in use';
       log.warn(`keys not loaded: ${consequence}`, {
-        directory,
-        problems: problems.map(({ message }) => message),
+        directory: mount.volume.directory,
+        problems: problemsOf(mount).map(({ message }) => message),
       });
     },
-    warning: ({ directory }, { code, message }) => {
+    warning: ({ volume: { directory } }, { code, message }) => {
       // Plain files are as good as any on a developer's machine.
       if (code === 'plain_layout') log.info(message, { directory });
       else log.warn(message, { directory });
     },
-    accepted: ({ directory }, { added, removed, modified }) => {
+    accepted: ({ volume: { directory } }, changes) => {
       const { current } = keys().store;
       if (current === undefined) {
         return log.info('read, and waiting for the other directories or the configuration', { directory });
       }
       const { generation, keySets } = current;
-      log.info('keys loaded', { directory, generation, added, removed, modified });
+      log.info('keys loaded', { directory, generation, ...changes });
       for (const { name, warnings } of keySets.values()) {
         for (const warning of warnings) log.warn(`a key set ${warning}`, { key: name });
       }

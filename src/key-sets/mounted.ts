@@ -7,7 +7,6 @@ import {
   type Selection,
   type Volume,
   VolumeError,
-  type VolumeHealth,
   type VolumeOptions,
   type VolumeProblem,
   type VolumeWarning,
@@ -15,15 +14,13 @@ import {
 import type { Result } from './result.ts';
 import { type SecretFiles, sealFiles } from './secret.ts';
 import { type Configuration, type ConfigurationFile, fileName } from './settings.ts';
-import type { FileChanges, Source, SourceState } from './source.ts';
+import type { FileChanges, Source } from './source.ts';
 import { createKeyStore, type KeyStore } from './store.ts';
 
 export interface MountedKeys {
   readonly store: KeyStore;
   /** One for each key directory, and one for the configuration's. */
   readonly mounts: readonly Mount[];
-  /** Reads everything again, instead of at the next poll. */
-  refresh(): void;
   /** Resolves when everything has been read once, whatever came of it, and it is decided what follows. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -31,26 +28,23 @@ export interface MountedKeys {
 
 /** A directory that is followed for what it holds. */
 export interface Mount {
-  readonly directory: string;
   readonly content: 'keys' | 'configuration';
-  readonly source: SourceState;
-  readonly health: VolumeHealth;
-  /** Why what it holds now is not in use. */
-  readonly problems: readonly VolumeProblem[];
+  readonly source: Pick<Source<unknown>, 'problems' | 'refusedAt' | 'accepted' | 'rejected'>;
+  readonly volume: Volume<unknown>;
+}
+
+/** Where a configuration is read from. */
+export interface ConfigurationSource {
+  readonly directory: string;
+  readonly file: string;
+  /** As the user gave it, for messages. */
+  readonly path: string;
+  readonly parse: (text: string) => Promise<Result<ConfigurationFile>>;
 }
 
 export interface MountedKeysOptions {
   readonly directories: readonly string[];
-  /** A configuration, or where its file is. */
-  readonly configuration:
-    | Configuration
-    | {
-        readonly directory: string;
-        readonly file: string;
-        /** As the user gave it, for messages. */
-        readonly path: string;
-        readonly parse: (text: string) => Promise<Result<ConfigurationFile>>;
-      };
+  readonly configuration: Configuration | ConfigurationSource;
   /** A key from the environment. */
   readonly variable: (name: string) => Uint8Array | undefined;
   /** Default: file system events. */
@@ -67,50 +61,32 @@ export interface MountedKeysEvents {
 }
 
 export function mountKeys(options: MountedKeysOptions): MountedKeys {
-  const { directories, configuration, variable, watch, events = {} } = options;
+  const { directories, configuration, variable, events = {} } = options;
   const file = 'parse' in configuration ? configuration : undefined;
-  const volumes: Volume<unknown>[] = [];
+  const watch = options.watch === undefined ? {} : { watch: options.watch };
   const keyVolumes: Volume<SecretFiles>[] = [];
   const mounts: Mount[] = [];
-  const mountOf = (source: SourceState) => mounts.filter((mount) => mount.source === source);
+  const mountsOf = (source: object) => mounts.filter((mount) => mount.source === source);
   const store = createKeyStore({
     directories,
-    ...('parse' in configuration ? { configurationFile: configuration.file } : { configuration }),
+    configuration: 'parse' in configuration ? undefined : configuration,
     variable,
     select: (files) => Promise.all(keyVolumes.map((volume) => volume.select(selectFiles(files)))),
     onAccepted: (source, changes) => {
-      for (const mount of mountOf(source)) events.accepted?.(mount, changes);
+      for (const mount of mountsOf(source)) events.accepted?.(mount, changes);
     },
     onRefused: (source) => {
-      for (const mount of mountOf(source)) events.refused?.(mount);
+      for (const mount of mountsOf(source)) events.refused?.(mount);
     },
   });
 
-  const follow = <Value, Content>(
-    content: Mount['content'],
-    source: Source<Content>,
-    volume: Volume<Value>,
-    contentOf: (value: Value) => Content,
-  ) => {
-    const mount: Mount = {
-      directory: volume.directory,
-      content,
-      source,
-      get health() {
-        return volume.health;
-      },
-      get problems() {
-        const { problem } = volume.health;
-        return problem?.problems ?? source.problems.map((message) => ({ code: 'refused', message }));
-      },
-    };
+  const follow = <C>(content: Mount['content'], source: Source<C>, volume: Volume<C>) => {
+    const mount = { content, source, volume };
     mounts.push(mount);
-    volumes.push(volume);
-    const offer = () => {
-      if (volume.current !== undefined) void store.offer(source, contentOf(volume.current));
-    };
-    volume.onChange(offer);
-    volume.onRecovery(offer);
+    volume.onChange(({ added, removed, modified }) =>
+      store.offer(source, volume.current, [...added, ...removed, ...modified]),
+    );
+    volume.onRecovery(() => store.offer(source, volume.current));
     volume.onProblem(() => {
       void store.offer(source, undefined);
       events.refused?.(mount);
@@ -118,38 +94,40 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
     volume.onWarning((warning) => events.warning?.(mount, warning));
   };
 
-  const watched = watch === undefined ? {} : { watch };
   for (const [directory, source] of store.directories) {
-    // Which files are read is known when the configuration is.
+    // Until there is a configuration, no file is named.
     const named = file === undefined ? {} : { optional: [] };
-    const volume = openVolume(directory, { ...watched, ...named, parse: seal });
+    const volume = openVolume(directory, { ...watch, ...named, parse: seal });
     keyVolumes.push(volume);
-    follow('keys', source, volume, (files) => files);
+    follow('keys', source, volume);
   }
   if (file !== undefined) {
     const parse = async (reading: Reading) => {
-      const parsed = await parseConfiguration(reading, file);
-      for (const warning of parsed.warnings) events.leftOut?.(warning);
+      const { configuration: parsed, warnings } = await parseConfiguration(reading, file);
+      for (const warning of warnings) events.leftOut?.(warning);
       return parsed;
     };
-    const volume = openVolume(file.directory, { ...watched, optional: [file.file], parse });
-    follow('configuration', store.configuration, volume, (parsed) => parsed.configuration);
+    const volume = openVolume(file.directory, { ...watch, optional: [file.file], parse });
+    follow('configuration', store.configuration, volume);
   }
 
   return {
     store,
     mounts,
-    refresh: () => {
-      for (const volume of volumes) volume.refresh();
-    },
     settled: async () => {
-      await Promise.all(volumes.map(firstOutcome));
+      await Promise.all(mounts.map(({ volume }) => firstOutcome(volume)));
       await store.settled();
     },
     close: async () => {
-      await Promise.all(volumes.map((volume) => volume.close()));
+      await Promise.all(mounts.map(({ volume }) => volume.close()));
     },
   };
+}
+
+/** Why what a directory holds is not in use. */
+export function problemsOf({ source, volume }: Mount): readonly VolumeProblem[] {
+  const { problem } = volume.health;
+  return problem?.problems ?? source.problems.map((message) => ({ code: 'refused', message }));
 }
 
 /** Files are named by their paths with dots for slashes. */
@@ -172,7 +150,7 @@ function seal(reading: Reading): Promise<SecretFiles> {
 /** @throws {VolumeError} */
 async function parseConfiguration(
   reading: Reading,
-  { file, path, parse }: Extract<MountedKeysOptions['configuration'], { readonly file: string }>,
+  { file, path, parse }: ConfigurationSource,
 ): Promise<ConfigurationFile> {
   const problem = (code: VolumeProblem['code'], message: string) => ({ code, name: file, message });
   if (!reading.has(file)) {

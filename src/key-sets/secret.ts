@@ -3,7 +3,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { yieldTurns } from '../turns.ts';
 import { fileName } from './settings.ts';
-import type { FileChanges } from './source.ts';
 
 export type Secret = KeyObject;
 
@@ -50,28 +49,6 @@ export function withBytes<T>(secret: Secret, use: (bytes: Buffer) => T): T {
   } finally {
     bytes.fill(0);
   }
-}
-
-/** @param used the files that matter, undefined for all */
-export async function compareFiles(
-  before: SecretFiles | undefined,
-  after: SecretFiles,
-  used: ReadonlySet<string> | undefined,
-): Promise<FileChanges> {
-  const pause = yieldTurns();
-  const isUsed = (path: string) => used?.has(fileName(path)) !== false;
-  const known = before?.secrets ?? new Map<string, Secret>();
-  const added: string[] = [];
-  const modified: string[] = [];
-  for (const [path, secret] of after.secrets) {
-    if (!isUsed(path)) continue;
-    await pause();
-    const earlier = known.get(path);
-    if (earlier === undefined) added.push(path);
-    else if (!earlier.equals(secret)) modified.push(path);
-  }
-  const removed = [...known.keys()].filter((path) => isUsed(path) && !after.secrets.has(path));
-  return { added: added.sort(), removed: removed.sort(), modified: modified.sort() };
 }
 
 /** The files of all directories. A projected file `my-group/my-key` is named `my-group.my-key`. */

@@ -1,41 +1,30 @@
 /** One source of a snapshot: a mounted directory, or the configuration. What of it is in use, and why not the latest. */
 
-/** Names of files that a change added, removed or modified. */
+/** Names of files. */
 export interface FileChanges {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly modified: readonly string[];
 }
 
-/** What everybody but the store may see of a source. */
-export interface SourceState {
-  /** Why the latest content is not in use. */
-  readonly problems: readonly string[];
-  /** Since when it has been refused. */
-  readonly refusedAt: Date | undefined;
-  /** How many contents were put to use, and how many were refused. */
-  readonly accepted: number;
-  readonly rejected: number;
-}
-
-export class Source<Content> implements SourceState {
+export class Source<Content> {
   /** Made the current snapshot, or waits for what the first one still lacks. */
   inUse: Content | undefined;
   /** The newest that was read, for as long as it can be read. */
   latest: Content | undefined;
+  /** Names of the files that changed since what is in use was read. */
+  readonly changedFiles = new Set<string>();
+  /** Why the latest is not in use, and since when. */
   problems: readonly string[] = [];
   refusedAt: Date | undefined;
+  /** How many contents were put to use, and how many were refused. */
   accepted = 0;
   rejected = 0;
-  readonly #compare: (before: Content | undefined, after: Content) => FileChanges | Promise<FileChanges>;
+  readonly #has: (content: Content, file: string) => boolean;
   #refused: Content | undefined;
 
-  /** @param compare finds the changes that matter; where there are none, nothing has to follow */
-  constructor(
-    compare: (before: Content | undefined, after: Content) => FileChanges | Promise<FileChanges>,
-    content?: Content,
-  ) {
-    this.#compare = compare;
+  constructor(has: (content: Content, file: string) => boolean, content?: Content) {
+    this.#has = has;
     this.inUse = content;
     this.latest = content;
   }
@@ -44,45 +33,37 @@ export class Source<Content> implements SourceState {
     return this.latest !== this.inUse;
   }
 
-  /** What the latest would change. */
-  async changes(): Promise<FileChanges> {
-    if (this.latest === undefined) return { added: [], removed: [], modified: [] };
-    return await this.#compare(this.inUse, this.latest);
-  }
-
   /** @param content undefined if it cannot be read: what was refused must not come into force later */
-  offer(content: Content | undefined): void {
+  offer(content: Content | undefined, changedFiles: Iterable<string>): void {
+    for (const file of changedFiles) this.changedFiles.add(file);
     this.latest = content ?? this.inUse;
     if (!this.isWaiting) this.#settle();
   }
 
-  accept(): void {
-    this.accepted++;
-    this.inUse = this.latest;
+  /** Puts the latest to use. @returns what it changed */
+  accept(): FileChanges {
+    const [before, after] = [this.inUse, this.latest];
+    const has = (content: Content | undefined, file: string) =>
+      content !== undefined && this.#has(content, file);
+    const {
+      added = [],
+      removed = [],
+      modified = [],
+    } = Object.groupBy([...this.changedFiles].sort(), (file) =>
+      !has(before, file) ? 'added' : has(after, file) ? 'modified' : 'removed',
+    );
+    this.inUse = after;
+    this.changedFiles.clear();
     this.#settle();
-  }
-
-  /** Accepts the latest if it changes nothing that is used. */
-  async acceptUnchanged(): Promise<void> {
-    if (!this.isWaiting) return;
-    const { latest } = this;
-    const { added, removed, modified } = await this.changes();
-    if (this.latest !== latest || added.length + removed.length + modified.length > 0) return;
-    this.inUse = latest;
-    this.#settle();
-  }
-
-  drop(): void {
-    this.inUse = undefined;
-    this.latest = undefined;
+    return { added: added.filter((file) => has(after, file)), removed, modified };
   }
 
   /** @returns whether the problems are others than before */
   refuse(problems: readonly string[], at: Date): boolean {
+    const isNew = problems.join() !== this.problems.join();
     if (this.#refused !== this.latest) this.rejected++;
     this.#refused = this.latest;
     this.refusedAt ??= at;
-    const isNew = problems.join() !== this.problems.join();
     this.problems = problems;
     return isNew;
   }

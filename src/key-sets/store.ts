@@ -7,10 +7,10 @@
 import { type Clocks, systemClocks } from '../signing/clocks.ts';
 import { loadKeySets } from './load.ts';
 import { ok, type Result, refused } from './result.ts';
-import { compareFiles, filesByName, type Secret, type SecretFiles, sealSecret } from './secret.ts';
-import type { Configuration } from './settings.ts';
+import { filesByName, type Secret, type SecretFiles, sealSecret } from './secret.ts';
+import { type Configuration, fileName } from './settings.ts';
 import { firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
-import { type FileChanges, Source, type SourceState } from './source.ts';
+import { type FileChanges, Source } from './source.ts';
 
 export interface KeyStore {
   /** Undefined until there is a first valid one, and again once the keys are dropped. */
@@ -21,8 +21,13 @@ export interface KeyStore {
   /**
    * Tells what a source holds now. Resolves when it is decided what follows.
    * @param content undefined if it cannot be read
+   * @param changedFiles names of the files that changed since it was told before
    */
-  offer<Content>(source: Source<Content>, content: Content | undefined): Promise<void>;
+  offer<Content>(
+    source: Source<Content>,
+    content: Content | undefined,
+    changedFiles?: Iterable<string>,
+  ): Promise<void>;
   /** Resolves when nothing is left to be decided. */
   settled(): Promise<void>;
   /** Removes all keys, for good. */
@@ -33,17 +38,15 @@ export interface KeyStoreOptions {
   /** There is no snapshot before all of these have been read, unless the configuration needs no file. */
   readonly directories: readonly string[];
   /** Undefined if one will be offered later. */
-  readonly configuration?: Configuration;
-  /** The name of its file, to tell of its changes. */
-  readonly configurationFile?: string;
+  readonly configuration?: Configuration | undefined;
   /** A key from the environment. */
   readonly variable: (name: string) => Uint8Array | undefined;
   /** Has only these files read, undefined for all. Resolves when the directories have offered what they hold of them. */
   readonly select?: (files: Configuration['files']) => Promise<unknown>;
   /** Told when a content is put to use. */
-  readonly onAccepted?: (source: SourceState, changes: FileChanges) => void;
+  readonly onAccepted?: (source: object, changes: FileChanges) => void;
   /** Told when a content is refused, and again when it is refused for another reason. */
-  readonly onRefused?: (source: SourceState) => void;
+  readonly onRefused?: (source: object) => void;
   /** Default: the system's. */
   readonly clocks?: Clocks;
 }
@@ -54,21 +57,13 @@ type AnySource = Source<Configuration> | Source<SecretFiles>;
 const maxTimerMs = 2 ** 31 - 1;
 
 export function createKeyStore(options: KeyStoreOptions): KeyStore {
-  const { clocks = systemClocks, configurationFile = 'configuration' } = options;
-  const configuration = new Source<Configuration>(
-    (before) =>
-      before === undefined
-        ? { added: [configurationFile], removed: [], modified: [] }
-        : { added: [], removed: [], modified: [configurationFile] },
-    options.configuration,
-  );
-  const compare = (before: SecretFiles | undefined, after: SecretFiles) =>
-    compareFiles(before, after, configuration.inUse?.files);
-  const directories = new Map(options.directories.map((path) => [path, new Source(compare)]));
+  const { clocks = systemClocks } = options;
+  const configuration = new Source<Configuration>(() => true, options.configuration);
+  const newDirectory = () => new Source<SecretFiles>(({ secrets }, file) => secrets.has(file));
+  const directories = new Map(options.directories.map((path) => [path, newDirectory()]));
   const sources: readonly AnySource[] = [configuration, ...directories.values()];
   const variables = new Map<string, Secret>();
-  let selected: Configuration['files'] =
-    options.configuration === undefined ? new Set() : options.configuration.files;
+  let selected = options.configuration === undefined ? new Set<string>() : options.configuration.files;
   let current: Snapshot | undefined;
   let expiry: ReturnType<typeof setTimeout> | undefined;
   let dropped = false;
@@ -98,10 +93,13 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   /** The files of the configuration in use and of the latest one are read, and no others. */
   const select = async () => {
     const { inUse, latest } = configuration;
-    if (latest === undefined) return;
-    const isAll = latest.files === undefined || (inUse !== undefined && inUse.files === undefined);
-    const files = isAll ? undefined : new Set([...(inUse?.files ?? []), ...(latest.files ?? [])]);
-    if (files === selected || (files && selected && files.symmetricDifference(selected).size === 0)) return;
+    const configurations = [inUse, latest].filter((each) => each !== undefined);
+    if (configurations.length === 0) return;
+    const files = configurations.every((each) => each.files !== undefined)
+      ? new Set(configurations.flatMap((each) => [...(each.files ?? [])]))
+      : undefined;
+    const isSame = files && selected ? files.symmetricDifference(selected).size === 0 : files === selected;
+    if (isSame) return;
     selected = files;
     await options.select?.(files);
   };
@@ -130,7 +128,6 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
    */
   const apply = async (chosen: readonly AnySource[]): Promise<boolean> => {
     const before = chosen.map(({ latest }) => latest);
-    const changes = await Promise.all(chosen.map((source) => source.changes()));
     const isChosen = (source: object) => chosen.some((each: object) => each === source);
     const contentOf = <C>(source: Source<C>) => (isChosen(source) ? source.latest : source.inUse);
     const contents = new Map([...directories].map(([path, source]) => [path, contentOf(source)]));
@@ -148,25 +145,31 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       return false;
     }
     if (built.value !== undefined) publish(built.value);
-    for (const source of chosen) source.accept();
-    for (const [index, source] of chosen.entries()) {
-      options.onAccepted?.(source, changes[index] ?? { added: [], removed: [], modified: [] });
+    const accepted = chosen.map((source) => ({ source, changes: source.accept() }));
+    for (const { source, changes } of accepted) {
+      source.accepted++;
+      options.onAccepted?.(source, changes);
     }
     return true;
+  };
+
+  /** Whether a directory differs from what is in use in files alone that no key set takes. */
+  const isUnchanged = ({ isWaiting, inUse, changedFiles }: Source<SecretFiles>) => {
+    const used = configuration.inUse?.files;
+    if (!isWaiting || inUse === undefined || used === undefined || changedFiles.size === 0) return false;
+    return [...changedFiles].every((file) => !used.has(fileName(file)));
   };
 
   /** What follows when a source has changed. */
   const decide = async (changed: AnySource) => {
     await select();
     for (let isWorth = true; isWorth && !dropped; ) {
-      for (const source of sources) if (source.inUse !== undefined) await source.acceptUnchanged();
+      for (const source of directories.values()) if (isUnchanged(source)) source.accept();
       const waiting = sources.filter(({ isWaiting }) => isWaiting);
       const alone = [...new Set([changed, ...waiting])].filter(({ isWaiting }) => isWaiting);
       const attempts = waiting.length > 1 ? [waiting, ...alone.map((source) => [source])] : [alone];
       isWorth = false;
-      for (const attempt of attempts) {
-        isWorth ||= attempt.length > 0 && (await apply(attempt));
-      }
+      for (const attempt of attempts) isWorth ||= attempt.length > 0 && (await apply(attempt));
     }
     await select();
   };
@@ -177,9 +180,9 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     },
     configuration,
     directories,
-    offer: (source, content) => {
+    offer: (source, content, changedFiles = []) => {
       if (dropped) return deciding;
-      source.offer(content);
+      source.offer(content, changedFiles);
       const offered = sources.find((each: object) => each === source);
       if (offered !== undefined) deciding = deciding.then(() => decide(offered));
       return deciding;
@@ -193,7 +196,10 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     },
     drop: () => {
       dropped = true;
-      for (const source of sources) source.drop();
+      for (const source of sources) {
+        source.inUse = undefined;
+        source.latest = undefined;
+      }
       variables.clear();
       publish(undefined);
     },

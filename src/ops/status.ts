@@ -1,8 +1,8 @@
 /** What the ops listener tells of the store and its volumes. */
 
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Status } from '../api/status.ts';
-import type { Mount } from '../key-sets/mounted.ts';
+import type { Status, VolumeStatus } from '../api/status.ts';
+import { type Mount, problemsOf } from '../key-sets/mounted.ts';
 import type { Snapshot } from '../key-sets/snapshot.ts';
 
 export const version: string = packageJson.version;
@@ -18,17 +18,26 @@ export function describeStatus(
     generation: snapshot?.generation ?? 0,
     loadedAt: snapshot?.loadedAt.toISOString() ?? null,
     keySets: snapshot?.keySets.size ?? 0,
-    volumes: mounts.map(({ directory, content, source, health, problems }) => ({
-      directory,
-      content,
-      layout: health.layout ?? null,
-      generation: source.accepted,
-      lastSuccess: lastSuccess(health.lastSuccess, source.refusedAt)?.toISOString() ?? null,
-      watcher: health.watcher,
-      rescuedByPoll: health.rescuedByPoll,
-      rejected: health.rejected + source.rejected,
-      problems: problems.map(({ message }) => message),
-    })),
+    volumes: mounts.map(statusOf),
+  };
+}
+
+function statusOf(mount: Mount): VolumeStatus {
+  const {
+    content,
+    source,
+    volume: { directory, health },
+  } = mount;
+  return {
+    directory,
+    content,
+    layout: health.layout ?? null,
+    generation: source.accepted,
+    lastSuccess: lastSuccess(health.lastSuccess, source.refusedAt)?.toISOString() ?? null,
+    watcher: health.watcher,
+    rescuedByPoll: health.rescuedByPoll,
+    rejected: health.rejected + source.rejected,
+    problems: problemsOf(mount).map(({ message }) => message),
   };
 }
 

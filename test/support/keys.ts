@@ -119,7 +119,9 @@ export async function load(
   directory: string,
   { files }: { readonly files: ReadonlyMap<string, Uint8Array> },
 ): Promise<void> {
-  await offer(store, sourceOf(store, directory), await sealFiles(files));
+  const source = sourceOf(store, directory);
+  const changed = [...files.keys(), ...(source.latest?.secrets.keys() ?? [])];
+  await offer(store, source, await sealFiles(files), changed);
 }
 
 /** @throws {Refusal} when the configuration is not accepted */
@@ -140,8 +142,13 @@ function sourceOf(store: KeyStore, directory: string) {
   return source;
 }
 
-async function offer<C>(store: KeyStore, source: Source<C>, content: C): Promise<void> {
-  await store.offer(source, content);
+async function offer<C>(
+  store: KeyStore,
+  source: Source<C>,
+  content: C,
+  changedFiles?: Iterable<string>,
+): Promise<void> {
+  await store.offer(source, content, changedFiles);
   if (source.isWaiting) throw new Refusal(source.problems);
 }
 
