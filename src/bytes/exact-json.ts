@@ -39,8 +39,8 @@ interface Context {
 
 /**
  * Finds numbers that a double may not hold; every other number has at most 15 digits, no exponent, and is not negative
- * zero. A match within a string only costs the slower way. The search is linear, because a number is only looked for
- * after a delimiter.
+ * zero. A match within a string only means that the slower parser is used. The search is linear, because it looks for a
+ * number only after a delimiter.
  */
 const inexactCandidate = /(?:^|[[:,\s])(?:-0|-?\d[\d.]{15}|-?\d[\d.]*[eE])/;
 
