@@ -226,12 +226,9 @@ describe('a format that takes only JSON', () => {
     const { startSigning: _, startVerification: __, ...format } = keySet().settings.format;
     const jsonOnly: KeySet = {
       ...keySet(),
-      settings: { ...keySet().settings, format: { ...format, name: 'json-only' } },
+      settings: { ...keySet().settings, format: { ...format, name: 'jwt' } },
     };
-    const refused = new SignerError(
-      'unsupported_media_type',
-      'the format json-only takes application/json here',
-    );
+    const refused = new SignerError('unsupported_media_type', 'the format jwt takes application/json here');
     expect(() => signer.authorize(jsonOnly, 'sign').start('')).toThrow(refused);
     expect(() => signer.authorize(jsonOnly, 'verify').start('00')).toThrow(refused);
     expect(codeOf(() => sign(signer, jsonOnly))).toBeUndefined();
@@ -245,7 +242,7 @@ describe('a tenant', () => {
   const malformed =
     'malformed_request: field "tenant": not a usable name; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
   const unknown =
-    'unknown_key: there is no key for this tenant; the configuration of this key set lists those that it serves (tenants)';
+    'unknown_key: this key set has no key for this tenant; its configuration lists the tenants that it serves (tenants)';
 
   const open = async (fields = '', clocks = manualClocks()) => {
     const yaml = `keys: { k: { deriveFrom: root, ${fields} }, plain: { file: plain } }`;
@@ -333,13 +330,15 @@ describe('a tenant', () => {
       ['verify', { signature: '' }],
     ] as const) {
       const refusal = outcome(operation, { message: 'm', tenant: 'acme', ...more }, 'plain');
-      expect(refusal).toMatch(/^malformed_request: the body: unknown field; the fields here are: message, /);
+      expect(refusal).toMatch(/^malformed_request: the body has an unknown field; its fields are: message, /);
     }
   });
 
   it('leaves the rest of the request to the format, which refuses what it does not know', async () => {
     const { outcome } = await open();
-    expect(outcome('sign', { tenant: 'acme' })).toMatch(/^malformed_request: field "message": /);
+    expect(outcome('sign', { tenant: 'acme' })).toMatch(
+      /^malformed_request: field "message" is missing; it must be a string$/,
+    );
     expect(outcome('sign', { message: 'm', tenant: 'acme', tenants: [] })).toContain('unknown field');
     expect(outcome('sign', JSON.parse('{"tenant": "acme", "message": "m", "__proto__": {}}'))).toContain(
       'unknown field',

@@ -1,9 +1,9 @@
 /**
- * The closed list of what can go wrong with a request, and the error that carries one of its codes.
- * Details say what to do; they never repeat input and never hold a secret.
+ * The closed list of error codes, and the error that carries one. The text of an error says what to do; it never repeats
+ * input and never contains a secret.
  */
 
-/** Every error code, with the HTTP status and title it is answered with. */
+/** Every error code, with the HTTP status and the title of its answer. */
 export const errorCodes = {
   malformed_request: { status: 400, title: 'The request is not well formed' },
   forbidden_caller: { status: 403, title: 'The caller is not one the signer serves' },
@@ -23,7 +23,7 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** The members of an RFC 9457 problem document (§3.1), with `code` from the closed list. */
+/** A problem document (RFC 9457 §3.1), extended by `code`. Programs should look at `code`, and people at `detail`. */
 export interface Problem {
   readonly type: string;
   readonly title: string;
@@ -32,14 +32,14 @@ export interface Problem {
   readonly code: ErrorCode;
 }
 
-/** A request that is answered with an error of the closed list. A wrong signature is an answer, not an error. */
+/** The signer's answer to a request that it refuses. A wrong signature is not an error: its answer is `valid: false`. */
 export class SignerError extends Error {
   override readonly name = 'SignerError';
   readonly code: ErrorCode;
-  /** HTTP headers that belong to the refusal, such as `Retry-After` (seconds) or `Allow`. */
+  /** HTTP headers of the answer, such as `Retry-After` (in seconds) or `Allow`. */
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param detail what was expected and what to do about it, in lower case and without a full stop */
+  /** @param detail what was expected and what to do, in lower case and without a full stop */
   constructor(code: ErrorCode, detail: string, headers: Readonly<Record<string, string>> = {}) {
     super(detail);
     this.code = code;

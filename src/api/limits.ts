@@ -1,14 +1,25 @@
-/** Limits of a request, which the signer enforces and the client checks before it sends anything. */
+/** Limits of a request. The signer enforces them, and the client checks them before it sends a request. */
 
 import type { Formats } from './messages.ts';
 
-/** Bytes of the JSON of one request, or of a batch. */
+/** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
-/** Bytes of the JSON of one request for no tenant whose message could come as it is, and then be of any length. */
+/** The most bytes of JSON in a request whose message could instead be the request body, where it may have any length. */
 export const maxJsonBytesBesideStream: number = 2 ** 16;
 
-/** The formats whose request can be the message as it is, and nothing more. */
+/** The formats in which a message alone, as the request body, is a complete request. */
 export const streamed: Readonly<Record<'sign' | 'verify', readonly (keyof Formats)[]>> = {
   sign: ['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack'],
   verify: ['raw'],
 };
+
+/** More characters than a signature of any format whose message is the request body. */
+const maxSignatureLength = 1024;
+
+/**
+ * Whether a signature can be sent in a header. Any other text is malformed for every message. Sent anyway, it could be
+ * refused by the HTTP client or the signer's HTTP server, which would look like an outage.
+ */
+export function isSignatureText(text: string): boolean {
+  return text.length <= maxSignatureLength && /^[\x21-\x7e]*$/.test(text);
+}

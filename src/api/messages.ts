@@ -1,15 +1,16 @@
-/** The requests and answers of each format, as types. The signer's schemas must fit them, and the client uses them. */
+/** The requests and answers of each format, as types. The client uses them, and the signer's schemas are checked against them. */
 
-/** How bytes are written as text. */
+/** How the bytes of a signature are written as text: `base64` is padded, `base64url` is not. */
 export type BytesEncoding = 'hex' | 'base64' | 'base64url';
 
-/** How the text of a message stands for its bytes. Default: `utf8`. */
+/** How the bytes of a message are written as text in JSON. Default: `utf8`. */
 export type MessageEncoding = 'utf8' | 'base64' | 'hex';
 
 export interface RawSignRequest {
   readonly message: string;
+  /** The encoding of `message`. Default: `utf8`. */
   readonly encoding?: MessageEncoding | undefined;
-  /** Default: the key set's. */
+  /** The encoding of the signature. Default: the one in the key set's configuration, or `hex`. */
   readonly output?: BytesEncoding | undefined;
 }
 
@@ -23,46 +24,48 @@ export interface RawVerifyRequest extends RawSignRequest {
   readonly signature: string;
 }
 
-/** An HTTP request as it goes over the wire. */
+/** An HTTP request, with each part exactly as it is sent. */
 export interface HttpRequest {
-  /** In upper case. */
+  /** In upper case, such as `POST`. */
   readonly method: string;
-  /** Absolute, percent-encoded as it is sent. */
+  /** An absolute URL, percent-encoded as it is sent. */
   readonly url: string;
-  /** A header that is sent several times has a list of values, in their order. */
+  /** For a header that is sent several times, give a list of its values in their order. */
   readonly headers?: HttpHeaders | undefined;
   readonly body?: string | undefined;
+  /** The encoding of `body`. Default: `utf8`. */
   readonly encoding?: MessageEncoding | undefined;
 }
 
-/** As servers give them: one that is not there may be undefined. */
+/** HTTP headers in the shape that `node:http` gives them, so an absent header may be undefined. */
 export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** RFC 9421: the headers to add to the request, `Content-Digest` (RFC 9530) among them if it has a body. */
+/** The headers to add to the request (RFC 9421), with `Content-Digest` (RFC 9530) if it has a body. */
 export interface HttpSignature {
   readonly headers: Readonly<Record<string, string>>;
   readonly keyId: string;
 }
 
-/** `nonce` as it was received, for whoever remembers those that have been used. */
+/** `nonce` is the one in the signature. Remember it to refuse a second request with the same nonce. */
 export type HttpSignatureVerification = Verification & { readonly nonce?: string };
 
-/** The payload is the body, or what is known of one that is too long to pass: its SHA-256 in hex. */
 export interface AwsRequest extends HttpRequest {
+  /** The SHA-256 of the body in lower-case hex, in place of `body`: for a body that is too long to send to the signer. */
   readonly bodySha256?: string | undefined;
 }
 
 export interface AwsSignRequest extends AwsRequest {
-  /** Default: the key set's, if it has only one. */
+  /** The AWS service, such as `s3`. Default: the one that the key set allows, if it is only one. */
   readonly service?: string | undefined;
+  /** The AWS region, such as `eu-central-1`. Default: the one that the key set allows, if it is only one. */
   readonly region?: string | undefined;
-  /** Signs the request for whatever payload it will have. */
+  /** Makes the signature valid for any body. The key set must allow it. */
   readonly unsignedPayload?: boolean | undefined;
-  /** Asks for a URL that works by itself for so long. */
+  /** Asks for a presigned URL, which anyone can use for this many seconds. */
   readonly presign?: { readonly expiresSeconds: number } | undefined;
 }
 
-/** The headers to add to the request, or the URL to give away. */
+/** The headers to add to the request, or the presigned URL. */
 export type AwsSignature =
   | { readonly headers: Readonly<Record<string, string>>; readonly keyId: string }
   | { readonly url: string; readonly keyId: string };
@@ -72,22 +75,23 @@ export type MessageHeaders = Readonly<Record<string, string>>;
 
 export interface WebhookSignRequest {
   readonly body: string;
+  /** The encoding of `body`. Default: `utf8`. */
   readonly encoding?: MessageEncoding | undefined;
 }
 
 export interface StandardWebhooksSignRequest extends WebhookSignRequest {
-  /** The same for every attempt to deliver the message. Default: made by the signer. */
+  /** The id of the message. Use the same id for every attempt to deliver it. Default: the signer creates one. */
   readonly id?: string | undefined;
 }
 
 export interface WebhookSignature {
-  /** Every header that the receiver needs, to be sent along with the body. */
+  /** The headers to send with the body. */
   readonly headers: MessageHeaders;
   readonly keyId: string;
 }
 
 export interface WebhookVerifyRequest extends WebhookSignRequest {
-  /** As they were received, in any case; those that the format does not know are ignored. */
+  /** All the headers as you received them, in any letter case. The format ignores those that it does not use. */
   readonly headers: HttpHeaders;
 }
 
@@ -96,14 +100,14 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 export interface JwtSignRequest {
   readonly claims: Claims;
-  /** Default: as long as the key set allows. */
+  /** Seconds until the token expires. Default: the most that the key set allows. */
   readonly lifetimeSeconds?: number | undefined;
 }
 
 export interface JwtSignature {
   readonly token: string;
   readonly keyId: string;
-  /** RFC 3339. */
+  /** The time of `exp` (RFC 3339), such as `2027-01-15T08:00:00.000Z`. */
   readonly expiresAt: string;
 }
 
@@ -116,19 +120,19 @@ export interface CookieSignRequest {
 }
 
 export interface CookieSignature {
-  /** The cookie's value, not yet URL-encoded. */
+  /** The value of the signed cookie. URL-encode it before you set it. */
   readonly cookie: string;
   readonly keyId: string;
 }
 
 export interface CookieVerifyRequest {
-  /** The cookie's value, URL-decoded. */
+  /** The value of the signed cookie, URL-decoded. */
   readonly cookie: string;
 }
 
 /**
- * What became of a signature. `primary` tells whether the key that signs today is the one that matched; `More` is what
- * the signature vouches for.
+ * The answer of a verification. `keyId` is the id of the key that made the signature, and `primary` whether that is the
+ * key which signs now. `More` is what a valid signature proves, such as the claims of a token.
  */
 export type Verification<More = unknown> =
   | ({ readonly valid: true; readonly keyId: string; readonly primary: boolean } & More)
@@ -139,11 +143,11 @@ export type CookieVerification = Verification<{ readonly value: string }>;
 
 /**
  * Why a signature is not valid.
- * - `missing`: there is none
- * - `malformed`: not a signature as this format writes one
- * - `mismatch`: by none of the keys over this message
- * - `expired`, `not_yet_valid`: by the signer's clock and the key set's tolerance
- * - `not_allowed`: well signed, but not what the key set's policy accepts
+ * - `missing`: the request has no signature
+ * - `malformed`: the signature is not written as this format requires
+ * - `mismatch`: none of the keys made this signature over this message
+ * - `expired`, `not_yet_valid`: its time is outside the tolerance of the key set, by the signer's clock
+ * - `not_allowed`: one of the keys made it, but the policy of the key set does not accept it
  */
 export type VerificationFailure =
   | 'missing'
@@ -153,7 +157,7 @@ export type VerificationFailure =
   | 'not_yet_valid'
   | 'not_allowed';
 
-/** One of the formats, by its name in the configuration: what goes in and what comes out. */
+/** The requests and answers of each format, by its name in the configuration. */
 export interface Formats {
   readonly raw: {
     readonly sign: RawSignRequest;
@@ -199,25 +203,26 @@ interface Webhook<Sign> {
   readonly verification: Verification;
 }
 
-/** What a request says beside its format's own members. */
+/** The field of a request that does not belong to its format. */
 export interface TenantRequest {
-  /** Whose key is meant: needed where a key set derives its keys, and refused elsewhere. */
+  /** Selects the tenant's key. Required if the key set derives a key for each tenant, and refused otherwise. */
   readonly tenant?: string | undefined;
 }
 
-/** What anybody who may use a key set may know of it. */
+/** What a caller can read about a key set. It contains no key material. */
 export interface KeySetDescription {
   readonly name: string;
   readonly format: keyof Formats;
   readonly algorithm: string;
   readonly allow: readonly ('sign' | 'verify')[];
-  /** All that verify, the primary first. */
+  /** The ids of all keys that verify, the primary first. */
   readonly keyIds: readonly string[];
+  /** The id of the key that signs. */
   readonly primary: string;
-  /** When the primary became the primary, as RFC 3339. */
+  /** When this key became the primary (RFC 3339). */
   readonly since: string;
-  /** Set where each tenant has a key of its own; the key ids are then those of the roots. */
+  /** Set if the key set derives a key for each tenant. The key ids are then those of the root keys. */
   readonly derived?: true;
-  /** The format's options and the limits in force. */
+  /** The options of the format, and the limits of the key set. */
   readonly policy: Readonly<Record<string, unknown>>;
 }

@@ -1,28 +1,28 @@
-/** Strict parsing of shapes: an unknown field is an error, and no message repeats a value. */
+/** Strict parsing by schemas: an unknown field is an error, and no message repeats a value. */
 
 import * as z from 'zod/mini';
 import { SignerError } from './errors.ts';
 
-// The binary forbids code from strings, with which zod would compile its schemas.
+// By default zod compiles schemas with `new Function`, which the binary forbids.
 z.config({ jitless: true, customError: () => 'is not valid' });
 
-/** One thing that is wrong with a shape. `path` is empty where it is the whole. */
+/** One way in which a value does not fit its schema. `path` is empty if the problem is the value itself. */
 export interface ShapeProblem {
   readonly path: readonly PropertyKey[];
   readonly message: string;
-  /** A field that does not exist, and those that do. */
+  /** Set for an unknown field: its name, and the fields that exist at this place. */
   readonly unknown?: { readonly field: string; readonly fields: readonly string[] };
 }
 
-/** The fields of a request. @throws {SignerError} `malformed_request` naming the first field that is wrong */
+/** Parses a request. @throws {SignerError} `malformed_request`, naming the first field that is wrong */
 export function parse<S extends z.ZodMiniType>(schema: S, body: unknown): z.infer<S> {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const [problem] = shapeProblems(schema, result.error);
-  throw new SignerError('malformed_request', problem === undefined ? 'not valid' : describe(problem));
+  throw new SignerError('malformed_request', problem === undefined ? 'not valid' : describe(problem, body));
 }
 
-/** Every problem that zod found, in our words. */
+/** Every problem that zod found, in plain words and without values. */
 export function shapeProblems(schema: z.ZodMiniType, { issues }: z.core.$ZodError): readonly ShapeProblem[] {
   return issues.flatMap((issue) => {
     const { path } = issue;
@@ -33,9 +33,17 @@ export function shapeProblems(schema: z.ZodMiniType, { issues }: z.core.$ZodErro
   });
 }
 
-/** Paths are made of our own field names and of indexes: strict objects admit no others. */
-function describe({ path, message }: ShapeProblem): string {
-  return `${path.length === 0 ? 'the body' : `field "${path.join('.')}"`}: ${message}`;
+/** The path holds only field names of the schema and indexes, because strict objects accept no other names. */
+function describe({ path, message, unknown }: ShapeProblem, body: unknown): string {
+  const place = path.length === 0 ? 'the body' : `field "${path.join('.')}"`;
+  if (unknown !== undefined) {
+    return `${place} has an unknown field; its fields are: ${unknown.fields.join(', ')}`;
+  }
+  return isMissing(body, path) ? `${place} is missing; it ${message}` : `${place}: ${message}`;
+}
+
+function isMissing(body: unknown, path: readonly PropertyKey[]): boolean {
+  return path.reduce((value: unknown, name) => Object(value)[name], body) === undefined;
 }
 
 function explain(issue: z.core.$ZodIssue): string {
@@ -65,7 +73,7 @@ function withArticle(type: string): string {
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 
-/** The field names of the object that stands at a path of the schema. */
+/** The field names of the object at a path of the schema; empty if there is no object. */
 export function fieldsAt(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
   const [first, ...rest] = path;
   if (schema instanceof z.ZodMiniOptional) return fieldsAt(schema.def.innerType, path);

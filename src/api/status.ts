@@ -1,9 +1,10 @@
-/** What the ops listener reports at `/status`: names, counts and times, never key material. */
+/** The answer of `/status` on the ops listener: names, counts and times, but no key material. */
 
 export interface Status {
   readonly version: string;
-  /** Whether requests are served with a valid snapshot. */
+  /** Whether the signer has loaded valid keys and serves requests. */
   readonly ready: boolean;
+  /** Counts up with each change of keys or configuration. */
   readonly generation: number;
   readonly loadedAt: string | null;
   readonly keySets: number;
@@ -12,15 +13,16 @@ export interface Status {
 
 export interface VolumeStatus {
   readonly directory: string;
-  /** What is read from it; a directory may hold both, and is followed for each. */
+  /** What the signer reads from the directory. A directory that holds both is listed twice. */
   readonly content: 'keys' | 'configuration';
   readonly layout: 'atomic' | 'plain' | null;
   readonly generation: number;
   readonly lastSuccess: string | null;
   readonly watcher: 'up' | 'down' | 'off';
+  /** How many changes the poll found that the watcher had missed. */
   readonly rescuedByPoll: number;
-  /** How many contents were complete and yet refused. */
+  /** How many contents were read completely, but refused. */
   readonly rejected: number;
-  /** Why the newest content is not in use; empty when it is. */
+  /** Why the latest content is not in use; empty if it is. */
   readonly problems: readonly string[];
 }

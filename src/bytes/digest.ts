@@ -1,4 +1,4 @@
-/** Hashes without a key, of what a signature covers without containing it. */
+/** Hashes without a key: of request bodies, which a signature covers by their digest. */
 
 import { hash } from 'node:crypto';
 

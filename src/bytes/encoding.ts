@@ -1,18 +1,18 @@
 /**
- * Bytes to text and back, strictly: one text for each byte string, so that a signature or a message cannot be written
- * in two ways. Decoders answer undefined for anything else.
+ * Strict hex, base64 and base64url (RFC 4648): each byte string has exactly one text, so that nobody can write the same
+ * signature in two ways. Decoders return undefined for anything else.
  */
 
 import type { BytesEncoding } from '../api/messages.ts';
 
-/** `base64` is padded, `base64url` is not, `hex` is written in lower case. */
+/** `base64` is padded and `base64url` is not. `hex` is written in lower case. */
 export const bytesEncodings: readonly BytesEncoding[] = ['hex', 'base64', 'base64url'];
 
 export function encode(bytes: Buffer, encoding: BytesEncoding): string {
   return bytes.toString(encoding);
 }
 
-/** RFC 4648 §3.5: padding bits must be zero, and nothing outside the alphabet is skipped. Hex may be in either case. */
+/** Padding bits must be zero (RFC 4648 §3.5), and no other character is skipped (§3.3). Hex may be in either case. */
 export function decode(text: string, encoding: BytesEncoding): Uint8Array | undefined {
   try {
     switch (encoding) {
@@ -35,12 +35,12 @@ export function decode(text: string, encoding: BytesEncoding): Uint8Array | unde
   }
 }
 
-/** Decodes what `encode` writes and nothing else: hex in lower case alone. */
+/** Decodes only what `encode` writes: hex in lower case alone. */
 export function decodeExactly(text: string, encoding: BytesEncoding): Uint8Array | undefined {
   return encoding === 'hex' && /[A-F]/.test(text) ? undefined : decode(text, encoding);
 }
 
-/** The platform's decoder skips white space; its absence shows in the length. */
+/** `Uint8Array.fromBase64` skips white space. A text with white space is longer than its bytes need. */
 function unlessSpaced(text: string, bytes: Uint8Array): Uint8Array | undefined {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   return text.length === ((bytes.length + padding) / 3) * 4 ? bytes : undefined;

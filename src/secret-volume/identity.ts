@@ -1,6 +1,6 @@
 /**
- * Tells which generation a volume holds without opening a secret file. Two equal identities mean that nothing
- * was swapped, replaced or rewritten in between; a reading taken between them is one generation.
+ * Identifies the generation of a volume without opening a file. If the identity is the same before and after a reading,
+ * nothing was replaced or rewritten in between, so all files are of one generation.
  */
 
 import type { BigIntStats, Dirent } from 'node:fs';
@@ -8,20 +8,20 @@ import { lstat, opendir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { about, systemCode, VolumeError, volumeError } from './problem.ts';
 
-/** `atomic` has the kubelet's `..data` link, whose target is swapped as a whole; `plain` is any other directory. */
+/** `atomic` has the kubelet's `..data` link, which replaces all files at once. `plain` is any other directory. */
 export type Layout = 'atomic' | 'plain';
 
-/** How much a volume may hold before it is refused unread. */
+/** The limits of a volume. A volume over a limit is refused. */
 export interface VolumeLimits {
-  /** Bytes of one file. Default 1 MiB, the most a Kubernetes Secret can hold. */
+  /** Bytes of one file. Default: 1 MiB, the limit of a Kubernetes Secret. */
   readonly maxFileBytes: number;
-  /** Number of files and sub-directories. Default 1,024. */
+  /** Number of files and sub-directories. Default: 1,024. */
   readonly maxFiles: number;
-  /** Bytes of all files together. Default 16 MiB. */
+  /** Bytes of all files together. Default: 16 MiB. */
   readonly maxTotalBytes: number;
 }
 
-/** The directory to read, and how much of it. */
+/** The directory to read, with the limits and names that apply. */
 export interface Target {
   readonly directory: string;
   readonly limits: VolumeLimits;
@@ -41,26 +41,26 @@ export function selectPaths(paths: ReadonlySet<string>): Selection {
     isDirectory ? [...paths].some((each) => each.startsWith(`${path}/`)) : paths.has(path);
 }
 
-/** A volume at one moment: where its files are, and a key that changes when they do. */
+/** A volume at one moment: where its files are, and a key that changes when the files change. */
 export interface Identity {
   readonly layout: Layout;
-  /** The directory that holds the files: the pinned target of `..data`, or the volume itself. */
+  /** The directory with the files: the target of `..data`, or the volume itself. */
   readonly base: string;
-  /** Device and inode of the volume's own directory; another value means another directory was put in its place. */
+  /** Device and inode of the volume's directory. A new value means that the directory was replaced. */
   readonly root: string;
   readonly key: string;
   /** When a file of a plain directory last changed, in milliseconds since the epoch by the file system's clock. */
   readonly changedAtMs: number;
 }
 
-/** A secret file (or what stands in its place): its name with slashes, and where it is. */
+/** A file, or whatever else is at the place of one. Its name contains slashes for sub-directories. */
 export interface Entry {
   readonly name: string;
   readonly path: string;
   readonly dirent: Dirent;
 }
 
-/** Sub-directories below this depth are refused; `items` paths in practice have one or two elements. */
+/** Deeper sub-directories are refused. In practice, `items` paths have one or two elements. */
 export const maxDepth = 4;
 
 const maxAttempts = 3;
@@ -76,7 +76,7 @@ export async function identify(target: Target): Promise<Identity> {
   }
 }
 
-/** ENOENT and its like: something was replaced between two looks at it. Another attempt sees what it is now. */
+/** Whether a file was replaced between two system calls, so that another attempt can succeed. */
 export function isTransient(error: unknown): boolean {
   const code = systemCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE';
@@ -102,13 +102,13 @@ async function identifyOnce(target: Target): Promise<Identity> {
 export interface Listing {
   /** The files to read, in no order. */
   readonly entries: readonly Entry[];
-  /** The names of others beside them, as many as a message can make use of. */
+  /** The names of files that are not selected, as many as a message can make use of. */
   readonly others: readonly string[];
 }
 
 const maxOthers = 100;
 
-/** Enters sub-directories, never linked ones; skips the kubelet's `..` names. */
+/** Lists the files below `base`. Follows no links to directories, and skips the kubelet's `..` names. */
 export async function list(base: string, { limits, selection }: Target): Promise<Listing> {
   const entries: Entry[] = [];
   const others: string[] = [];
@@ -143,10 +143,10 @@ export async function list(base: string, { limits, selection }: Target): Promise
   return { entries, others };
 }
 
-/** One at a time, 1,024 files would cost as many waits for a thread; all at once, as many open descriptors. */
-const atATime = 16;
+/** One at a time would be slow, and all at once would open up to 1,024 descriptors. */
+const concurrency = 16;
 
-/** Visits every entry, some at a time, and returns when no visit is under way any more. @throws the first error */
+/** Visits all entries, some at a time. Settles only when no visit is running. @throws the first error */
 export async function visit(
   entries: readonly Entry[],
   act: (entry: Entry) => Promise<unknown>,
@@ -159,7 +159,7 @@ export async function visit(
       await act(entry).catch((error) => errors.push(error));
     }
   };
-  await Promise.all(Array.from({ length: atATime }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   if (errors.length > 0) throw errors[0];
 }
 
@@ -180,7 +180,7 @@ async function statDirectory(directory: string): Promise<BigIntStats> {
   );
 }
 
-/** The name that `..data` points at; undefined where there is no such link. It must stay inside the volume. */
+/** The name that `..data` points to; undefined if there is no such link. @throws {VolumeError} `bad_layout` */
 async function dataTarget(directory: string): Promise<string | undefined> {
   let target: string;
   try {
@@ -190,12 +190,12 @@ async function dataTarget(directory: string): Promise<string | undefined> {
     if (code === 'ENOENT' || code === 'EINVAL') return undefined;
     throw error;
   }
-  // The kubelet links to a sibling "..<timestamp>"; anything else could lead out of the mount.
+  // The kubelet links to a sibling "..<timestamp>". Any other target could be outside the mount.
   if (!target.startsWith('..') || target === '..' || target.includes('/')) throw badLayout();
   return target;
 }
 
-/** The target may be removed between two looks at it; the reading then finds that `..data` has moved on. */
+/** The target may be removed at any time. The check after the reading then finds that `..data` has changed. */
 function unlessGone(error: unknown): undefined {
   if (systemCode(error) !== 'ENOENT') throw error;
 }

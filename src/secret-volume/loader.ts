@@ -1,6 +1,6 @@
 /**
- * Turns what is on disk into the published value: one load at a time and in order, whatever asked for it. Publishes
- * what the parser accepts and keeps the last good value through everything else.
+ * Reads the volume, parses it and publishes the value. Runs one load at a time. If a load fails, the last good value stays
+ * published.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,8 +23,8 @@ export interface LoadEvents {
   /** The problem is over: the newest content is in use. */
   recovered(): void;
   warning(warning: VolumeWarning): void;
-  /** A directory was found where there was none, or another one; awaited before it is read. */
-  found(identity: Identity): Promise<void>;
+  /** The directory appeared, or was replaced by another one. Awaited before it is read. */
+  directory(identity: Identity): Promise<void>;
 }
 
 export interface Published<T> {
@@ -33,7 +33,7 @@ export interface Published<T> {
   readonly digests: Digests;
 }
 
-/** How the last load went. */
+/** The result of the last load. */
 export interface LoadHealth {
   readonly problem: VolumeError | undefined;
   readonly layout: Layout | undefined;
@@ -49,13 +49,13 @@ export interface Loader<T> {
   readonly published: Published<T> | undefined;
   readonly health: LoadHealth;
   /**
-   * Looks whether the volume changed, and reads it if so. If a load is under way, another one follows it.
+   * Reads the volume if it has changed. If a load is running, another one follows it.
    * @param how default: `look`
    */
   load(how?: How): Promise<void>;
-  /** Reads what is selected from now on. Resolves when it has been read, or could not be. */
+  /** Reads what is selected from now on. Settles when it has been read, or could not be. */
   select(selection: Selection | undefined): Promise<void>;
-  /** Nothing is published or reported afterwards. */
+  /** Publishes and reports nothing afterwards. */
   close(): void;
 }
 
@@ -79,7 +79,7 @@ export function createLoader<T>(
   let lastSuccess: Date | undefined;
   let lastAttempt: Date | undefined;
   let rejected = 0;
-  const wanted = new Set<How>();
+  const requested = new Set<How>();
   let running: Promise<void> | undefined;
   let closed = false;
 
@@ -98,13 +98,13 @@ export function createLoader<T>(
   };
   const fail = (error: unknown) => {
     const failure = asVolumeError(error, target.directory);
-    // What is mounted later is another directory even if it has the same inode.
+    // A directory that is mounted later is another one, even if it has the same inode.
     if (failure.problems.some(({ code }) => code === 'missing')) root = undefined;
     refusal = undefined;
     degrade(failure);
   };
 
-  const notice = async (found: Identity) => {
+  const noticeDirectory = async (found: Identity) => {
     if (layout !== undefined && layout !== found.layout) {
       const message = `${target.directory} changed from ${layout} to ${found.layout} layout`;
       events.warning({ code: 'layout_changed', message });
@@ -112,10 +112,10 @@ export function createLoader<T>(
     layout = found.layout;
     if (root === found.root) return;
     root = found.root;
-    await events.found(found);
+    await events.directory(found);
   };
 
-  /** Waits until a plain directory has been left alone for a moment, since its writers are not atomic. */
+  /** Waits until a plain directory has not changed for a moment, because its files are not replaced together. */
   const settled = async (found: Identity): Promise<Identity> => {
     const deadline = performance.now() + settleAtMostMs;
     let last = found;
@@ -147,7 +147,7 @@ export function createLoader<T>(
       published = { value, generation, digests };
       succeed(identity);
     } catch (error) {
-      // Tried once more, it is the same content.
+      // Count the same content only once.
       if (refusal === undefined || compare(refusal.digests, digests) !== undefined) rejected++;
       refusal = { key: identity.key, digests };
       degrade(asRefusal(error));
@@ -165,13 +165,13 @@ export function createLoader<T>(
     const isFirst = lastAttempt === undefined;
     lastAttempt = new Date();
     const found = await identify(target);
-    await notice(found);
+    await noticeDirectory(found);
     if (!read && found.key === refusal?.key) return;
     if (!read && published !== undefined && found.key === seenKey) return succeed(found);
-    // Do not wait for files that have been left alone already: those found at the start, or selected only now.
-    const isCalm = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
-    const calm = isCalm ? found : await settled(found);
-    const { identity, ...content } = await readFiles(target, calm, digest);
+    // Files that nobody is writing need no wait: those found at the start, and those selected only now.
+    const isStable = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
+    const stable = isStable ? found : await settled(found);
+    const { identity, ...content } = await readFiles(target, stable, digest);
     const { files, digests } = content;
     const change = compare(published?.digests ?? new Map(), digests);
     if (published !== undefined && change === undefined) {
@@ -187,15 +187,15 @@ export function createLoader<T>(
   };
 
   const loadAll = async () => {
-    while (wanted.size > 0 && !closed) {
-      const how = new Set(wanted);
-      wanted.clear();
+    while (requested.size > 0 && !closed) {
+      const how = new Set(requested);
+      requested.clear();
       await loadOnce(how).catch(fail);
     }
     running = undefined;
   };
   const load: Loader<T>['load'] = (how = 'look') => {
-    wanted.add(how);
+    requested.add(how);
     running ??= loadAll();
     return running;
   };
@@ -218,7 +218,7 @@ export function createLoader<T>(
   };
 }
 
-/** @throws {VolumeError} for a volume without a file, and for each required file that is missing or empty */
+/** @throws {VolumeError} for a volume without files, or with all required files that are missing or empty */
 function refuseIncomplete(files: Files, { selection }: Target, required: readonly string[]): void {
   if (selection === undefined && files.size === 0) {
     throw volumeError('empty', 'the volume holds no file; put one into the secret');
@@ -231,7 +231,7 @@ function refuseIncomplete(files: Files, { selection }: Target, required: readonl
   if (problems.length > 0) throw new VolumeError(problems);
 }
 
-/** A parser's own problems as they are. Other errors often quote what they could not parse, so only their kind is kept. */
+/** Keeps a `VolumeError` of `parse`. Other errors often quote what they could not parse, so only their class is kept. */
 function asRefusal(error: unknown): VolumeError {
   if (error instanceof VolumeError) return error;
   const message = `the reading was refused: parse threw ${kindOf(error)}; throw a VolumeError to say why`;
