@@ -20,12 +20,14 @@ export default defineConfig({
     expect: { requireAssertions: true },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The tests of most suites wait for other processes for longer than they compute.
+    maxWorkers: 3,
     projects: [
       // Modules without state need not be loaded again for each file, which would take longer than the tests.
       suite(
         'unit',
         ['test/*.test.ts', 'test/{api,bytes,cli,config,formats,http,key-sets,ops,signing}/*.test.ts'],
-        { isolate: false },
+        { isolate: false, maxWorkers: 2 },
       ),
       suite('volume', ['test/secret-volume/*.test.ts']),
       suite('soak', ['test/soak/*.test.ts']),
