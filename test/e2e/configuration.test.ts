@@ -672,34 +672,16 @@ describe('check', () => {
     );
   });
 
-  it.each<[string, string, string]>([
-    ['data', secret(`data: { k: ${randomBytes(32).toString('base64')} }`), 'k'],
-    [
-      'data over several lines',
-      secret(`data:\n  k: |\n    ${randomBytes(96).toString('base64').replaceAll(/.{64}/g, '$&\n    ')}`),
-      'k',
-    ],
-    ['stringData', secret('stringData: { k: correct horse battery staple }'), 'k'],
-    [
-      'both',
-      secret(`data: { a: ${randomBytes(32).toString('base64')} }\nstringData: { b: correct horse battery }`),
-      'a,b',
-    ],
-    [
-      'several documents',
-      `kind: ConfigMap\n---\n${secret('stringData: { a: correct horse battery }')}---\n${secret('stringData: { b: battery correct horse }')}`,
-      'a,b',
-    ],
-  ])('reads a Secret manifest, from a file and from a pipe: %s', async (_, yaml, expected) => {
+  it('reads a Secret manifest, from a file and from a pipe', async () => {
     using directory = temporaryDirectory();
+    const yaml = `kind: ConfigMap\n---\n${secret(`data: { a: ${randomBytes(32).toString('base64')} }`)}---\n${secret('stringData: { b: battery correct horse }')}`;
     const { code, stdout } = await run(['check', '--secret', manifest(directory, yaml), '--json']);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ valid: true, problems: [] });
-    expect(
-      JSON.parse(stdout)
-        .keys.map(({ name }: Listed) => name)
-        .join(),
-    ).toBe(expected);
+    expect(JSON.parse(stdout)).toMatchObject({
+      valid: true,
+      keys: [{ name: 'a' }, { name: 'b' }],
+      problems: [],
+    });
     expect(await run(['check', '--secret', '-', '--json'], { input: yaml })).toEqual({
       code,
       stdout,
@@ -720,28 +702,18 @@ describe('check', () => {
     expect(JSON.parse(refused.stdout).problems).toEqual([expect.stringContaining('"k" is not hex')]);
   });
 
-  it.each<[string, string, readonly string[]]>([
-    ['that is none', 'kind: ConfigMap\ndata: { k: YQ== }\n', ['the manifest holds no "kind: Secret"']],
-    ['that is no YAML', 'kind: Secret\ndata: {', ['the manifest is not valid YAML (line 2)']],
-    [
-      'with all its mistakes',
-      secret('data: { a: "!", b: yes }\nstringData: { c: 5 }'),
-      [
-        'data.a: is not base64; use stringData for plain text',
-        'data.b: must be text; put it in quotes',
-        'stringData.c: must be text; put it in quotes',
-      ],
-    ],
-    [
-      'with the newline of echo',
-      secret('stringData:\n  k: |\n    correct horse battery staple'),
-      [expect.stringContaining('"k" is text that ends with a newline')],
-    ],
-  ])('refuses a manifest %s', async (_, yaml, problems) => {
+  it('refuses a Secret manifest with all its mistakes', async () => {
     using directory = temporaryDirectory();
+    const yaml = secret('data: { a: "!" }\nstringData: { c: 5 }');
     const { code, stdout, stderr } = await run(['check', '--secret', manifest(directory, yaml), '--json']);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
-    expect(JSON.parse(stdout)).toMatchObject({ valid: false, problems });
+    expect(JSON.parse(stdout)).toMatchObject({
+      valid: false,
+      problems: [
+        'data.a: is not base64; use stringData for plain text',
+        'stringData.c: must be text; put it in quotes',
+      ],
+    });
   });
 
   it('says which file cannot be read', async () => {
