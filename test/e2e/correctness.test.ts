@@ -1,8 +1,7 @@
-/** Every tag the binary gives is the one that others compute: the RFC, node:crypto, @noble/hashes, openssl. */
+/** Every tag the binary gives is the one that others compute: the RFC, node:crypto, @noble/hashes. OpenSSL is in interop. */
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { createHmac, randomBytes, randomInt } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHmac, randomInt } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -165,21 +164,3 @@ function keyOf({ key }: Sample, index: number): Buffer {
   distinct.writeUInt8(0xff, 4);
   return Buffer.concat([key, distinct]);
 }
-
-describe('openssl', () => {
-  const openssl = spawnSync('openssl', ['version']).status === 0;
-
-  it.skipIf(!openssl)('gives the same tag on the command line', async () => {
-    using directory = temporaryDirectory();
-    const file = join(directory.path, 'keys/demo');
-    mkdirSync(join(directory.path, 'keys'));
-    writeFileSync(file, randomBytes(32).toString('base64url'));
-    await using signer = await startSigner(['--keys', join(directory.path, 'keys')]);
-    await signer.ready();
-    const script = 'printf hello | openssl dgst -sha256 -hmac "$(cat "$0")"';
-    const printed = execFileSync('sh', ['-c', script, file], { encoding: 'utf8' });
-    const { body } = await post(signer.url, '/v1/keys/demo/sign', { message: 'hello' });
-    // "SHA2-256(stdin)= <tag>"
-    expect(printed.trim().split(' ').at(-1)).toBe(body['signature']);
-  });
-});
