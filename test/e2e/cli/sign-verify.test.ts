@@ -279,12 +279,7 @@ describe('something that is no signer', () => {
 
   it.each([
     '<html></html>',
-    '',
-    '"x"',
     'null',
-    '[]',
-    '{}',
-    '{"signature":1,"valid":1,"keys":1}',
     '{"headers":null,"valid":true,"keys":[null]}',
     '{"detail":"x","valid":false,"keys":[{"name":"demo"}]}',
   ])('is not believed when it answers %s', async (text) => {
