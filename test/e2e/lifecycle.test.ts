@@ -1,9 +1,8 @@
-/** The life of the process: without keys, ready, told to stop; and what it says of itself. A crash is hostile's K25. */
+/** The life of the process: without keys, ready, told to stop; and what it says of itself. */
 
 import type { ChildProcess } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { statSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -20,6 +19,18 @@ function volume(): Disposable & { readonly path: string } {
   const directory = temporaryDirectory();
   writeVolume(directory.path, { demo: key });
   return directory;
+}
+
+/** A signer that is ready; its volume goes with it. */
+async function serving(...flags: readonly string[]): Promise<Signer & { readonly directory: string }> {
+  const { path, [Symbol.dispose]: remove } = volume();
+  const signer = await startSigner(['--keys', path, ...flags]);
+  await signer.ready();
+  const end = async () => {
+    await signer[Symbol.asyncDispose]();
+    remove();
+  };
+  return { ...signer, directory: path, [Symbol.asyncDispose]: end };
 }
 
 async function signs(signer: Signer): Promise<boolean> {
@@ -68,9 +79,7 @@ describe('a signer without keys', () => {
 
 describe('what a signer says of itself', () => {
   it('is live, ready and a status of names, counts and times', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
 
     expect(await probe(signer, '/livez')).toEqual({ status: 200, body: { live: true } });
     expect(await probe(signer, '/readyz')).toEqual({ status: 200, body: { ready: true } });
@@ -85,7 +94,7 @@ describe('what a signer says of itself', () => {
         keySets: 1,
         volumes: [
           {
-            directory: directory.path,
+            directory: signer.directory,
             content: 'keys',
             layout: 'atomic',
             generation: 1,
@@ -103,9 +112,7 @@ describe('what a signer says of itself', () => {
   });
 
   it('holds no byte of a key in any encoding, on no listener and in no log line', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const said = await Promise.all([
       ...['/livez', '/readyz', '/status', '/metrics', '/openapi.json'].map(async (path) =>
         (await fetch(signer.opsUrl + path)).text(),
@@ -114,7 +121,7 @@ describe('what a signer says of itself', () => {
     ]);
     // A reading that is refused is reported as well.
     const refusedKey = `${randomBytes(24).toString('base64')}\n`;
-    writeVolume(directory.path, { demo: key, broken: refusedKey });
+    writeVolume(signer.directory, { demo: key, broken: refusedKey });
     await waitFor(() => (signer.output().includes('ends with a newline') ? true : undefined));
     said.push(signer.output(), await (await fetch(`${signer.opsUrl}/status`)).text());
 
@@ -130,9 +137,7 @@ describe('what a signer says of itself', () => {
 
 describe('SIGTERM', () => {
   it('turns readiness off, refuses new connections, and lets an upload under way finish', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const upload = begin(signer.url, sign);
     await write(upload, message.slice(0, 2));
     // An answer to a later request shows that the upload has been taken up.
@@ -155,9 +160,7 @@ describe('SIGTERM', () => {
   });
 
   it('with --shutdown-delay turns readiness off, and serves new connections on until then', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path, '--shutdown-delay', '2']);
-    await signer.ready();
+    await using signer = await serving('--shutdown-delay', '2');
     const from = performance.now();
     const exit = signer.stop();
     await waitFor(async () => ((await probe(signer, '/readyz')).status === 503 ? true : undefined));
@@ -167,9 +170,7 @@ describe('SIGTERM', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle signer with exit code 0', async (signal) => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     // A connection that is only kept open holds nothing up.
     const agent = new Agent({ keepAlive: true });
     await post(signer.url, sign, { message }, { agent });
@@ -181,9 +182,7 @@ describe('SIGTERM', () => {
   });
 
   it('told twice, still ends in order', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path, '--shutdown-delay', '1']);
-    await signer.ready();
+    await using signer = await serving('--shutdown-delay', '1');
     const exit = signer.stop();
     await waitFor(async () => ((await probe(signer, '/readyz')).status === 503 ? true : undefined));
     signer.process.kill('SIGTERM');
@@ -199,9 +198,7 @@ describe('SIGTERM', () => {
   });
 
   it('waits at most its time of grace for an upload that never ends', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const upload = begin(signer.url, sign);
     await write(upload, 'half a message');
     expect(await signs(signer)).toBe(true);
@@ -217,9 +214,7 @@ describe('SIGTERM', () => {
   });
 
   it('loses no request of a connection that is in use', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const outcomes = { answered: 0, closing: 0, wrong: 0, refused: 0, lost: 0 };
     let stopped = false;
 
@@ -257,25 +252,9 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('a Unix socket', () => {
-  it.each([
-    ['0660 by default', [], 0o660],
-    ['what --socket-mode says', ['--socket-mode', '0600'], 0o600],
-  ])('has the mode %s', async (_, flags, mode) => {
-    using directory = volume();
-    const socketPath = join(directory.path, '..sock');
-    await using signer = await startSigner(['--keys', directory.path, '--socket', socketPath, ...flags]);
-    await signer.ready();
-    expect(statSync(socketPath).mode & 0o777).toBe(mode);
-    expect((await post({ socketPath }, sign, { message })).body['signature']).toBe(tag);
-  });
-});
-
 describe('a signal that is not about stopping', () => {
   it.each(['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGPIPE'] as const)('%s is survived', async (signal) => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     for (let i = 0; i < 3; i++) {
       signer.process.kill(signal);
       expect(await signs(signer)).toBe(true);

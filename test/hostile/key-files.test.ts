@@ -183,9 +183,7 @@ function keyOf({ key = 0 }: Accepted, content: string | Uint8Array | undefined):
 
 async function openGood(scene: Scene): Promise<{ signer: Signer; good: Buffer }> {
   const good = scene.key();
-  writeVolume(scene.directory, { demo: good });
-  const signer = await scene.start();
-  await signer.ready();
+  const signer = await scene.serve({ demo: good });
   return { signer, good };
 }
 
@@ -316,9 +314,7 @@ describe('names', () => {
   test('K18 each of these is a key set like any other', async () => {
     await using scene = openScene();
     const keys = Object.fromEntries(names.map((name) => [name, scene.key()]));
-    writeVolume(scene.directory, keys);
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve(keys);
     for (const [name, key] of Object.entries(keys))
       expect((await scene.sign(signer, name.replaceAll('/', '.'))).body).toMatchObject({
         signature: tagOf(key),

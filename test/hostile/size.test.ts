@@ -55,10 +55,8 @@ describe('lengths', () => {
 describe('the policy of a key set', () => {
   test('A46 a message of the greatest length is signed, one byte more is refused, however it comes', async () => {
     await using scene = openScene();
-    writeVolume(scene.directory, { demo: scene.key() });
     writeConfig(scene, 'keys: { demo: { maxMessageBytes: 10 } }');
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: scene.key() });
     const door = doorOf(signer);
     // The length is that of the bytes, not of the characters or of their encoding.
     const bodies = [
@@ -86,10 +84,8 @@ describe('the policy of a key set', () => {
 
   test('A46 an operation that is not allowed is refused before the message is looked at', async () => {
     await using scene = openScene();
-    writeVolume(scene.directory, { demo: scene.key() });
     writeConfig(scene, 'keys: { demo: { allow: [verify] } }');
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: scene.key() });
     const door = doorOf(signer);
     for (const flaw of [
       {},
