@@ -1,6 +1,6 @@
 /**
  * Bad input to the formats, in the compiled binary: what is malformed gets a problem document, what is wrongly signed an
- * answer with a reason, and nothing ever a 500 or the signature that would have been right.
+ * answer with a reason, and nothing ever a 500. That no answer has the right signature is in formats/hostile.test.ts.
  */
 
 import { createHmac, randomBytes } from 'node:crypto';
@@ -30,17 +30,12 @@ const tagOf = (name: Name, signed: string) =>
 const now = Math.floor(Date.now() / 1000);
 const day = 86_400;
 let running: ConfiguredSigner;
-/** The signatures that would have been right. */
-const right = new Set<string>();
 
 beforeAll(async () => {
   running = await startConfigured({ ...Object.fromEntries(secret), root: randomBytes(32) }, keySets);
 });
 afterAll(async () => {
-  const log = running.signer.output();
-  expect(right.size).toBeGreaterThan(10);
-  expect([...right].filter((signature) => log.includes(signature))).toEqual([]);
-  expect(log).not.toContain('"level":"error"');
+  expect(running.signer.output()).not.toContain('"level":"error"');
   await running[Symbol.asyncDispose]();
 });
 
@@ -217,51 +212,4 @@ describe('a signature that is not valid', () => {
     expect(answer).toMatchObject({ status: 200, type: 'application/json' });
     expect(JSON.parse(answer.text)).toEqual({ valid: false, reason });
   });
-});
-
-describe('a signature of which one character is another', () => {
-  const requests: Record<Name, object> = {
-    raw: { message: 'm' },
-    jwt: { claims: { sub: 'user-1' } },
-    'standard-webhooks': { body: '{}' },
-    github: { body: '{}' },
-    shopify: { body: '{}' },
-    stripe: { body: '{}' },
-    slack: { body: '{}' },
-    cookie: { value: 'a' },
-    'http-signature': http,
-    'aws-sigv4': { method: s3.method, url: s3.url },
-    derived: { message: 'm', tenant: 'acme' },
-  };
-  /** Of a tag in hex or base64, somewhere in the text, and not at its end. */
-  const tagPattern = /[0-9a-f]{64}|[\w+/-]{43}(?==?:?$)/;
-
-  it.each(Object.keys(requests) as Name[])(
-    'is a mismatch, and the right one is not told: %s',
-    async (name) => {
-      const signed = JSON.parse((await ask(`${name}/sign`, requests[name])).text);
-      const signature: string = signed.signature ?? signed.token ?? signed.cookie ?? '';
-      const text =
-        signature || Object.values<string>(signed.headers).find((value) => tagPattern.test(value)) || '';
-      const [tag = ''] = tagPattern.exec(text) ?? [];
-      expect(tag).not.toBe('');
-      right.add(tag);
-      const wrong = (whole: string) => whole.replace(tag, (tag[0] === 'b' ? 'c' : 'b') + tag.slice(1));
-      const headers = Object.entries<string>(signed.headers ?? {}).map(([header, value]) => [
-        header,
-        wrong(value),
-      ]);
-      const asked =
-        signed.token !== undefined
-          ? { token: wrong(signature) }
-          : signed.cookie !== undefined
-            ? { cookie: wrong(signature) }
-            : signed.signature !== undefined
-              ? { ...requests[name], signature: wrong(signature) }
-              : { ...requests[name], headers: Object.fromEntries(headers) };
-      const { status, text: answer } = await ask(`${name}/verify`, asked);
-      expect([status, JSON.parse(answer)]).toEqual([200, { valid: false, reason: 'mismatch' }]);
-      expect(answer).not.toContain(tag);
-    },
-  );
 });
