@@ -42,7 +42,7 @@ With CI=true a suite that cannot run and a test that is skipped are failures.
 
 const inCi = process.env['CI'] === 'true';
 const args = process.argv.slice(2);
-const firstOther = args.findIndex((arg) => !(arg in suites));
+const firstOther = args.findIndex((arg) => !Object.hasOwn(suites, arg));
 const named = firstOther < 0 ? args : args.slice(0, firstOther);
 /** Files and options, for vitest alone. */
 const others = args.slice(named.length);
