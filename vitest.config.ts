@@ -1,37 +1,48 @@
 import { defineConfig } from 'vitest/config';
 
-const ring = (name: string, include: string[], options = {}) => ({
-  extends: true as const,
-  test: { name, include, ...options },
-});
+const names = ['unit', 'volume', 'soak', 'interop', 'hostile', 'e2e', 'image', 'cluster', 'browser'] as const;
 
-/** One project for each ring that vitest runs; test/rings.ts runs them all. */
+const suite = (name: (typeof names)[number], include: string[], options = {}) => ({
+  extends: true as const,
+  test: {
+    name,
+    include,
+    // One suite after the other, in this order.
+    sequence: { groupOrder: names.indexOf(name) },
+    ...options,
+  },
+});
+const onBinary = { globalSetup: 'test/support/build-binary.ts' };
+
+/** One project for each test suite; test/suites.ts runs them all. */
 export default defineConfig({
   test: {
     expect: { requireAssertions: true },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The tests of most suites wait for other processes for longer than they compute.
+    maxWorkers: 3,
     projects: [
-      // Modules without state need not be loaded anew for each file, which would take longer than the tests.
-      ring(
+      // Modules without state need not be loaded again for each file, which would take longer than the tests.
+      suite(
         'unit',
         ['test/*.test.ts', 'test/{api,bytes,cli,config,formats,http,key-sets,ops,signing}/*.test.ts'],
-        { isolate: false },
+        { isolate: false, maxWorkers: 2 },
       ),
-      ring('volume', ['test/secret-volume/*.test.ts']),
-      ring('soak', ['test/soak/*.test.ts']),
-      ring('interop', ['test/interop/*.test.ts']),
-      ring('hostile', ['test/hostile/*.test.ts']),
-      ring('e2e', ['test/e2e/**/*.test.ts']),
-      ring('image', ['test/image/*.test.ts']),
+      suite('volume', ['test/secret-volume/*.test.ts']),
+      suite('soak', ['test/soak/*.test.ts']),
+      suite('interop', ['test/interop/*.test.ts'], onBinary),
+      suite('hostile', ['test/hostile/*.test.ts'], onBinary),
+      suite('e2e', ['test/e2e/**/*.test.ts'], onBinary),
+      suite('image', ['test/image/*.test.ts']),
       // The pods of several files at once would only wait for each other.
-      ring('cluster', ['test/cluster/*.test.ts'], {
+      suite('cluster', ['test/cluster/*.test.ts'], {
         fileParallelism: false,
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
       // Its files build the same images.
-      ring('browser', ['test/browser/*.test.ts'], { fileParallelism: false }),
+      suite('browser', ['test/browser/*.test.ts'], { fileParallelism: false }),
     ],
   },
 });

@@ -1,4 +1,4 @@
-/** The browser of the ring: the system's own Chromium. Everything that its pages get is kept, to be searched. */
+/** The browser of the suite: the system's own Chromium. Everything that its pages get is kept, to be searched. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

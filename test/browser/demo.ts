@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '../..');
 const { SIGNER_IMAGE, SHOP_IMAGE } = process.env;
 const built = SIGNER_IMAGE === undefined || SHOP_IMAGE === undefined;
 const images = built
-  ? { SIGNER_IMAGE: 'sidecar-signer:browser-ring', SHOP_IMAGE: 'sidecar-signer-demo:browser-ring' }
+  ? { SIGNER_IMAGE: 'sidecar-signer:browser-suite', SHOP_IMAGE: 'sidecar-signer-demo:browser-suite' }
   : { SIGNER_IMAGE, SHOP_IMAGE };
 
 export interface Demo extends AsyncDisposable {

@@ -1,4 +1,4 @@
-/** What the ring needs of a machine: a container engine with compose, and a browser. */
+/** What the suite needs of a machine: a container engine with compose, and a browser. */
 
 import { spawnSync } from 'node:child_process';
 
@@ -9,7 +9,7 @@ export function chromiumPath(): string {
   return paths.find((path) => path !== '') ?? '';
 }
 
-/** Why this machine cannot run the ring; undefined when it can. */
+/** Why this machine cannot run the suite; undefined when it can. */
 export function obstacle(): string | undefined {
   if (spawnSync('docker', ['info']).status !== 0) return 'no container engine answers "docker info"';
   if (spawnSync('docker', ['compose', 'version']).status !== 0) return 'there is no "docker compose"';

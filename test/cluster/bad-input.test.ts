@@ -41,20 +41,6 @@ const cases: readonly Case[] = [
     fix: [secret('optional-secret', { orders: key() })],
   },
   {
-    name: 'empty-secret',
-    pod: { keys: keysOf('empty-secret') },
-    given: [secret('empty-secret', {})],
-    told: { in: 'log', line: /the volume holds no file; put one into the secret/ },
-    fix: [secret('empty-secret', { orders: key() })],
-  },
-  {
-    name: 'empty-key',
-    pod: { keys: keysOf('empty-key') },
-    given: [secret('empty-key', { orders: '' })],
-    told: { in: 'log', line: /orders.* is empty; write a key of at least 32 random bytes into it/ },
-    fix: [secret('empty-key', { orders: key() })],
-  },
-  {
     name: 'three-bytes',
     pod: { keys: keysOf('three-bytes') },
     given: [secret('three-bytes', { orders: 'abc' })],

@@ -82,13 +82,10 @@ describe('a field with a value that it does not take', () => {
   it.each<[string, string, string]>([
     ['file: ""', 'file', file],
     ['file: ../../etc/passwd', 'file', file],
-    ['file: ..data', 'file', file],
     ['file: .', 'file', file],
     ['file: "a b"', 'file', file],
-    ['file: "a\\0"', 'file', file],
     [`file: ${'n'.repeat(254)}`, 'file', file],
     ['file: 2025', 'file', 'must be a string'],
-    ['file: [a]', 'file', 'must be a string'],
     ['file: ~', 'file', 'must be a string'],
     ['env: 1', 'env', 'must be a string'],
     ['file: a, env: B', 'env', 'give only one of file, env, deriveFrom'],
@@ -96,30 +93,24 @@ describe('a field with a value that it does not take', () => {
     ['file: a, deriveFrom: a', 'deriveFrom', 'give only one of file, env, deriveFrom'],
     ['deriveFrom: ../root', 'deriveFrom', file],
     ['deriveFrom: ~', 'deriveFrom', 'must be a string'],
-    ['deriveFrom: [a]', 'deriveFrom', 'must be a string'],
     ['deriveFrom: r, tenants: acme', 'tenants', 'must be a list'],
     ['deriveFrom: r, tenants: []', 'tenants', 'must have at least 1 element'],
     ['deriveFrom: r, tenants: [a, b c]', 'tenants.1', 'must be a name: 1 to 253 of'],
     ['deriveFrom: r, tenants: [..]', 'tenants.0', 'must be a name: 1 to 253 of'],
-    ['deriveFrom: r, tenants: [""]', 'tenants.0', 'must be a name: 1 to 253 of'],
-    ['deriveFrom: r, tenants: ["a\\0"]', 'tenants.0', 'must be a name: 1 to 253 of'],
     [`deriveFrom: r, tenants: [${'n'.repeat(254)}]`, 'tenants.0', 'must be a name: 1 to 253 of'],
     ['deriveFrom: r, tenants: [2025]', 'tenants.0', 'must be a string'],
     ['deriveFrom: r, allowExport: yes', 'allowExport', 'must be a boolean'],
     ['deriveFrom: r, allowWeakKey: true', 'allowWeakKey', 'a root (deriveFrom) must not be weak'],
     ['tenants: [acme]', 'tenants', 'is for a key set whose keys are derived (deriveFrom)'],
     ['file: a, allowExport: true', 'allowExport', 'is for a key set whose keys are derived (deriveFrom)'],
-    ['env: A, allowExport: false', 'allowExport', 'is for a key set whose keys are derived (deriveFrom)'],
     ['encoding: utf8', 'encoding', encodings],
     ['encoding: HEX', 'encoding', encodings],
-    ['encoding: [hex]', 'encoding', encodings],
     ['format: jot', 'format', 'must be one of raw'],
     ['format: __proto__', 'format', 'must be one of raw'],
     ['format: ~', 'format', 'must be'],
     ['algorithm: HS1', 'algorithm', algorithms],
     ['algorithm: hs256', 'algorithm', algorithms],
     ['algorithm: none', 'algorithm', algorithms],
-    ['algorithm: SHA256', 'algorithm', algorithms],
     ['algorithm: toString', 'algorithm', algorithms],
     ['output: binary', 'output', 'must be one of hex, base64, base64url'],
     ['allow: sign', 'allow', 'must be a list'],
@@ -127,32 +118,24 @@ describe('a field with a value that it does not take', () => {
     ['allow: [delete]', 'allow.0', 'must be one of sign, verify'],
     ['allow: [sign, ~]', 'allow.1', 'must be one of sign, verify'],
     ['maxMessageBytes: 0', 'maxMessageBytes', 'must be at least 1'],
-    ['maxMessageBytes: -1', 'maxMessageBytes', 'must be at least 1'],
     ['maxMessageBytes: 1.5', 'maxMessageBytes', 'must be a whole number'],
     ['maxMessageBytes: "65536"', 'maxMessageBytes', 'must be a number'],
-    ['maxMessageBytes: 64k', 'maxMessageBytes', 'must be a number'],
     ['maxMessageBytes: 64_000', 'maxMessageBytes', 'must be a number'],
     ['maxMessageBytes: .inf', 'maxMessageBytes', 'must be a'],
-    ['maxMessageBytes: .nan', 'maxMessageBytes', 'must be a'],
     ['maxMessageBytes: 1e400', 'maxMessageBytes', 'must be a'],
     ['maxMessageBytes: 9007199254740993', 'maxMessageBytes', 'must be at most 9007199254740991'],
-    ['maxMessageBytes: true', 'maxMessageBytes', 'must be a number'],
     ['rateLimit: 200', 'rateLimit', 'must be an object'],
     ['rateLimit: {}', 'rateLimit.perSecond', 'must be a number'],
     ['rateLimit: { perSecond: 0 }', 'rateLimit.perSecond', 'must be more than 0'],
-    ['rateLimit: { perSecond: -1 }', 'rateLimit.perSecond', 'must be more than 0'],
     ['rateLimit: { perSecond: .inf }', 'rateLimit.perSecond', 'must be a number'],
     ['rateLimit: { perSecond: 1, burst: 0 }', 'rateLimit.burst', 'must be at least 1'],
     ['rateLimit: { perSecond: 1, burst: 1.5 }', 'rateLimit.burst', 'must be a whole number'],
     ['rateLimit: { burst: 1 }', 'rateLimit.perSecond', 'must be a number'],
-    ['rateLimit: [1]', 'rateLimit', 'must be an object'],
     ['retainPreviousSeconds: -1', 'retainPreviousSeconds', 'must be at least 0'],
     ['retainPreviousSeconds: 0.5', 'retainPreviousSeconds', 'must be a whole number'],
     ['retainPreviousSeconds: 1h', 'retainPreviousSeconds', 'must be a number'],
     // YAML 1.1 took these for booleans; YAML 1.2 takes them for text, and nobody is left to guess.
     ['allowWeakKey: yes', 'allowWeakKey', 'must be a boolean'],
-    ['allowWeakKey: no', 'allowWeakKey', 'must be a boolean'],
-    ['allowWeakKey: on', 'allowWeakKey', 'must be a boolean'],
     ['allowWeakKey: "true"', 'allowWeakKey', 'must be a boolean'],
     ['allowWeakKey: 1', 'allowWeakKey', 'must be a boolean'],
   ])('%s', (fields, path, problem) => {
@@ -253,22 +236,21 @@ describe('a field of a format', () => {
 });
 
 describe('the name of a key set', () => {
+  // As they are written, not as what YAML would make of them.
   it.each([
-    ['.session', '.session'],
-    ['a..b', 'a..b'],
-    ['__proto__', '__proto__'],
-    ['constructor', 'constructor'],
-    ['n'.repeat(253), 'n'.repeat(253)],
-    // As they are written, not as what YAML would make of them.
-    ['0x1F', '0x1F'],
-    ['1.0', '1.0'],
-    ['007', '007'],
-    ['1e3', '1e3'],
-    ['true', 'true'],
-    ['no', 'no'],
-    ['null', 'null'],
-  ])('may be %s', (written, name) => {
-    expect([...settings(`keys:\n  ${written}:\n`).keys()]).toEqual([name]);
+    '.session',
+    'a..b',
+    '__proto__',
+    'n'.repeat(253),
+    '0x1F',
+    '1.0',
+    '007',
+    '1e3',
+    'true',
+    'no',
+    'null',
+  ])('may be %s', (name) => {
+    expect([...settings(`keys:\n  ${name}:\n`).keys()]).toEqual([name]);
   });
 
   it.each([
@@ -377,7 +359,6 @@ describe('YAML that is not taken', () => {
   it.each([
     ['nothing', '', 'the file must hold the field "keys" with the key sets by name'],
     ['a comment', '# keys:\n', 'the file must hold the field "keys"'],
-    ['a text', 'keys', 'the file must hold the field "keys"'],
     ['a list', '- keys\n', 'the file must hold the field "keys"'],
     ['null', '~', 'the file must hold the field "keys"'],
     ['no key sets', 'keys:\n', 'keys: must name at least one key set'],
@@ -405,16 +386,9 @@ describe('YAML that is not taken', () => {
       'keys: { k: *x }\n',
       'an alias (*) cannot be used here; write the value out (line 1)',
     ],
-    [
-      'a merge',
-      'keys:\n  a: &x { encoding: hex }\n  b: { <<: *x }\n',
-      'an alias (*) cannot be used here; write the value out (line 3)',
-    ],
     ['a tag', 'keys: { k: !secret x }\n', 'not valid YAML: tag resolve failed (line 1)'],
     ['a binary', 'keys: { k: { file: !!binary aGVsbG8= } }\n', 'not valid YAML: tag resolve failed (line 1)'],
-    ['a set', 'keys: !!set { k }\n', 'not valid YAML: tag resolve failed (line 1)'],
     ['an open bracket', 'keys: { k: { file: a }\n', 'not valid YAML'],
-    ['an open quote', 'keys: { k: "a\n', 'not valid YAML'],
     ['a bad indent', 'keys:\n    a:\n  b:\n c:\n', 'not valid YAML'],
     ['an unknown version', '%YAML 3.0\n---\nkeys: { k: }\n', 'not valid YAML: bad directive (line 1)'],
     ['nested 5,000 deep', `keys: ${'['.repeat(5000)}`, 'not valid YAML'],
@@ -470,20 +444,10 @@ describe('YAML that is taken', () => {
 
 describe('a value', () => {
   const marker = 'q7Zk9VxW2mSecret';
-  const fields = [
-    'file',
-    'env',
-    'encoding',
-    'format',
-    'algorithm',
-    'output',
-    'allow',
-    'maxMessageBytes',
-    'rateLimit',
-    'retainPreviousSeconds',
-    'allowWeakKey',
-    'other',
-  ];
+  const fields =
+    'file env encoding format algorithm output allow maxMessageBytes rateLimit retainPreviousSeconds allowWeakKey other'.split(
+      ' ',
+    );
   const scalars = [
     marker,
     `"${marker}"`,

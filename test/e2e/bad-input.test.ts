@@ -1,6 +1,6 @@
 /**
  * Bad input to the formats, in the compiled binary: what is malformed gets a problem document, what is wrongly signed an
- * answer with a reason, and nothing ever a 500 or the signature that would have been right.
+ * answer with a reason, and nothing ever a 500. That no answer has the right signature is in formats/hostile.test.ts.
  */
 
 import { createHmac, randomBytes } from 'node:crypto';
@@ -30,17 +30,12 @@ const tagOf = (name: Name, signed: string) =>
 const now = Math.floor(Date.now() / 1000);
 const day = 86_400;
 let running: ConfiguredSigner;
-/** The signatures that would have been right. */
-const right = new Set<string>();
 
 beforeAll(async () => {
   running = await startConfigured({ ...Object.fromEntries(secret), root: randomBytes(32) }, keySets);
 });
 afterAll(async () => {
-  const log = running.signer.output();
-  expect(right.size).toBeGreaterThan(10);
-  expect([...right].filter((signature) => log.includes(signature))).toEqual([]);
-  expect(log).not.toContain('"level":"error"');
+  expect(running.signer.output()).not.toContain('"level":"error"');
   await running[Symbol.asyncDispose]();
 });
 
@@ -61,58 +56,31 @@ const s3 = {
 };
 
 describe('a request to sign that is malformed', () => {
-  it.each<[string, string, object | string, number, string]>([
-    ['an id with dots', 'standard-webhooks', { body: '', id: 'msg.1' }, 400, 'malformed_request'],
-    ['an id of a dot', 'standard-webhooks', { body: '', id: '.' }, 400, 'malformed_request'],
-    ['an id that is a number', 'standard-webhooks', { body: '', id: 7 }, 400, 'malformed_request'],
-    ['a timestamp of its own', 'stripe', { body: '', timestamp: `${now}` }, 400, 'malformed_request'],
-    ['a claim of time as text', 'jwt', { claims: { nbf: `${now}` } }, 400, 'malformed_request'],
-    ...(
-      [
-        ['raw', '{"message":"\\ud800"}'],
-        ['jwt', '{"claims":{"sub":"\\udfff"}}'],
-        ['standard-webhooks', '{"body":"\\ud800"}'],
-        ['github', '{"body":"\\ud800"}'],
-        ['shopify', '{"body":"a\\udc00b"}'],
-        ['stripe', '{"body":"\\udc00\\ud800"}'],
-        ['slack', '{"body":"\\ud800"}'],
-        ['cookie', '{"value":"\\ud800"}'],
-        ['http-signature', '{"method":"POST","url":"https://example.com/","body":"\\ud800"}'],
-        ['aws-sigv4', '{"method":"PUT","url":"https://b.s3.eu-central-1.amazonaws.com/","body":"\\ud800"}'],
-        ['derived', '{"message":"\\ud800","tenant":"acme"}'],
-        ['derived', '{"message":"m","tenant":"\\ud800"}'],
-      ] as const
-    ).map(([name, body]): [string, string, string, number, string] => [
-      'a lone surrogate',
-      name,
-      body,
-      400,
-      'malformed_request',
-    ]),
-    ...['YQ', 'YQ=', 'Y Q==', 'YQ==\n', 'YR==', 'Y_==', 'YQ===', 'data:;base64,YQ=='].map(
-      (message): [string, string, object, number, string] => [
-        'lenient base64',
-        'raw',
-        { message, encoding: 'base64' },
-        400,
-        'malformed_request',
-      ],
+  const malformed: readonly (readonly [what: string, name: Name, body: object | string])[] = [
+    ['an id with dots', 'standard-webhooks', { body: '', id: 'msg.1' }],
+    ['a timestamp of its own', 'stripe', { body: '', timestamp: `${now}` }],
+    ['a claim of time as text', 'jwt', { claims: { nbf: `${now}` } }],
+    ['a lone surrogate', 'raw', '{"message":"\\ud800"}'],
+    ['a lone surrogate', 'jwt', '{"claims":{"sub":"\\udfff"}}'],
+    ['a lone surrogate', 'shopify', '{"body":"a\\udc00b"}'],
+    ['a lone surrogate', 'cookie', '{"value":"\\udc00\\ud800"}'],
+    ['a lone surrogate', 'http-signature', '{"method":"POST","url":"https://example.com/","body":"\\ud800"}'],
+    ['a lone surrogate', 'derived', '{"message":"m","tenant":"\\ud800"}'],
+    ...['YQ', 'Y Q==', 'YR==', 'Y_==', 'YQ==='].map(
+      (message) => ['lenient base64', 'raw', { message, encoding: 'base64' }] as const,
     ),
-    ['lenient hex', 'github', { body: '0x61', encoding: 'hex' }, 400, 'malformed_request'],
-    ['an algorithm', 'jwt', { claims: {}, alg: 'none' }, 400, 'malformed_request'],
-    ['a header', 'jwt', { claims: {}, header: { alg: 'none' } }, 400, 'malformed_request'],
-    ['data behind it', 'jwt', '{"claims":{}}{}', 400, 'malformed_request'],
-    ['an absurd lifetime', 'jwt', { claims: {}, lifetimeSeconds: 1e12 }, 422, 'unprocessable'],
+    ['lenient hex', 'github', { body: '0x61', encoding: 'hex' }],
+    ['a header', 'jwt', { claims: {}, header: { alg: 'none' } }],
+    ['data behind it', 'jwt', '{"claims":{}}{}'],
+    ['an infinite lifetime', 'jwt', '{"claims":{},"lifetimeSeconds":1e999}'],
+    ['an absurd lifetime', 'aws-sigv4', { ...s3, presign: { expiresSeconds: 604_801 } }],
+    ['no tenant', 'derived', { message: 'm' }],
+    ['a tenant with NUL', 'derived', { message: 'm', tenant: 'acme\0' }],
+    ['a tenant where there is none', 'raw', { message: 'm', tenant: 'acme' }],
+  ];
+  const refused: readonly (readonly [string, Name, object, status: number, code: string])[] = [
     ['a lifetime over the cap', 'jwt', { claims: {}, lifetimeSeconds: 901 }, 422, 'unprocessable'],
-    ['an infinite lifetime', 'jwt', '{"claims":{},"lifetimeSeconds":1e999}', 400, 'malformed_request'],
     ['an end of its own', 'jwt', { claims: { exp: 9e9 } }, 422, 'unprocessable'],
-    [
-      'an absurd lifetime',
-      'aws-sigv4',
-      { ...s3, presign: { expiresSeconds: 604_801 } },
-      400,
-      'malformed_request',
-    ],
     [
       'a lifetime over the cap',
       'aws-sigv4',
@@ -121,14 +89,20 @@ describe('a request to sign that is malformed', () => {
       'operation_not_allowed',
     ],
     ['an unknown tenant', 'derived', { message: 'm', tenant: 'globex' }, 404, 'unknown_key'],
-    ['no tenant', 'derived', { message: 'm' }, 400, 'malformed_request'],
-    ['a tenant with NUL', 'derived', { message: 'm', tenant: 'acme\0' }, 400, 'malformed_request'],
-    ['a tenant where there is none', 'raw', { message: 'm', tenant: 'acme' }, 400, 'malformed_request'],
-  ])('by %s gets a problem document: %s', async (_, name, body, status, code) => {
-    const answer = await ask(`${name}/sign`, body);
-    expect(answer).toMatchObject({ status, type: 'application/problem+json' });
-    expect(JSON.parse(answer.text)).toMatchObject({ status, code, detail: expect.stringMatching(/^[a-z]/) });
-  });
+  ];
+
+  it.each([...malformed.map((each) => [...each, 400, 'malformed_request'] as const), ...refused])(
+    'by %s gets a problem document: %s',
+    async (_, name, body, status, code) => {
+      const answer = await ask(`${name}/sign`, body);
+      expect(answer).toMatchObject({ status, type: 'application/problem+json' });
+      expect(JSON.parse(answer.text)).toMatchObject({
+        status,
+        code,
+        detail: expect.stringMatching(/^[a-z]/),
+      });
+    },
+  );
 });
 
 const b64 = (value: unknown) =>
@@ -177,154 +151,65 @@ it.each<[Name, object]>([
 });
 
 describe('a signature that is not valid', () => {
-  it.each<[string, Name, object, string]>([
-    ['an id with dots', 'standard-webhooks', hook(standard('msg.1', `${now}`)), 'malformed'],
-    ...['abc', '.0', ' ', 'e0'].flatMap((more): [string, Name, object, string][] => [
-      [
-        'a timestamp that is text',
-        'standard-webhooks',
-        hook(standard('msg_1', `${now}${more}`)),
-        'malformed',
-      ],
-      ['a timestamp that is text', 'stripe', hook(stripe(`${now}${more}`)), 'malformed'],
-      ['a timestamp that is text', 'slack', hook(slack(`${now}${more}`)), 'malformed'],
-    ]),
-    ['a time that is text', 'jwt', { token: token(hs256, { ...claims, exp: `${claims.exp}` }) }, 'malformed'],
-    ['a time that is text', 'http-signature', { ...http, headers: signatureOf(`"${now}"`) }, 'malformed'],
+  const github = (tag: string) => hook({ 'X-Hub-Signature-256': `sha256=${tag}` });
+  const tag = { github: tagOf('github', '{}'), cookie: tagOf('cookie', 'a').toString('base64') };
+  const jwt = (header: unknown, more: unknown) => ({ token: token(header, more) });
+  const malformed: readonly (readonly [what: string, name: Name, request: object])[] = [
+    ['an id with dots', 'standard-webhooks', hook(standard('msg.1', `${now}`))],
+    ['a timestamp that is text', 'standard-webhooks', hook(standard('msg_1', `${now}abc`))],
+    ['a timestamp with a fraction', 'stripe', hook(stripe(`${now}.0`))],
+    ['a timestamp with an exponent', 'slack', hook(slack(`${now}e0`))],
+    ['a time that is text', 'jwt', jwt(hs256, { ...claims, exp: `${claims.exp}` })],
+    ['a time that is text', 'http-signature', { ...http, headers: signatureOf(`"${now}"`) }],
     [
       'lenient base64',
       'standard-webhooks',
-      hook(standard('msg_1', `${now}`, (tag) => tag.toString('base64').replace('=', ''))),
-      'malformed',
+      hook(standard('msg_1', `${now}`, (right) => right.toString('base64').replace('=', ''))),
     ],
-    ['lenient base64', 'jwt', { token: `${token(hs256, claims)}=` }, 'malformed'],
-    ['lenient base64', 'cookie', { cookie: `s:a.${tagOf('cookie', 'a').toString('base64')}` }, 'malformed'],
-    [
-      'lenient base64',
-      'shopify',
-      hook({ 'X-Shopify-Hmac-Sha256': ` ${tagOf('shopify', '{}').toString('base64')}` }),
-      'malformed',
-    ],
-    [
-      'upper-case hex',
-      'github',
-      hook({ 'X-Hub-Signature-256': `sha256=${tagOf('github', '{}').toString('hex').toUpperCase()}` }),
-      'malformed',
-    ],
-    ...[0, 16, 31, 33, 64].flatMap((bytes): [string, Name, object, string][] => {
-      const cut = (tag: Buffer) => Buffer.concat([tag, tag]).subarray(0, bytes);
-      const input = token(hs256, claims).replace(/[^.]*$/, '');
-      const tag = tagOf('jwt', input.slice(0, -1));
-      const hex = cut(tagOf('github', '{}')).toString('hex');
-      const length = `a tag of ${bytes} bytes`;
-      return [
-        [length, 'raw', { message: 'm', signature: cut(tagOf('raw', 'm')).toString('hex') }, 'malformed'],
-        [length, 'jwt', { token: input + cut(tag).toString('base64url') }, 'malformed'],
-        [length, 'github', hook({ 'X-Hub-Signature-256': `sha256=${hex}` }), 'malformed'],
-        [length, 'stripe', hook(stripe(`${now}`, (right) => cut(right).toString('hex'))), 'malformed'],
-        [
-          length,
-          'cookie',
-          { cookie: `s:a.${cut(tagOf('cookie', 'a')).toString('base64').replace(/=+$/, '')}` },
-          'malformed',
-        ],
-      ];
+    ['lenient base64', 'jwt', { token: `${token(hs256, claims)}=` }],
+    ['lenient base64', 'cookie', { cookie: `s:a.${tag.cookie}` }],
+    ['upper-case hex', 'github', github(tag.github.toString('hex').toUpperCase())],
+    ...[0, 16, 31, 33, 64].map((bytes) => {
+      const cut = Buffer.concat([tag.github, tag.github]).subarray(0, bytes);
+      return [`a tag of ${bytes} bytes`, 'github', github(cut.toString('hex'))] as const;
     }),
-    ['the algorithm none', 'jwt', { token: `${b64({ alg: 'none' })}.${b64(claims)}.` }, 'malformed'],
-    ['the algorithm none, signed', 'jwt', { token: token({ alg: 'none' }, claims) }, 'malformed'],
-    ['another algorithm', 'jwt', { token: token({ alg: 'HS512' }, claims) }, 'malformed'],
-    ['an asymmetric algorithm', 'jwt', { token: token({ alg: 'RS256' }, claims) }, 'malformed'],
-    ['a member twice', 'jwt', { token: token('{"alg":"none","alg":"HS256"}', claims) }, 'malformed'],
-    ['a claim twice', 'jwt', { token: token(hs256, `{"exp":1,"exp":${claims.exp}}`) }, 'malformed'],
-    ['data behind its claims', 'jwt', { token: token(hs256, `${JSON.stringify(claims)}{}`) }, 'malformed'],
-    ['data behind it', 'jwt', { token: `${token(hs256, claims)}.e30` }, 'malformed'],
+    ['the algorithm none', 'jwt', { token: `${b64({ alg: 'none' })}.${b64(claims)}.` }],
+    ['the algorithm none, signed', 'jwt', jwt({ alg: 'none' }, claims)],
+    ['another algorithm', 'jwt', jwt({ alg: 'HS512' }, claims)],
+    ['a member twice', 'jwt', jwt('{"alg":"none","alg":"HS256"}', claims)],
+    ['a claim twice', 'jwt', jwt(hs256, `{"exp":1,"exp":${claims.exp}}`)],
+    ['data behind its claims', 'jwt', jwt(hs256, `${JSON.stringify(claims)}{}`)],
+    ['data behind it', 'jwt', { token: `${token(hs256, claims)}.e30` }],
+    ['a time twice', 'stripe', hook({ 'Stripe-Signature': `t=1,${stripe(`${now}`)['Stripe-Signature']}` })],
+    ['an infinite end', 'jwt', jwt(hs256, '{"exp":1e999}')],
+  ];
+  const untimely = ([offset, reason]: readonly [number, string]) =>
     [
-      'a time twice',
-      'stripe',
-      hook({ 'Stripe-Signature': `t=1,${stripe(`${now}`)['Stripe-Signature']}` }),
-      'malformed',
-    ],
-    ['an infinite end', 'jwt', { token: token(hs256, '{"exp":1e999}') }, 'malformed'],
-    ['no end', 'jwt', { token: token(hs256, {}) }, 'not_allowed'],
-    ['a clock a day behind', 'jwt', { token: token(hs256, { exp: now - day }) }, 'expired'],
+      ['standard-webhooks', hook(standard('msg_1', `${now + offset}`))],
+      ['stripe', hook(stripe(`${now + offset}`))],
+      ['slack', hook(slack(`${now + offset}`))],
+      ['http-signature', { ...http, headers: signatureOf(`${now + offset}`) }],
+    ].map(([name, request]) => [`a clock off by ${offset} s`, name, request, reason] as const);
+
+  it.each([
+    ...malformed.map((each) => [...each, 'malformed'] as const),
+    ['no end', 'jwt', jwt(hs256, {}), 'not_allowed'] as const,
+    ['a clock a day behind', 'jwt', jwt(hs256, { exp: now - day }), 'expired'] as const,
     [
       'a clock a day ahead',
       'jwt',
-      { token: token(hs256, { exp: now + 2 * day, iat: now + day }) },
+      jwt(hs256, { exp: now + 2 * day, iat: now + day }),
       'not_yet_valid',
-    ],
-    [
-      'a clock a day ahead',
-      'jwt',
-      { token: token(hs256, { exp: now + 2 * day, nbf: now + day }) },
-      'not_yet_valid',
-    ],
+    ] as const,
     ...(
       [
         [-day, 'expired'],
         [day, 'not_yet_valid'],
       ] as const
-    ).flatMap(([offset, reason]): [string, Name, object, string][] => [
-      [`a clock off by ${offset} s`, 'standard-webhooks', hook(standard('msg_1', `${now + offset}`)), reason],
-      [`a clock off by ${offset} s`, 'stripe', hook(stripe(`${now + offset}`)), reason],
-      [`a clock off by ${offset} s`, 'slack', hook(slack(`${now + offset}`)), reason],
-      [
-        `a clock off by ${offset} s`,
-        'http-signature',
-        { ...http, headers: signatureOf(`${now + offset}`) },
-        reason,
-      ],
-    ]),
+    ).flatMap(untimely),
   ])('for %s is answered with a reason: %s', async (_, name, request, reason) => {
-    const answer = await ask(`${name}/verify`, request);
+    const answer = await ask(`${name}/verify`, request as object);
     expect(answer).toMatchObject({ status: 200, type: 'application/json' });
     expect(JSON.parse(answer.text)).toEqual({ valid: false, reason });
   });
-});
-
-describe('a signature of which one character is another', () => {
-  const requests: Record<Name, object> = {
-    raw: { message: 'm' },
-    jwt: { claims: { sub: 'user-1' } },
-    'standard-webhooks': { body: '{}' },
-    github: { body: '{}' },
-    shopify: { body: '{}' },
-    stripe: { body: '{}' },
-    slack: { body: '{}' },
-    cookie: { value: 'a' },
-    'http-signature': http,
-    'aws-sigv4': { method: s3.method, url: s3.url },
-    derived: { message: 'm', tenant: 'acme' },
-  };
-  /** Of a tag in hex or base64, somewhere in the text, and not at its end. */
-  const tagPattern = /[0-9a-f]{64}|[\w+/-]{43}(?==?:?$)/;
-
-  it.each(Object.keys(requests) as Name[])(
-    'is a mismatch, and the right one is not told: %s',
-    async (name) => {
-      const signed = JSON.parse((await ask(`${name}/sign`, requests[name])).text);
-      const signature: string = signed.signature ?? signed.token ?? signed.cookie ?? '';
-      const text =
-        signature || Object.values<string>(signed.headers).find((value) => tagPattern.test(value)) || '';
-      const [tag = ''] = tagPattern.exec(text) ?? [];
-      expect(tag).not.toBe('');
-      right.add(tag);
-      const wrong = (whole: string) => whole.replace(tag, (tag[0] === 'b' ? 'c' : 'b') + tag.slice(1));
-      const headers = Object.entries<string>(signed.headers ?? {}).map(([header, value]) => [
-        header,
-        wrong(value),
-      ]);
-      const asked =
-        signed.token !== undefined
-          ? { token: wrong(signature) }
-          : signed.cookie !== undefined
-            ? { cookie: wrong(signature) }
-            : signed.signature !== undefined
-              ? { ...requests[name], signature: wrong(signature) }
-              : { ...requests[name], headers: Object.fromEntries(headers) };
-      const { status, text: answer } = await ask(`${name}/verify`, asked);
-      expect([status, JSON.parse(answer)]).toEqual([200, { valid: false, reason: 'mismatch' }]);
-      expect(answer).not.toContain(tag);
-    },
-  );
 });

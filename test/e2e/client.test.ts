@@ -303,7 +303,7 @@ describe('when there is no answer', () => {
     refusing.close();
   });
 
-  it.each(['<html></html>', '', '"x"', 'null', '[]', '1'])('takes %j for no answer', async (text) => {
+  it.each(['<html></html>', 'null'])('takes %j for no answer', async (text) => {
     const stranger = createHttpServer((_, response) => response.end(text));
     await once(stranger.listen(0, '127.0.0.1'), 'listening');
     const { port } = stranger.address() as AddressInfo;

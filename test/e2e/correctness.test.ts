@@ -1,8 +1,6 @@
-/** Every tag the binary gives is the one that others compute: the RFC, node:crypto, @noble/hashes, openssl. */
+/** Every tag the binary gives is the one that node:crypto and @noble/hashes compute. Other programs are in interop. */
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { createHmac, randomBytes, randomInt } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { createHmac, randomInt } from 'node:crypto';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { hmac } from '@noble/hashes/hmac.js';
@@ -12,45 +10,6 @@ import { describe, expect, it } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { type Answer, post } from '../support/exchange.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
-import { readVectors } from '../support/vectors.ts';
-
-interface Rfc4231 {
-  readonly name: string;
-  readonly key: string;
-  readonly data: string;
-  readonly tags: Readonly<Record<string, string>>;
-  /** How much of each tag the RFC prints, where it is not all. */
-  readonly publishedBytes?: number;
-}
-
-describe.each(['HS256', 'HS384', 'HS512'])('RFC 4231 with %s', (algorithm) => {
-  const vectors = readVectors<Rfc4231>('rfc4231');
-  const names = new Map([...new Set(vectors.map(({ key }) => key))].map((key, i) => [key, `key-${i}`]));
-
-  it('gives the tag of every test case, as JSON and as a stream', async () => {
-    using directory = temporaryDirectory();
-    const files = [...names].map(([key, name]) => [name, Buffer.from(key, 'hex')]);
-    writeVolume(join(directory.path, 'keys'), Object.fromEntries(files));
-    // The RFC's keys are short or repetitive.
-    const settings = [...names.values()].map((name) => [name, { algorithm, allowWeakKey: true }]);
-    const config = join(directory.path, 'signer.yaml');
-    writeFileSync(config, JSON.stringify({ keys: Object.fromEntries(settings) }));
-    await using signer = await startSigner(['--keys', join(directory.path, 'keys'), '--config', config]);
-    await signer.ready();
-
-    for (const { name, key, data, tags, publishedBytes } of vectors) {
-      const path = `/v1/keys/${names.get(key)}/sign`;
-      const json = await post(signer.url, path, { message: data, encoding: 'hex' });
-      const stream = await post(signer.url, path, Buffer.from(data, 'hex'));
-      for (const { status, body } of [json, stream]) {
-        expect(status).toBe(200);
-        expect(body['algorithm']).toBe(algorithm);
-        const published = publishedBytes === undefined ? undefined : publishedBytes * 2;
-        expect(String(body['signature']).slice(0, published), name).toBe(tags[algorithm]);
-      }
-    }
-  });
-});
 
 const outputs = ['hex', 'base64', 'base64url'] as const;
 const encodings = ['utf8', 'base64', 'hex'] as const;
@@ -108,8 +67,8 @@ describe('random messages under random keys', () => {
     timeout: 300_000,
   }, async () => {
     const seed = randomInt(2 ** 31);
-    const samples = fc.sample(sample, { seed, numRuns: 10_000 });
-    expect(samples.filter(({ key }) => key.length > 64).length).toBeGreaterThan(1000);
+    const samples = fc.sample(sample, { seed, numRuns: 4000 });
+    expect(samples.filter(({ key }) => key.length > 64).length).toBeGreaterThan(400);
     // A volume holds at most 1,024 files.
     const perVolume = 1000;
     using directory = temporaryDirectory();
@@ -154,7 +113,7 @@ describe('random messages under random keys', () => {
     );
     agent.destroy();
     // Every third sample or so is a batch of nine.
-    expect(compared).toBeGreaterThan(25_000);
+    expect(compared).toBeGreaterThan(10_000);
   });
 });
 
@@ -165,21 +124,3 @@ function keyOf({ key }: Sample, index: number): Buffer {
   distinct.writeUInt8(0xff, 4);
   return Buffer.concat([key, distinct]);
 }
-
-describe('openssl', () => {
-  const openssl = spawnSync('openssl', ['version']).status === 0;
-
-  it.skipIf(!openssl)('gives the same tag on the command line', async () => {
-    using directory = temporaryDirectory();
-    const file = join(directory.path, 'keys/demo');
-    mkdirSync(join(directory.path, 'keys'));
-    writeFileSync(file, randomBytes(32).toString('base64url'));
-    await using signer = await startSigner(['--keys', join(directory.path, 'keys')]);
-    await signer.ready();
-    const script = 'printf hello | openssl dgst -sha256 -hmac "$(cat "$0")"';
-    const printed = execFileSync('sh', ['-c', script, file], { encoding: 'utf8' });
-    const { body } = await post(signer.url, '/v1/keys/demo/sign', { message: 'hello' });
-    // "SHA2-256(stdin)= <tag>"
-    expect(printed.trim().split(' ').at(-1)).toBe(body['signature']);
-  });
-});

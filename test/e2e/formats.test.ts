@@ -185,12 +185,6 @@ describe('a hostile request', () => {
   it.each([
     ['/v1/keys/jwt/sign', `{"claims":{"a":${deep}}}`, 422],
     ['/v1/keys/jwt/sign', '{"claims":{"__proto__":{"admin":true}}}', 400],
-    ['/v1/keys/jwt/sign', '{"claims":{},"__proto__":{"lifetimeSeconds":1}}', 400],
-    ['/v1/keys/jwt/sign', '{"claims":{"s":"\\ud800"}}', 400],
-    ['/v1/keys/jwt/sign', '{"claims":{"exp":9999999999}}', 422],
-    ['/v1/keys/jwt/sign', '{"claims":{},"lifetimeSeconds":1e12}', 422],
-    ['/v1/keys/jwt/sign', '{"claims":{},"lifetimeSeconds":1e400}', 400],
-    ['/v1/keys/jwt/sign', '{"claims":{},"alg":"none"}', 400],
     ['/v1/keys/jwt/verify', `{"token":"${'.'.repeat(60_000)}"}`, 200],
     [
       '/v1/keys/jwt/verify',
@@ -198,7 +192,6 @@ describe('a hostile request', () => {
       200,
     ],
     ['/v1/keys/github/verify', '{"body":"","headers":{"__proto__":"x","constructor":"y"}}', 200],
-    ['/v1/keys/github/verify', '{"body":"","headers":{"x-hub-signature-256":"sha256="}}', 200],
     [
       '/v1/keys/github/verify',
       `{"body":"","headers":{"x-hub-signature-256":"${'sha256=,'.repeat(4000)}"}}`,
@@ -209,19 +202,12 @@ describe('a hostile request', () => {
       `{"body":"","headers":{"x-hub-signature-256":"${'sha256=,'.repeat(7000)}"}}`,
       413,
     ],
-    ['/v1/keys/standard-webhooks/sign', '{"body":"","id":"a.b"}', 400],
     [
       '/v1/keys/standard-webhooks/verify',
       `{"body":"","headers":{"webhook-id":"a","webhook-timestamp":"1","webhook-signature":"${'v1, '.repeat(8000)}"}}`,
       200,
     ],
-    [
-      '/v1/keys/standard-webhooks/verify',
-      `{"body":"","headers":{"webhook-id":"a","webhook-timestamp":"1","webhook-signature":"${'v1, '.repeat(12_000)}"}}`,
-      413,
-    ],
     ['/v1/keys/cookie/verify', `{"cookie":"s:${'.'.repeat(60_000)}"}`, 200],
-    ['/v1/keys/cookie/sign', '{"value":"\\u0000"}', 400],
   ])('to %s is answered or refused: %.60s', async (path, body, status) => {
     const { status: given, answer } = await post(path, body);
     expect(given).toBe(status);

@@ -1,9 +1,8 @@
-/** The life of the process: without keys, ready, told to stop, killed, restarted; and what it says of itself. */
+/** The life of the process: without keys, ready, told to stop; and what it says of itself. */
 
 import type { ChildProcess } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, statSync } from 'node:fs';
 import { Agent } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -20,6 +19,18 @@ function volume(): Disposable & { readonly path: string } {
   const directory = temporaryDirectory();
   writeVolume(directory.path, { demo: key });
   return directory;
+}
+
+/** A signer that is ready; its volume goes with it. */
+async function serving(...flags: readonly string[]): Promise<Signer & { readonly directory: string }> {
+  const { path, [Symbol.dispose]: remove } = volume();
+  const signer = await startSigner(['--keys', path, ...flags]);
+  await signer.ready();
+  const end = async () => {
+    await signer[Symbol.asyncDispose]();
+    remove();
+  };
+  return { ...signer, directory: path, [Symbol.asyncDispose]: end };
 }
 
 async function signs(signer: Signer): Promise<boolean> {
@@ -64,26 +75,11 @@ describe('a signer without keys', () => {
     await signer.ready();
     expect(await signs(signer)).toBe(true);
   });
-
-  it('serves as soon as an empty directory has a key, and on when it is emptied again', async () => {
-    using directory = temporaryDirectory();
-    await using signer = await startSigner(['--keys', directory.path]);
-    expect((await probe(signer, '/readyz')).status).toBe(503);
-
-    writeVolume(directory.path, { demo: key });
-    await signer.ready();
-    writeVolume(directory.path, {});
-    await waitFor(() => (signer.output().includes('the last good keys stay in use') ? true : undefined));
-    expect((await probe(signer, '/readyz')).status).toBe(200);
-    expect(await signs(signer)).toBe(true);
-  });
 });
 
 describe('what a signer says of itself', () => {
   it('is live, ready and a status of names, counts and times', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
 
     expect(await probe(signer, '/livez')).toEqual({ status: 200, body: { live: true } });
     expect(await probe(signer, '/readyz')).toEqual({ status: 200, body: { ready: true } });
@@ -98,7 +94,7 @@ describe('what a signer says of itself', () => {
         keySets: 1,
         volumes: [
           {
-            directory: directory.path,
+            directory: signer.directory,
             content: 'keys',
             layout: 'atomic',
             generation: 1,
@@ -116,9 +112,7 @@ describe('what a signer says of itself', () => {
   });
 
   it('holds no byte of a key in any encoding, on no listener and in no log line', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const said = await Promise.all([
       ...['/livez', '/readyz', '/status', '/metrics', '/openapi.json'].map(async (path) =>
         (await fetch(signer.opsUrl + path)).text(),
@@ -127,7 +121,7 @@ describe('what a signer says of itself', () => {
     ]);
     // A reading that is refused is reported as well.
     const refusedKey = `${randomBytes(24).toString('base64')}\n`;
-    writeVolume(directory.path, { demo: key, broken: refusedKey });
+    writeVolume(signer.directory, { demo: key, broken: refusedKey });
     await waitFor(() => (signer.output().includes('ends with a newline') ? true : undefined));
     said.push(signer.output(), await (await fetch(`${signer.opsUrl}/status`)).text());
 
@@ -143,9 +137,7 @@ describe('what a signer says of itself', () => {
 
 describe('SIGTERM', () => {
   it('turns readiness off, refuses new connections, and lets an upload under way finish', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const upload = begin(signer.url, sign);
     await write(upload, message.slice(0, 2));
     // An answer to a later request shows that the upload has been taken up.
@@ -168,9 +160,7 @@ describe('SIGTERM', () => {
   });
 
   it('with --shutdown-delay turns readiness off, and serves new connections on until then', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path, '--shutdown-delay', '2']);
-    await signer.ready();
+    await using signer = await serving('--shutdown-delay', '2');
     const from = performance.now();
     const exit = signer.stop();
     await waitFor(async () => ((await probe(signer, '/readyz')).status === 503 ? true : undefined));
@@ -180,9 +170,7 @@ describe('SIGTERM', () => {
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('%s ends an idle signer with exit code 0', async (signal) => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     // A connection that is only kept open holds nothing up.
     const agent = new Agent({ keepAlive: true });
     await post(signer.url, sign, { message }, { agent });
@@ -194,9 +182,7 @@ describe('SIGTERM', () => {
   });
 
   it('told twice, still ends in order', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path, '--shutdown-delay', '1']);
-    await signer.ready();
+    await using signer = await serving('--shutdown-delay', '1');
     const exit = signer.stop();
     await waitFor(async () => ((await probe(signer, '/readyz')).status === 503 ? true : undefined));
     signer.process.kill('SIGTERM');
@@ -212,9 +198,7 @@ describe('SIGTERM', () => {
   });
 
   it('waits at most its time of grace for an upload that never ends', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const upload = begin(signer.url, sign);
     await write(upload, 'half a message');
     expect(await signs(signer)).toBe(true);
@@ -230,9 +214,7 @@ describe('SIGTERM', () => {
   });
 
   it('loses no request of a connection that is in use', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     const outcomes = { answered: 0, closing: 0, wrong: 0, refused: 0, lost: 0 };
     let stopped = false;
 
@@ -270,79 +252,13 @@ describe('SIGTERM', () => {
   });
 });
 
-describe('SIGKILL', () => {
-  it('is survived by the next process, which takes over the socket', async () => {
-    using directory = volume();
-    const socketPath = join(directory.path, '..sock');
-    const args = ['--keys', directory.path, '--socket', socketPath];
-    const first = await startSigner(args);
-    await first.ready();
-    expect((await post({ socketPath }, sign, { message })).body['signature']).toBe(tag);
-    first.process.kill('SIGKILL');
-    expect(await ended(first.process)).toEqual([null, 'SIGKILL']);
-    expect(existsSync(socketPath)).toBe(true);
-
-    await using second = await startSigner(args);
-    await second.ready();
-    expect((await post({ socketPath }, sign, { message })).body['signature']).toBe(tag);
-    expect(await second.stop()).toBe(0);
-    expect(existsSync(socketPath)).toBe(false);
-  });
-});
-
-describe('a Unix socket', () => {
-  it.each([
-    ['0660 by default', [], 0o660],
-    ['what --socket-mode says', ['--socket-mode', '0600'], 0o600],
-  ])('has the mode %s', async (_, flags, mode) => {
-    using directory = volume();
-    const socketPath = join(directory.path, '..sock');
-    await using signer = await startSigner(['--keys', directory.path, '--socket', socketPath, ...flags]);
-    await signer.ready();
-    expect(statSync(socketPath).mode & 0o777).toBe(mode);
-    expect((await post({ socketPath }, sign, { message })).body['signature']).toBe(tag);
-  });
-
-  it('of a live process is not taken away', async () => {
-    using directory = volume();
-    const socketPath = join(directory.path, '..sock');
-    const args = ['--keys', directory.path, '--socket', socketPath];
-    await using first = await startSigner(args);
-    await first.ready();
-    await expect(startSigner(args)).rejects.toThrow('another process listens on');
-    expect((await post({ socketPath }, sign, { message })).body['signature']).toBe(tag);
-  });
-});
-
 describe('a signal that is not about stopping', () => {
   it.each(['SIGUSR1', 'SIGUSR2', 'SIGHUP', 'SIGPIPE'] as const)('%s is survived', async (signal) => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
+    await using signer = await serving();
     for (let i = 0; i < 3; i++) {
       signer.process.kill(signal);
       expect(await signs(signer)).toBe(true);
     }
     expect(signer.process.exitCode ?? signer.process.signalCode).toBeNull();
-  });
-});
-
-describe('a log that nobody reads any more', () => {
-  it('does not end the signer', async () => {
-    using directory = volume();
-    await using signer = await startSigner(['--keys', directory.path]);
-    await signer.ready();
-    signer.process.stdout?.destroy();
-    signer.process.stderr?.destroy();
-    // Each change is a line that cannot be written.
-    for (let generation = 2; generation <= 5; generation++) {
-      writeVolume(directory.path, { demo: key, other: randomBytes(32) });
-      await waitFor(async () => {
-        const { body } = await probe(signer, '/status');
-        return (body as { generation: number }).generation === generation ? true : undefined;
-      });
-    }
-    expect(await signs(signer)).toBe(true);
-    expect(await signer.stop()).toBe(0);
   });
 });

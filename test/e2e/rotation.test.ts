@@ -1,9 +1,7 @@
 /** Keys change while requests run without pause: none fails, and none is signed by a key that should not sign. */
 
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Answer, begin, post, write } from '../support/exchange.ts';
 import { type Signer, startSigner, temporaryDirectory, waitFor } from '../support/signer.ts';
@@ -128,11 +126,13 @@ class Load {
   }
 }
 
-describe('a key that another process rotates 1,000 times under load', () => {
+/** As many as take a few seconds; CI has the time for more. */
+const swaps = process.env['CI'] === 'true' ? 1000 : 300;
+
+describe(`a key that another process rotates ${swaps} times under load`, () => {
   it('fails no request, signs with the current key or the one before, and ends with the last', {
     timeout: 300_000,
   }, async () => {
-    const swaps = 1000;
     // Now and then several swaps follow each other at once, faster than they can be read.
     const burst = 5;
     const keys = createKeys(swaps + 1);
@@ -186,34 +186,5 @@ describe('a request that is under way when the key changes', () => {
     slow.request.end(message.slice(5));
 
     expect((await slow.answer).body).toMatchObject({ signature: old?.signature, keyId: old?.keyId });
-  });
-});
-
-describe('a key file in a plain directory', () => {
-  it('is replaced by a rename while requests run', async () => {
-    const rotations = 10;
-    const keys = createKeys(rotations + 1);
-    using directory = temporaryDirectory();
-    const volume = join(directory.path, 'keys');
-    mkdirSync(volume);
-    writeFileSync(join(volume, 'rotating'), keys[0]?.secret ?? '');
-    await using signer = await startSigner(['--keys', volume]);
-    await signer.ready();
-
-    const load = new Load(signer, keys);
-    for (const { index, secret } of keys.slice(1)) {
-      const aside = join(volume, '.rotating.new');
-      writeFileSync(aside, secret);
-      load.written = index;
-      renameSync(aside, join(volume, 'rotating'));
-      await waitFor(() => (load.seen === index || load.faults.length > 0 ? true : undefined));
-    }
-    await load.end();
-
-    expect(load.faults).toEqual([]);
-    expect(load.seen).toBe(rotations);
-    // The file aside was never a key set.
-    const { keys: listed } = (await (await signer.call('/v1/keys')).json()) as { keys: { name: string }[] };
-    expect(listed.map(({ name }) => name)).toEqual(['rotating']);
   });
 });

@@ -302,17 +302,13 @@ describe('a URL', () => {
   it.each([
     ['relative', '/path', 'absolute'],
     ['of another scheme', 'ftp://example.com/', 'absolute'],
-    ['of no scheme', '//example.com/', 'absolute'],
     ['without a host', 'https:///path', 'absolute'],
     ['with an empty host and a port', 'https://:443/', 'host'],
     ['with a user name', 'https://user@example.com/', 'user name'],
-    ['with a password', 'https://user:pass@example.com/', 'user name'],
     ['with an at sign in disguise', 'https://example.com%40evil.example/', 'host'],
     ['with a fragment', 'https://example.com/#a', 'fragment'],
-    ['with an empty fragment', 'https://example.com/#', 'fragment'],
     ['with a fragment behind a query', 'https://example.com/?a=1#b', 'fragment'],
     ['with a backslash', 'https://example.com\\@evil.example/', 'fragment'],
-    ['with a backslash in the path', 'https://example.com/a\\b', 'fragment'],
     ['with a line end', 'https://example.com/\r\n"@method": GET', 'printable ASCII'],
     ['with a line end that a parser would drop', 'https://example.com/a\nb', 'printable ASCII'],
     ['with a tab', 'https://example.com/\ta', 'printable ASCII'],
@@ -329,10 +325,8 @@ describe('a URL', () => {
     ['with a port that is none', 'https://example.com:65536/', 'host'],
     ['with a port that is no number', 'https://example.com:http/', 'host'],
     ['with a percent sign alone', 'https://example.com/100%', 'hexadecimal'],
-    ['with half an escape', 'https://example.com/%4', 'hexadecimal'],
     ['with an escape that is none', 'https://example.com/?a=%zz', 'hexadecimal'],
     ['with dot segments', 'https://example.com/a/../b', 'dot segments'],
-    ['with a single dot', 'https://example.com/./a', 'dot segments'],
     ['with dots at the end', 'https://example.com/a/..', 'dot segments'],
     ['with dots that are percent-encoded', 'https://example.com/a/%2e%2E/b', 'dot segments'],
     ['with dots behind an encoded slash', 'https://example.com/a%2f..%2fb', 'dot segments'],
@@ -389,166 +383,92 @@ describe('verification', () => {
   const tag = Buffer.from(signature.slice(6, -1), 'base64');
   const change = (headers: Sent['headers']) => withHeaders(original, headers);
 
-  it.each<[string, Sent, string]>([
-    ['another method', { ...original, method: 'PUT' }, 'mismatch'],
-    ['another host', { ...original, url: 'https://example.org/orders?id=7' }, 'mismatch'],
-    ['another port', { ...original, url: 'https://example.com:8443/orders?id=7' }, 'mismatch'],
-    ['another path', { ...original, url: 'https://example.com/Orders?id=7' }, 'mismatch'],
-    ['another query', { ...original, url: 'https://example.com/orders?id=8' }, 'mismatch'],
-    ['no query', { ...original, url: 'https://example.com/orders' }, 'mismatch'],
-    ['another body', { ...original, body: '{"hello": "World"}' }, 'mismatch'],
-    ['an empty body', { ...original, body: '' }, 'mismatch'],
-    ['another digest', change({ 'Content-Digest': contentDigest(Buffer.from('x')) }), 'mismatch'],
-    ['no digest', change({ 'Content-Digest': [] }), 'mismatch'],
-    ['a digest too many', change({ 'Content-Digest': [digest['Content-Digest'], 'md5=:AAAA:'] }), 'mismatch'],
-    [
-      'another time',
-      change({ 'Signature-Input': input.replace(/created=(\d+)/, (_, t) => `created=${t - 1}`) }),
-      'mismatch',
-    ],
-    ['another key id', change({ 'Signature-Input': input.replace(/keyid="./, 'keyid="_') }), 'mismatch'],
-    ['fewer components', change({ 'Signature-Input': input.replace(' "content-digest"', '') }), 'mismatch'],
-    [
-      'components in another order',
-      change({ 'Signature-Input': input.replace('"@method" "@authority"', '"@authority" "@method"') }),
-      'mismatch',
-    ],
-    [
-      'parameters in another order',
-      change({ 'Signature-Input': input.replace(/(;created=\d+)(;alg="[^"]+")/, '$2$1') }),
-      'mismatch',
-    ],
-    ['a parameter too many', change({ 'Signature-Input': `${input};extra=1` }), 'mismatch'],
-    [
-      'the tag of something else',
-      change({ Signature: `sig1=:${randomBytes(32).toString('base64')}:` }),
-      'mismatch',
-    ],
-    ['an empty tag', change({ Signature: 'sig1=::' }), 'mismatch'],
-    [
-      'a tag that is cut off',
-      change({ Signature: `sig1=:${tag.subarray(0, 16).toString('base64')}:` }),
-      'mismatch',
-    ],
-    [
-      'a tag that goes on',
-      change({ Signature: `sig1=:${Buffer.concat([tag, tag]).toString('base64')}:` }),
-      'mismatch',
-    ],
-    ['no signature', change({ Signature: [], 'Signature-Input': [] }), 'missing'],
-    ['no tag', change({ Signature: [] }), 'missing'],
-    ['no description', change({ 'Signature-Input': [] }), 'missing'],
-    ['another label', change({ Signature: signature.replace('sig1', 'sig2') }), 'malformed'],
-    ['a tag that is a string', change({ Signature: 'sig1="x"' }), 'malformed'],
-    ['a tag that is a list', change({ Signature: 'sig1=(:AA==:)' }), 'malformed'],
-    [
-      'unused bits in the tag',
-      change({ Signature: `sig1=:${tag.toString('base64').slice(0, -2)}${nextDigit(tag)}=:` }),
-      'malformed',
-    ],
-    ['a tag without padding', change({ Signature: signature.replace('=:', ':') }), 'malformed'],
-    ['a label twice', change({ Signature: `sig1=:AAAA:, ${signature}` }), 'malformed'],
-    ['a description twice', change({ 'Signature-Input': `sig1=();created=1, ${input}` }), 'malformed'],
-    [
-      'a parameter twice',
-      change({ 'Signature-Input': input.replace(';alg', ';created=1;alg') }),
-      'malformed',
-    ],
-    [
-      'white space that RFC 9651 does not write',
-      change({ 'Signature-Input': input.replace(';alg', '; alg') }),
-      'malformed',
-    ],
-    [
-      'a component twice',
-      change({ 'Signature-Input': input.replace('"@method"', '"@method" "@method"') }),
-      'malformed',
-    ],
-    [
-      'a component in upper case',
-      change({ 'Signature-Input': input.replace('"@method"', '"Content-Type"') }),
-      'malformed',
-    ],
-    [
-      'a component of responses',
-      change({ 'Signature-Input': input.replace('"@method"', '"@status"') }),
-      'malformed',
-    ],
-    [
-      'a component of another request',
-      change({ 'Signature-Input': input.replace('"@method"', '"@method";req') }),
-      'malformed',
-    ],
-    [
-      'the parameters as a component',
-      change({ 'Signature-Input': input.replace('"@method"', '"@signature-params"') }),
-      'malformed',
-    ],
-    [
-      'a component that does not exist',
-      change({ 'Signature-Input': input.replace('"@method"', '"@everything"') }),
-      'malformed',
-    ],
-    [
-      'a component that is a number',
-      change({ 'Signature-Input': input.replace('"@method"', '1') }),
-      'malformed',
-    ],
-    ['no list of components', change({ 'Signature-Input': 'sig1=1' }), 'malformed'],
-    [
-      'too many components',
-      change({ 'Signature-Input': `sig1=(${Array.from({ length: 33 }, (_, i) => `"x-${i}"`).join(' ')})` }),
-      'malformed',
-    ],
-    [
-      'too many signatures',
-      change({ 'Signature-Input': Array.from({ length: 9 }, (_, i) => `s${i}=()`) }),
-      'malformed',
-    ],
-    [
-      'a time that is a string',
-      change({ 'Signature-Input': input.replace(/created=(\d+)/, 'created="$1"') }),
-      'malformed',
-    ],
-    [
-      'a time with a fraction',
-      change({ 'Signature-Input': input.replace(/created=\d+/, '$&.5') }),
-      'malformed',
-    ],
-    ['a time before all times', change({ 'Signature-Input': input.replace(/created=/, '$&-') }), 'malformed'],
-    [
-      'a key id that is a token',
-      change({ 'Signature-Input': input.replace(/keyid="[^"]+"/, 'keyid=a') }),
-      'malformed',
-    ],
-    ['a description that is no dictionary', change({ 'Signature-Input': '(' }), 'malformed'],
-    ['a description with a line end', change({ 'Signature-Input': `${input}\n` }), 'malformed'],
-    [
-      'an algorithm that is not ours',
-      change({ 'Signature-Input': input.replace('hmac-sha256', 'ed25519') }),
-      'not_allowed',
-    ],
-  ])('says of %s: %s', (_, changed, reason) => {
-    expect(signer().verify(changed)).toEqual({ valid: false, reason });
+  /** With another description of what is signed, or with another tag. */
+  const described = (text: string) => change({ 'Signature-Input': text });
+  const rewritten = (what: string | RegExp, by: string) => described(input.replace(what, by));
+  const tagged = (text: string) => change({ Signature: text });
+  const inBase64 = (bytes: Uint8Array) => tagged(`sig1=:${Buffer.from(bytes).toString('base64')}:`);
+  const list = (length: number, item: (index: number) => string) => Array.from({ length }, (_, i) => item(i));
+
+  const refused: Readonly<
+    Record<'mismatch' | 'missing' | 'malformed' | 'not_allowed', Record<string, Sent>>
+  > = {
+    mismatch: {
+      'another method': { ...original, method: 'PUT' },
+      'another host': { ...original, url: 'https://example.org/orders?id=7' },
+      'another port': { ...original, url: 'https://example.com:8443/orders?id=7' },
+      'another path': { ...original, url: 'https://example.com/Orders?id=7' },
+      'another query': { ...original, url: 'https://example.com/orders?id=8' },
+      'no query': { ...original, url: 'https://example.com/orders' },
+      'another body': { ...original, body: '{"hello": "World"}' },
+      'an empty body': { ...original, body: '' },
+      'another digest': change({ 'Content-Digest': contentDigest(Buffer.from('x')) }),
+      'no digest': change({ 'Content-Digest': [] }),
+      'a digest too many': change({ 'Content-Digest': [digest['Content-Digest'], 'md5=:AAAA:'] }),
+      'another time': rewritten(created, `created=${nowSeconds - 1}`),
+      'another key id': rewritten(/keyid="./, 'keyid="_'),
+      'fewer components': rewritten(' "content-digest"', ''),
+      'components in another order': rewritten('"@method" "@authority"', '"@authority" "@method"'),
+      'parameters in another order': rewritten(/(;created=\d+)(;alg="[^"]+")/, '$2$1'),
+      'a parameter too many': described(`${input};extra=1`),
+      'the tag of something else': inBase64(randomBytes(32)),
+      'an empty tag': tagged('sig1=::'),
+      'a tag that is cut off': inBase64(tag.subarray(0, 16)),
+      'a tag that goes on': inBase64(Buffer.concat([tag, tag])),
+    },
+    missing: {
+      'no signature': change({ Signature: [], 'Signature-Input': [] }),
+      'no tag': change({ Signature: [] }),
+      'no description': change({ 'Signature-Input': [] }),
+    },
+    malformed: {
+      'another label': tagged(signature.replace('sig1', 'sig2')),
+      'a tag that is a string': tagged('sig1="x"'),
+      'a tag that is a list': tagged('sig1=(:AA==:)'),
+      'unused bits in the tag': tagged(`sig1=:${tag.toString('base64').slice(0, -2)}${nextDigit(tag)}=:`),
+      'a tag without padding': tagged(signature.replace('=:', ':')),
+      'a label twice': tagged(`sig1=:AAAA:, ${signature}`),
+      'a description twice': described(`sig1=();created=1, ${input}`),
+      'a parameter twice': rewritten(';alg', ';created=1;alg'),
+      'white space that RFC 9651 does not write': rewritten(';alg', '; alg'),
+      'a component twice': rewritten('"@method"', '"@method" "@method"'),
+      'a component in upper case': rewritten('"@method"', '"Content-Type"'),
+      'a component of responses': rewritten('"@method"', '"@status"'),
+      'a component of another request': rewritten('"@method"', '"@method";req'),
+      'the parameters as a component': rewritten('"@method"', '"@signature-params"'),
+      'a component that does not exist': rewritten('"@method"', '"@everything"'),
+      'a component that is a number': rewritten('"@method"', '1'),
+      'no list of components': described('sig1=1'),
+      'too many components': described(`sig1=(${list(33, (index) => `"x-${index}"`).join(' ')})`),
+      'too many signatures': change({ 'Signature-Input': list(9, (index) => `s${index}=()`) }),
+      'a time that is a string': rewritten(/created=(\d+)/, 'created="$1"'),
+      'a time with a fraction': rewritten(/created=\d+/, '$&.5'),
+      'a time before all times': rewritten(/created=/, '$&-'),
+      'a key id that is a token': rewritten(/keyid="[^"]+"/, 'keyid=a'),
+      'a description that is no dictionary': described('('),
+      'a description with a line end': described(`${input}\n`),
+    },
+    not_allowed: { 'an algorithm that is not ours': rewritten('hmac-sha256', 'ed25519') },
+  };
+
+  describe.each(Object.entries(refused))('answers %s', (reason, requests) => {
+    it.each(Object.entries(requests))('to %s', (_, changed) => {
+      expect(signer().verify(changed)).toEqual({ valid: false, reason });
+    });
   });
 
-  it.each(Array.from({ length: 32 }, (_, index) => index))(
-    'notices a change of byte %i of the tag',
-    (index) => {
+  it('notices a change of any byte of the tag', () => {
+    for (const index of tag.keys()) {
       const other = Uint8Array.from(tag);
       other[index] = (other[index] ?? 0) ^ 1;
-      const changed = change({ Signature: `sig1=:${Buffer.from(other).toString('base64')}:` });
-      expect(signer().verify(changed)).toEqual({ valid: false, reason: 'mismatch' });
-    },
-  );
+      expect(signer().verify(inBase64(other))).toEqual({ valid: false, reason: 'mismatch' });
+    }
+  });
 
   it.each<[string, Sent]>([
     ['obsolete line folding', withHeaders(original, { 'Signature-Input': input.replace('" "', '"\r\n "') })],
     ['names in lower case', { ...original, headers: lowerCased(original.headers) }],
-    [
-      'a host in upper case and the default port',
-      { ...original, url: 'https://EXAMPLE.com:443/orders?id=7' },
-    ],
+    ['another spelling of the host', { ...original, url: 'https://EXAMPLE.com:443/orders?id=7' }],
     ['headers that are not covered', change({ Forwarded: 'for=_x', 'X-Caf': 'caf\u00e9' })],
   ])('does not mind %s', (_, changed) => {
     expect(signer().verify(changed)).toEqual(valid);
@@ -643,11 +563,11 @@ describe('verification', () => {
 
   it('wants the tag of the configuration', () => {
     const theirs = withHeaders(request, digest);
-    const tagged = (text: string) =>
+    const verify = (text: string) =>
       signer({ tag: 'orders' }).verify(signedAs(theirs, `(${enough});${created}${text}`));
-    expect(tagged(';tag="orders"')).toEqual(valid);
-    expect(tagged(';tag="other"')).toEqual({ valid: false, reason: 'not_allowed' });
-    expect(tagged('')).toEqual({ valid: false, reason: 'not_allowed' });
+    expect(verify(';tag="orders"')).toEqual(valid);
+    expect(verify(';tag="other"')).toEqual({ valid: false, reason: 'not_allowed' });
+    expect(verify('')).toEqual({ valid: false, reason: 'not_allowed' });
   });
 
   it.each([
@@ -728,17 +648,11 @@ describe('the configuration', () => {
 
   it.each([
     ['{ components: [] }', 'components: must cover @method, @authority and @path'],
-    ['{ components: ["@authority", "@path"] }', 'components: must cover @method'],
     ['{ components: ["@method", "@path"] }', 'components: must cover @method'],
-    ['{ components: ["@method", "@authority"] }', 'components: must cover @method'],
     ['{ components: ["@method", "@target-uri", "@method"] }', 'components: must hold, each once'],
     ['{ components: ["@method", "@target-uri", Content-Type] }', 'components: must hold, each once'],
     ['{ components: ["@method", "@target-uri", "@status"] }', 'components: must hold, each once'],
     ['{ components: ["@method", "@target-uri", "@query-param"] }', 'components: must hold, each once'],
-    [
-      '{ components: ["@method", "@target-uri", "@query-param;name=\\"a b\\""] }',
-      'components: must hold, each once',
-    ],
     ['{ components: ["@method", "@target-uri", "a;sf"] }', 'components: must hold, each once'],
     ['{ components: ["@method", "@target-uri", signature] }', 'components: must hold, each once'],
     ['{ components: ["@method", "@target-uri", "a\\" \\"b"] }', 'components: must hold, each once'],
@@ -746,7 +660,6 @@ describe('the configuration', () => {
     ['{ tag: caf\u00e9 }', 'tag: must be printable ASCII'],
     ['{ toleranceSeconds: -1 }', 'toleranceSeconds: must be at least 0'],
     ['{ expiresSeconds: 0 }', 'expiresSeconds: must be at least 1'],
-    ['{ expiresSeconds: 1.5 }', 'expiresSeconds: must be a whole number'],
     ['{ nonce: yes }', 'nonce: must be a boolean'],
     ['{ algorithm: none }', 'algorithm: unknown field'],
   ])('denies %s', (options, problem) => {

@@ -3,61 +3,9 @@
  * a MAC is recorded, and is of the one form that the format writes.
  */
 
-import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SignerError } from '../../src/api/errors.ts';
-import { formats } from '../../src/formats/index.ts';
-import { createMac, type Mac } from '../../src/signing/mac.ts';
-import { useOf } from '../support/format.ts';
-
-const now = '2026-11-24T12:00:00Z';
-
-/** What was signed, and by which key: the secret, or what was derived from it by which messages. */
-interface Signed {
-  readonly by: string;
-  readonly message: string;
-}
-
-function recording(mac: Mac, record: Signed[], by = ''): Mac {
-  return {
-    algorithm: mac.algorithm,
-    start: () => {
-      const stream = mac.start();
-      const parts: Uint8Array[] = [];
-      return {
-        update: (part) => {
-          parts.push(part);
-          return stream.update(part);
-        },
-        digest: () => {
-          record.push({ by, message: Buffer.concat(parts).toString('latin1') });
-          return stream.digest();
-        },
-      };
-    },
-    derive: (message) => {
-      const text = Buffer.from(message).toString('latin1');
-      record.push({ by, message: text });
-      return recording(mac.derive(message), record, `${by}/${text}`);
-    },
-  };
-}
-
-/** Signs the request, and answers what was signed for it, also when it was refused in the end. */
-function signedFor(name: string, options: object, request: object): readonly Signed[] {
-  const record: Signed[] = [];
-  const mac = recording(createMac('HS256', randomBytes(32)), record);
-  try {
-    formats
-      .get(name)
-      ?.create({ [name]: options })
-      .sign(useOf([{ id: 'id', mac }], { now }), request);
-  } catch (error) {
-    if (!(error instanceof SignerError)) throw error;
-  }
-  return record;
-}
+import { signedFor } from '../support/format.ts';
 
 /** Pieces of what formats sign, and what takes texts apart. */
 const fragment = fc.oneof(

@@ -9,142 +9,50 @@ import {
   malformed,
   notAllowed,
   notFound,
+  parser,
   type Row,
+  rowsOfTexts,
   unknownKey,
 } from './rows.ts';
 import { request } from './wire.ts';
 
 const body = (row: string, ...texts: readonly string[]): Row[] =>
-  texts.map((text) => ({
-    row,
-    what: JSON.stringify(text.slice(0, 60)),
-    flaw: { body: text },
-    outcome: malformed,
-  }));
+  rowsOfTexts(row, malformed, (text) => ({ body: text }), texts);
 
 const bodies: readonly Row[] = [
-  ...body('A40', '', 'null', '[]', '"s"', '1', 'true', '{}', '\xef\xbb\xbf{"message":"a"}', '\xef\xbb\xbf{}'),
-  ...body(
-    'A40',
-    '{"message":"a',
-    '{"message":"a"}x',
-    '{"message":"a"}{}',
-    '{"message":"a"}\0',
-    '\0{"message":"a"}',
-  ),
-  ...body(
-    'A40',
-    '{"message":NaN}',
-    '{"message":"a",}',
-    "{'message':'a'}",
-    '{message:"a"}',
-    '{"message":"a\nb"}',
-  ),
-  ...body(
-    'A40',
-    '{"message":"a"/* b */}',
-    '// a\n{"message":"a"}',
-    '{"message":"\\x61"}',
-    '{"message":"\\u00"}',
-  ),
+  ...body('A40', '', 'null', '[]', '"s"', '1', '{}', '\xef\xbb\xbf{"message":"a"}', '{"message":"a'),
+  ...body('A40', '{"message":"a"}x', '{"message":"a"}{}', '{"message":"a"}\0', '{"message":NaN}'),
+  ...body('A40', '{"message":"a",}', "{'message':'a'}", '{"message":"a\nb"}', '{"message":"a"/* b */}'),
   // Invalid UTF-8: a stray byte, a torn sequence, a surrogate, an overlong NUL, beyond Unicode; in a name.
-  ...body(
-    'A41',
-    '{"message":"\xff"}',
-    '{"message":"\xc3"}',
-    '{"message":"\xed\xa0\x80"}',
-    '{"message":"\xc0\x80"}',
-  ),
-  ...body('A41', '{"message":"\xf4\x90\x80\x80"}', '{"mess\xffage":"a"}', '{"message":"a","\xff":1}'),
-  ...body(
-    'A41',
-    '{"message":"\\ud800"}',
-    '{"message":"\\udc01"}',
-    '{"message":"\\udc01\\ud800"}',
-    '{"message":"a\\u0000b"}',
-  ),
+  ...body('A41', '{"message":"\xff"}', '{"message":"\xc3"}', '{"message":"\xed\xa0\x80"}'),
+  ...body('A41', '{"message":"\xc0\x80"}', '{"message":"\xf4\x90\x80\x80"}', '{"mess\xffage":"a"}'),
+  ...body('A41', '{"message":"\\ud800"}', '{"message":"\\udc01\\ud800"}', '{"message":"a\\u0000b"}'),
   // Of members with one name the last counts, also when it is the one that is wrong.
   ...body('A42', '{"message":"a","message":1}', '{"message":"a","output":"hex","output":"zz"}'),
-  ...body('A42a', '{"message":"a","__proto__":{"output":"base64"}}', '{"message":"a","__proto__":null}'),
-  ...body(
-    'A42a',
-    '{"__proto__":{"message":"a"}}',
-    '{"message":"a","constructor":1}',
-    '{"message":"a","toString":1}',
-  ),
-  ...body(
-    'A42a',
-    '{"message":{"toString":1}}',
-    '{"message":"a","encoding":"__proto__"}',
-    '{"message":"a","output":"toString"}',
-  ),
-  ...body(
-    'A43',
-    '{"message":"a","extra":1}',
-    '{"Message":"a"}',
-    '{"message":"a","key":"other"}',
-    '{"message":1}',
-  ),
-  ...body(
-    'A43',
-    '{"message":null}',
-    '{"message":true}',
-    '{"message":["a"]}',
-    '{"message":{}}',
-    '{"message":-0}',
-  ),
-  ...body('A43', '{"message":9007199254740993}', '{"message":1e400}', '{"message":"a","encoding":1}'),
-  ...body(
-    'A43',
-    '{"message":"a","encoding":null}',
-    '{"message":"a","output":["hex"]}',
-    '{"message":"a","length":16}',
-  ),
-  ...[
-    'aGVsbG8',
-    'aGVsbG8= ',
-    ' aGVsbG8=',
-    'aGVs bG8=',
-    'aGVsbG8=\\n',
-    'aGVs\\tbG8=',
-    'aGVsbG9=',
-    'aGVsbG8==',
-    '*GVsbG8=',
-  ]
-    .concat(['-_-_', 'aGVsbG8=aGVsbG8=', '=', '====', 'aGVsb', 'aGVsbG8=\\u0000', 'aGVsbG8\\u003d='])
+  ...body('A42a', '{"message":"a","__proto__":{"output":"base64"}}', '{"__proto__":{"message":"a"}}'),
+  ...body('A42a', '{"message":"a","constructor":1}', '{"message":{"toString":1}}'),
+  ...body('A42a', '{"message":"a","encoding":"__proto__"}', '{"message":"a","output":"toString"}'),
+  ...body('A43', '{"message":"a","extra":1}', '{"Message":"a"}', '{"message":"a","key":"other"}'),
+  ...body('A43', '{"message":1}', '{"message":null}', '{"message":["a"]}', '{"message":1e400}'),
+  ...body('A43', '{"message":"a","encoding":null}', '{"message":"a","output":["hex"]}'),
+  ...['aGVsbG8', ' aGVsbG8=', 'aGVs bG8=', 'aGVsbG9=', 'aGVsbG8==', '*GVsbG8=', '-_-_', '====', 'aGVsb']
+    .concat('aGVsbG8=\\n', 'aGVsbG8=\\u0000')
     .flatMap((text) => body('A47', `{"encoding":"base64","message":"${text}"}`)),
-  ...['6', 'zz', '6g', '0x61', '6 1', '61 ', '61\\n', '6\\u0031g'].flatMap((text) =>
+  ...['6', 'zz', '0x61', '6 1', '61\\n'].flatMap((text) =>
     body('A47', `{"encoding":"hex","message":"${text}"}`),
   ),
   ...body('A47', '{"encoding":"base64url","message":"aGVs"}', '{"encoding":"BASE64","message":"aGVs"}'),
-  ...['none', 'HS1', 'hs256', 'HS256', 'HS512'].flatMap((algorithm) =>
+  ...['none', 'hs256', 'HS512'].flatMap((algorithm) =>
     body('A48', `{"message":"a","algorithm":"${algorithm}"}`, `{"message":"a","alg":"${algorithm}"}`),
   ),
 ];
 
 const at = (row: string, outcome: Row['outcome'], ...names: readonly string[]): Row[] =>
-  names.map((name) => ({
-    row,
-    what: name.length > 60 ? `a name of ${name.length} characters` : JSON.stringify(name),
-    flaw: { target: `/v1/keys/${name}/sign` },
-    outcome,
-  }));
+  rowsOfTexts(row, outcome, (name) => ({ target: `/v1/keys/${name}/sign` }), names);
 
 const unknownNames: readonly Row[] = [
-  ...at('A42a', unknownKey, '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'),
-  ...at(
-    'A45',
-    unknownKey,
-    'unknown',
-    'DEMO',
-    'demo.',
-    'demo-',
-    '-demo',
-    '..data',
-    '..2026_11_24_00_00_00.1',
-    '...',
-    '0',
-  ),
+  ...at('A42a', unknownKey, '__proto__', 'constructor', 'toString', 'hasOwnProperty'),
+  ...at('A45', unknownKey, 'unknown', 'DEMO', 'demo.', '-demo', '..data', '...', '0'),
   ...at('A45', unknownKey, 'a'.repeat(253), 'a'.repeat(254)),
 ];
 
@@ -157,14 +65,13 @@ const malformedNames: readonly Row[] = [
     '..%2f..%2fetc%2fpasswd',
     '..\\..\\etc\\passwd',
     'a/b',
-    'a%2fb',
     '..',
   ),
-  ...at('A45', notFound, 'demo%20', 'demo%0a', 'demo%09', '%64emo', 'demo*', 'demo,other', '*'),
+  ...at('A45', notFound, 'demo%20', 'demo%0a', '%64emo', 'demo,other', '*'),
   // The runtime resolves the dot, and a key set of the name `sign` could only be asked about.
   ...at('A45', notAllowed, '.', '%2e'),
-  ...at('A45', malformed, 'demo%00', 'd%C3%A9mo', 'd\xd0\xb5mo', 'demo\xe2\x80\x8b', '\xff'),
-  ...at('A45', 'by the parser', 'a'.repeat(10 * 1024), 'demo ', 'demo\n', 'demo\0'),
+  ...at('A45', malformed, 'demo%00', 'd%C3%A9mo', 'd\xd0\xb5mo', '\xff'),
+  ...at('A45', parser, 'a'.repeat(10 * 1024), 'demo ', 'demo\n', 'demo\0'),
 ];
 
 /** What is signed here is not the message of the arena. */

@@ -155,21 +155,6 @@ describe('bodies', () => {
       return status === 200 || undefined;
     });
   });
-
-  test('A34 more requests at work than there are places: 503, and the others are served', async ({
-    arena,
-  }) => {
-    const { tcp } = arena;
-    const stalling = await connected(arena, 1100);
-    const outcomes = stalling.map(outcome);
-    for (const socket of stalling) socket.write(request(tcp, { length: 'Content-Length: 10', body: '{' }));
-    expect(await Promise.race(outcomes)).toBe(503);
-    const refused = await arena.exchange(tcp, request(tcp));
-    expectProblem(arena, refused, [503, 'overloaded']);
-    for (const socket of stalling) socket.destroy();
-    await waitFor(async () => only(await arena.exchange(tcp, request(tcp))).status === 200 || undefined);
-    await expectSigned(arena);
-  });
 });
 
 describe('callers that go away', () => {

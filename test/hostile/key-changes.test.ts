@@ -125,9 +125,7 @@ describe('swaps', () => {
   }, async () => {
     await using scene = openScene();
     const [a, b, last] = [scene.key(), scene.key(), scene.key()];
-    writeVolume(scene.directory, { demo: a });
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: a });
     await waitFor(async () => (await scene.status(signer)).watcher === 'up' || undefined);
     const held = () => (isRoot ? { files: openFiles(signer).length, watches: watches(signer) } : undefined);
     const before = held();
@@ -156,9 +154,7 @@ describe('swaps', () => {
       createHmac('sha256', key).update('sidecar-signer key id').digest('hex').slice(0, 16);
     const pairs = Array.from({ length: 200 }, () => ({ a: scene.key(), b: scene.key() }));
     const partner = new Map(pairs.map(({ a, b }) => [id(a), id(b)]));
-    writeVolume(scene.directory, pairs[0] ?? {});
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve(pairs[0] ?? {});
     const seen = new Set<string>();
     for (const pair of pairs) {
       writeVolume(scene.directory, pair);
@@ -176,9 +172,7 @@ describe('removal', () => {
   test('K07 the directory is deleted: the last good keys stay, and it is taken up again', async () => {
     await using scene = openScene();
     const [key, next] = [scene.key(), scene.key()];
-    writeVolume(scene.directory, { demo: key });
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: key });
     rmSync(scene.directory, { recursive: true });
     await scene.refused(signer, 'does not exist');
     expect(signer.output()).toContain('keys not loaded: the last good keys stay in use');
@@ -191,9 +185,7 @@ describe('removal', () => {
   test('K07 another directory is put in its place', async () => {
     await using scene = openScene();
     const [key, next, last] = [scene.key(), scene.key(), scene.key()];
-    writeVolume(scene.directory, { demo: key });
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: key });
     writeVolume(`${scene.directory}.new`, { demo: next });
     renameSync(scene.directory, `${scene.directory}.old`);
     renameSync(`${scene.directory}.new`, scene.directory);
@@ -206,9 +198,7 @@ describe('removal', () => {
   test('K08 a key is removed: it signs and verifies no more, the others do', async () => {
     await using scene = openScene();
     const [demo, other] = [scene.key(), scene.key()];
-    writeVolume(scene.directory, { demo, other });
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo, other });
     writeVolume(scene.directory, { other });
     await waitFor(async () => (await scene.sign(signer, 'demo')).status === 404 || undefined);
     const verify = { message: 'hello', signature: tagOf(demo) };
@@ -220,9 +210,7 @@ describe('removal', () => {
   test('K08 every key is removed: that is no set of keys, and the last good one stays', async () => {
     await using scene = openScene();
     const key = scene.key();
-    writeVolume(scene.directory, { demo: key });
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: key });
     writeVolume(scene.directory, {});
     await scene.refused(signer, 'holds no file');
     expect((await scene.sign(signer, 'demo')).body).toMatchObject({ signature: tagOf(key) });
@@ -230,64 +218,45 @@ describe('removal', () => {
 });
 
 describe('plain files', () => {
-  interface Change {
-    readonly what: string;
-    readonly write: (file: string, key: Buffer) => void;
-  }
-  const changes: readonly Change[] = [
-    { what: 'written over in place', write: (file, key) => writeFileSync(file, key) },
-    {
-      what: 'truncated, and written in parts that are no key',
-      write: (file, key) => {
-        truncateSync(file, 0);
-        for (let at = 0; at < 12; at += 3) appendFileSync(file, key.subarray(at, at + 3));
-        appendFileSync(file, key.subarray(12));
-      },
+  const changes: Readonly<Record<string, (file: string, key: Buffer) => void>> = {
+    'written over in place': (file, key) => writeFileSync(file, key),
+    'truncated, and written in parts that are no key': (file, key) => {
+      truncateSync(file, 0);
+      for (let at = 0; at < 12; at += 3) appendFileSync(file, key.subarray(at, at + 3));
+      appendFileSync(file, key.subarray(12));
     },
-    {
-      what: 'replaced by a rename',
-      write: (file, key) => {
-        writeFileSync(`${file}.tmp-`, key);
-        renameSync(`${file}.tmp-`, file);
-      },
+    'replaced by a rename': (file, key) => {
+      writeFileSync(`${file}.tmp-`, key);
+      renameSync(`${file}.tmp-`, file);
     },
-    {
-      what: 'written over, its length and time of modification unchanged',
-      write: (file, key) => {
-        const { atime, mtime } = statSync(file);
-        writeFileSync(file, key);
-        utimesSync(file, atime, mtime);
-      },
+    'written over, its length and time of modification unchanged': (file, key) => {
+      const { atime, mtime } = statSync(file);
+      writeFileSync(file, key);
+      utimesSync(file, atime, mtime);
     },
-    {
-      what: 'removed and made anew',
-      write: (file, key) => {
-        rmSync(file);
-        writeFileSync(file, key);
-      },
+    'removed and made anew': (file, key) => {
+      rmSync(file);
+      writeFileSync(file, key);
     },
-    {
-      what: 'replaced by another name of the same file',
-      write: (file, key) => {
-        writeFileSync(`${file}.tmp-`, key);
-        rmSync(file);
-        linkSync(`${file}.tmp-`, file);
-        rmSync(`${file}.tmp-`);
-      },
+    'replaced by another name of the same file': (file, key) => {
+      writeFileSync(`${file}.tmp-`, key);
+      rmSync(file);
+      linkSync(`${file}.tmp-`, file);
+      rmSync(`${file}.tmp-`);
     },
-  ];
+  };
 
   test('K20 each way of replacing a file is found, and no part of one is ever a key', {
     timeout: 60_000,
   }, async () => {
     await using scene = openScene();
-    const keys = [scene.key(), ...changes.map(() => scene.key())];
+    const keys = [scene.key(), ...Object.keys(changes).map(() => scene.key())];
     writePlain(scene.directory, { demo: keys[0] ?? '' });
     const signer = await scene.start();
     await signer.ready();
     let done = false;
     const load = signUntil(() => done, scene, signer, keys);
-    for (const [index, { what, write }] of changes.entries()) {
+    for (const [index, [what, write]] of Object.entries(changes).entries()) {
       const key = keys[index + 1] ?? Buffer.alloc(0);
       write(join(scene.directory, 'demo'), key);
       await scene.signs(signer, 'demo', key).catch((cause) => {
@@ -295,7 +264,7 @@ describe('plain files', () => {
       });
     }
     done = true;
-    expect(await load).toBeGreaterThan(changes.length);
+    expect(await load).toBeGreaterThan(keys.length);
   });
 
   test('K20 a file that stays truncated is refused, and the last good key stays', async () => {

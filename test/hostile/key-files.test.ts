@@ -1,6 +1,5 @@
 /** What a key file may hold and what not. All contents of a kind lie in one directory: every problem is reported at once. */
 
-import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test as base, describe, expect } from 'vitest';
@@ -32,114 +31,45 @@ const encoded =
   (scene: Scene) =>
     before + scene.key(33).toString(encoding) + after;
 
+/** One row for each kind; every value of a kind is in the tests of `decode` and `load`. */
 const refused: readonly Refused[] = [
   { row: 'K09', what: 'no byte', content: () => '', because: 'is empty' },
-  {
-    row: 'K09',
-    what: '1 byte',
-    // Not any byte: a newline would be refused for more than its length.
-    content: () => 'a',
-    because: 'is 1 byte long; a key needs at least 16',
-  },
   {
     row: 'K09',
     what: '15 bytes',
     content: ({ key }) => key(15),
     because: 'is 15 bytes long; a key needs at least 16',
   },
-  { row: 'K10', what: 'text, \\n', content: text('', '\n'), because: 'echo -n' },
   { row: 'K10', what: 'text, \\r, \\n', content: text('', '\r\n'), because: 'echo -n' },
-  { row: 'K10', what: 'text, \\n, \\n', content: text('', '\n\n'), because: 'echo -n' },
   { row: 'K12', what: 'zeros', content: () => Buffer.alloc(32), because: 'is one byte repeated' },
-  {
-    row: 'K12',
-    what: 'one byte repeated',
-    content: () => Buffer.alloc(64, 'a'),
-    because: 'is one byte repeated',
-  },
   { row: 'K12', what: 'changeme', content: () => 'changeme', because: 'is 8 bytes long' },
 ];
 
+const notIn = (
+  encoding: string,
+  what: string,
+  content: Content['content'],
+  because = `is not ${encoding}`,
+) => ({
+  row: 'K11',
+  what: `${encoding}: ${what}`,
+  content,
+  config: `encoding: ${encoding}`,
+  because,
+});
 const refusedAsConfigured: readonly Refused[] = [
-  {
-    row: 'K10',
-    what: 'text with a byte order mark',
-    content: text('\ufeff', ''),
-    config: 'encoding: text',
-    because: 'byte order mark',
-  },
-  {
-    row: 'K10',
-    what: 'text that is not UTF-8',
-    content: () => Buffer.alloc(32, 'a\xff', 'latin1'),
-    config: 'encoding: text',
-    because: 'not UTF-8',
-  },
-  ...(['hex', 'base64', 'base64url'] as const).flatMap((encoding) =>
-    ['\n\n', ' ', '\t', '=', '*', '\r', '\0'].map((after) => ({
-      row: 'K11',
-      what: `${encoding} and ${JSON.stringify(after)}`,
-      content: encoded(encoding, after),
-      config: `encoding: ${encoding}`,
-      because: `is not ${encoding}`,
-    })),
-  ),
-  {
-    row: 'K11',
-    what: 'hex of odd length',
-    content: encoded('hex', '0'),
-    config: 'encoding: hex',
-    because: 'is not hex',
-  },
-  {
-    row: 'K11',
-    what: 'base64url as base64',
-    content: encoded('base64', '', '-_-_'),
-    config: 'encoding: base64',
-    because: 'is not base64',
-  },
-  {
-    row: 'K11',
-    what: 'base64 as base64url',
-    content: encoded('base64', '', '+/+/'),
-    config: 'encoding: base64url',
-    because: 'is not base64url',
-  },
-  {
-    row: 'K11',
-    what: 'base64 without padding',
-    content: (scene) => encoded('base64')(scene).slice(0, -1),
-    config: 'encoding: base64',
-    because: 'is not base64',
-  },
-  {
-    row: 'K11',
-    what: 'base64 in two lines',
-    content: encoded('base64', '', 'AAAA\n'),
-    config: 'encoding: base64',
-    because: 'is not base64',
-  },
-  {
-    row: 'K11',
-    what: 'PEM',
-    content: encoded('base64', '\n-----END KEY-----\n', '-----BEGIN KEY-----\n'),
-    config: 'encoding: base64',
-    because: 'is not base64',
-  },
-  {
-    row: 'K11',
-    what: 'whsec without its prefix',
-    content: encoded('base64'),
-    config: 'encoding: whsec',
-    because: 'whsec_',
-  },
-  {
-    row: 'K11',
-    what: 'a JWK set that is no JSON',
-    content: ({ textKey }) => textKey(),
-    config: 'encoding: jwks',
-    because: 'is not one JSON text',
-  },
+  { ...notIn('text', 'a byte order mark', text('\ufeff', ''), 'byte order mark'), row: 'K10' },
+  { ...notIn('text', 'not UTF-8', () => Buffer.alloc(32, 'a\xff', 'latin1'), 'not UTF-8'), row: 'K10' },
+  notIn('hex', 'two newlines', encoded('hex', '\n\n')),
+  notIn('hex', 'odd length', encoded('hex', '0')),
+  notIn('base64', 'a space', encoded('base64', ' ')),
+  notIn('base64', 'base64url', encoded('base64', '', '-_-_')),
+  notIn('base64', 'no padding', (scene) => encoded('base64')(scene).slice(0, -1)),
+  notIn('base64', 'two lines', encoded('base64', '', 'AAAA\n')),
+  notIn('base64url', 'base64', encoded('base64', '', '+/+/')),
+  notIn('base64url', 'padding', encoded('base64url', '=')),
+  notIn('whsec', 'no prefix', encoded('base64'), 'whsec_'),
+  notIn('jwks', 'no JSON', ({ textKey }) => textKey(), 'is not one JSON text'),
   {
     row: 'K27',
     what: 'a key for another algorithm',
@@ -157,20 +87,17 @@ const refusedAsConfigured: readonly Refused[] = [
 ];
 
 const accepted: readonly Accepted[] = [
-  ...[16, 31, 32, 33, 63, 64, 65, 2 ** 20].map((length) => ({
+  ...[16, 65, 2 ** 20].map((length) => ({
     row: 'K09',
     what: `${length} bytes`,
     content: ({ key }: Scene) => key(length),
   })),
   { row: 'K10', what: 'text without a newline', content: text('', '') },
-  { row: 'K10', what: 'text after a space', content: text(' ', '') },
-  { row: 'K10', what: 'text with a byte order mark', content: text('\ufeff', '') },
   {
     row: 'K10',
     what: 'bytes that end with a newline',
     content: ({ key }) => Buffer.concat([Buffer.from([0]), key(), Buffer.from('\n')]),
   },
-  { row: 'K12', what: 'a pattern', content: () => 'changeme'.repeat(4) },
   {
     row: 'K12',
     what: 'a key that ends with NUL',
@@ -179,11 +106,10 @@ const accepted: readonly Accepted[] = [
 ];
 
 const acceptedAsConfigured: readonly Accepted[] = [
-  { row: 'K10', what: 'text, \\n', content: text('', '\n'), config: 'encoding: text', key: 1 },
   { row: 'K10', what: 'text, \\r, \\n', content: text('', '\r\n'), config: 'encoding: text', key: 2 },
   {
     row: 'K10',
-    what: 'text, \\n, \\n: one is taken off',
+    what: 'text, \\n, \\n: one is removed',
     content: text('', '\n\n'),
     config: 'encoding: text',
     key: 1,
@@ -197,74 +123,18 @@ const acceptedAsConfigured: readonly Accepted[] = [
   })),
 ];
 
-/** Contents that are wrong together. */
-const refusedSets: readonly {
-  row: string;
-  what: string;
-  files: (scene: Scene) => Payload;
-  because: string;
-}[] = [
-  {
-    row: 'K09',
-    what: '1 MiB and a byte',
-    files: ({ key }) => ({ demo: key(2 ** 20 + 1) }),
-    because: '"demo" is over 1048576 bytes',
-  },
-  {
-    row: 'K09',
-    what: '17 files of 1 MiB',
-    files: (scene) => numbered(17, scene, 2 ** 20),
-    because: 'over 16777216 bytes in all',
-  },
-  { row: 'K13', what: 'the same key under two names', files: twice((key) => key), because: 'the same key' },
-  {
-    row: 'K13',
-    what: 'the same key and a NUL',
-    files: twice((key) => Buffer.concat([key, Buffer.alloc(1)])),
-    because: 'the same key',
-  },
-  {
-    row: 'K13',
-    what: 'a key longer than a block, and its hash',
-    files: ({ key }) => {
-      const long = key(65);
-      return { demo: long, other: createHash('sha256').update(long).digest() };
-    },
-    because: 'the same key',
-  },
-  { row: 'K18', what: 'a name with a space', files: named('a b'), because: '"a b" is not a usable name' },
-  { row: 'K18', what: 'a name beyond ASCII', files: named('d\u0435mo'), because: 'is not a usable name' },
-  {
-    row: 'K18',
-    what: 'a name of 254 characters',
-    files: named('a'.repeat(254)),
-    because: 'is not a usable name',
-  },
-  {
-    row: 'K18',
-    what: 'a name that looks like a line of the log',
-    files: named('a\n{"level":"info"}'),
-    because: 'is not a usable name',
-  },
-  {
-    row: 'K18',
-    what: 'one name for two files',
-    files: ({ key }) => ({ 'demo.x': key(), 'demo/x': key() }),
-    because: 'two files',
-  },
+/** Contents that are wrong together: row, what they are, the files, and the reason given. */
+const refusedSets: readonly (readonly [string, string, (scene: Scene) => Payload, string])[] = [
+  ['K09', '1 MiB and a byte', ({ key }) => ({ demo: key(2 ** 20 + 1) }), '"demo" is over 1048576 bytes'],
+  ['K09', '17 files of 1 MiB', (scene) => numbered(17, scene, 2 ** 20), 'over 16777216 bytes in all'],
+  ['K13', 'the same key under two names', twice((key) => key), 'the same key'],
+  ['K18', 'a name beyond ASCII', named('d\u0435mo'), 'is not a usable name'],
+  ['K18', 'a name of 254 characters', named('a'.repeat(254)), 'is not a usable name'],
+  ['K18', 'a name that looks like a line of the log', named('a\n{"level":"info"}'), 'is not a usable name'],
+  ['K18', 'one name for two files', ({ key }) => ({ 'demo.x': key(), 'demo/x': key() }), 'two files'],
 ];
 
-const names = [
-  '.hidden',
-  '-',
-  'a'.repeat(253),
-  '__proto__',
-  'constructor',
-  'toString',
-  'group/key',
-  'A.b_c-D',
-  '0',
-];
+const names = ['.hidden', '-', 'a'.repeat(253), '__proto__', 'constructor', 'group/key', 'A.b_c-D', '0'];
 
 function twice(change: (key: Buffer) => Buffer): (scene: Scene) => Payload {
   return ({ key }) => {
@@ -313,9 +183,7 @@ function keyOf({ key = 0 }: Accepted, content: string | Uint8Array | undefined):
 
 async function openGood(scene: Scene): Promise<{ signer: Signer; good: Buffer }> {
   const good = scene.key();
-  writeVolume(scene.directory, { demo: good });
-  const signer = await scene.start();
-  await signer.ready();
+  const signer = await scene.serve({ demo: good });
   return { signer, good };
 }
 
@@ -399,7 +267,7 @@ for (const [title, contents] of [
 }
 
 describe('is refused as a whole, and the last good keys stay', () => {
-  test.for(refusedSets)('$row $what', async ({ files, because }, { scene, good: { signer, good } }) => {
+  test.for(refusedSets)('%s %s', async ([, , files, because], { scene, good: { signer, good } }) => {
     writeVolume(scene.directory, files(scene));
     const { valid, problems } = await scene.check();
     expect(valid).toBe(false);
@@ -446,9 +314,7 @@ describe('names', () => {
   test('K18 each of these is a key set like any other', async () => {
     await using scene = openScene();
     const keys = Object.fromEntries(names.map((name) => [name, scene.key()]));
-    writeVolume(scene.directory, keys);
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve(keys);
     for (const [name, key] of Object.entries(keys))
       expect((await scene.sign(signer, name.replaceAll('/', '.'))).body).toMatchObject({
         signature: tagOf(key),

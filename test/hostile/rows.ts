@@ -25,7 +25,9 @@ export interface Row {
  * The problem that is answered; or what the runtime's own parser does before it calls us: it closes, after an answer
  * of class 4xx, or 505, or none; or a signature, for what only looks hostile.
  */
-export type Outcome = Refused | 'by the parser' | 'signed';
+export type Outcome = Refused | typeof parser | 'signed';
+
+export const parser = 'by the parser';
 
 export const malformed: Refused = [400, 'malformed_request'];
 export const forbidden: Refused = [403, 'forbidden_caller'];
@@ -35,6 +37,26 @@ export const notAllowed: Refused = [405, 'method_not_allowed'];
 export const tooLarge: Refused = [413, 'message_too_large'];
 export const unsupported: Refused = [415, 'unsupported_media_type'];
 const notReady: Refused = [503, 'not_ready'];
+
+/** Rows of one number and outcome: what each is, and its flaw. */
+export function rowsOf(row: string, outcome: Outcome, flaws: Readonly<Record<string, Flaw>>): Row[] {
+  return Object.entries(flaws).map(([what, flaw]) => ({ row, what, flaw, outcome }));
+}
+
+/** Rows whose flaw is one text, which says what it is. */
+export function rowsOfTexts(
+  row: string,
+  outcome: Outcome,
+  flaw: (text: string) => Flaw,
+  texts: readonly string[],
+): Row[] {
+  return texts.map((text) => ({
+    row,
+    what: text.length > 60 ? `${text.length} characters` : JSON.stringify(text),
+    flaw: flaw(text),
+    outcome,
+  }));
+}
 
 type Doors = (arena: Arena) => readonly Door[];
 
@@ -75,7 +97,7 @@ export function expectOutcome(arena: Arena, done: Exchange, outcome: Outcome): v
     const { status, body } = only(done);
     expect(status).toBe(200);
     expect(JSON.parse(body)).toMatchObject({ signature: arena.tag(arena.message) });
-  } else if (outcome === 'by the parser') {
+  } else if (outcome === parser) {
     expectUnsigned(arena, done);
     expect(done.closed).toBe(true);
     expect(done.answers.length).toBeLessThanOrEqual(1);

@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, writ
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'vitest';
+import { type Payload, writeVolume } from '../support/atomic-writer.ts';
 import {
   binary,
   type Signer,
@@ -46,6 +47,8 @@ export interface Scene extends AsyncDisposable, Pick<Markers, 'key' | 'textKey'>
   readonly config: string;
   /** Starts a signer on the directory, and on the configuration if there is one. */
   start(options?: StartOptions, more?: readonly string[]): Promise<Signer>;
+  /** Writes the volume, starts a signer on it and waits until that is ready. */
+  serve(payload: Payload): Promise<Signer>;
   /** What `check` says, and its exit code. */
   check(): Promise<Report & { readonly exitCode: number }>;
   get(url: string, init?: RequestInit): Promise<Answered>;
@@ -70,6 +73,11 @@ export function openScene(): Scene {
   const config = join(place.path, 'config', 'signer.yaml');
   const args = () => ['--keys', directory, ...(exists(config) ? ['--config', config] : [])];
 
+  const start: Scene['start'] = async (options, more = []) => {
+    const signer = await startSigner([...args(), ...more], {}, options);
+    signers.push(signer);
+    return signer;
+  };
   const get = async (url: string, init: RequestInit = {}): Promise<Answered> => {
     const headers = { 'sec-signer': '1', 'content-type': 'application/json' };
     const response = await fetch(url, { ...init, headers });
@@ -95,9 +103,11 @@ export function openScene(): Scene {
     path: place.path,
     directory,
     config,
-    start: async (options, more = []) => {
-      const signer = await startSigner([...args(), ...more], {}, options);
-      signers.push(signer);
+    start,
+    serve: async (payload) => {
+      writeVolume(directory, payload);
+      const signer = await start();
+      await signer.ready();
       return signer;
     },
     check: async () => {

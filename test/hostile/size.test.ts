@@ -4,7 +4,7 @@ import { describe, expect } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { cpuMs, peakMemory } from '../support/process.ts';
 import { doorOf, expectUnsigned, only, test } from './arena.ts';
-import { build, expectOutcome, inHandlers, type Row, tooLarge } from './rows.ts';
+import { build, expectOutcome, inHandlers, rowsOf, tooLarge } from './rows.ts';
 import { openScene, writeConfig } from './scene.ts';
 import { chunked, exchange, json, request } from './wire.ts';
 
@@ -14,35 +14,21 @@ const asItIs = { type: 'Content-Type: application/octet-stream' };
 describe('lengths', () => {
   const limit = 64 * 1024;
   const ofLength = (length: number) => json({ message: 'a'.repeat(length - json({ message: '' }).length) });
-  const sizes: readonly Row[] = [
-    { row: 'A28', what: 'one byte over the limit', flaw: { body: ofLength(limit + 1) }, outcome: tooLarge },
-    {
-      row: 'A28',
-      what: 'one byte over the limit, in chunks',
-      flaw: { ...chunks, body: chunked(ofLength(limit + 1)) },
-      outcome: tooLarge,
-    },
-    { row: 'A28', what: '128 KiB', flaw: { body: ofLength(128 * 1024) }, outcome: tooLarge },
+  const sizes = rowsOf('A28', tooLarge, {
+    'one byte over the limit': { body: ofLength(limit + 1) },
+    'one byte over the limit, in chunks': { ...chunks, body: chunked(ofLength(limit + 1)) },
     // Refused for what has come, or for what is announced: the rest never comes.
-    {
-      row: 'A28',
-      what: 'the announcement of 10 GB',
-      flaw: { length: 'Content-Length: 10000000000', body: '' },
-      outcome: tooLarge,
+    'the announcement of 10 GB': { length: 'Content-Length: 10000000000', body: '' },
+    'the first 64 KiB and a byte of a chunk of 10 GB': {
+      ...chunks,
+      body: `2540be400\r\n${'a'.repeat(limit + 1)}`,
     },
-    {
-      row: 'A28',
-      what: 'the first 64 KiB and a byte of a chunk of 10 GB',
-      flaw: { ...chunks, body: `2540be400\r\n${'a'.repeat(limit + 1)}` },
-      outcome: tooLarge,
+    'the announcement of a batch of a mebibyte and a byte': {
+      target: '/v1/keys/demo/sign-batch',
+      length: `Content-Length: ${2 ** 20 + 1}`,
+      body: '',
     },
-    {
-      row: 'A28',
-      what: 'the announcement of a batch of a mebibyte and a byte',
-      flaw: { target: '/v1/keys/demo/sign-batch', length: `Content-Length: ${2 ** 20 + 1}`, body: '' },
-      outcome: tooLarge,
-    },
-  ];
+  });
   inHandlers(sizes);
 
   test.for(sizes)('$row $what: the connection is closed', async ({ flaw }, { arena }) => {
@@ -69,10 +55,8 @@ describe('lengths', () => {
 describe('the policy of a key set', () => {
   test('A46 a message of the greatest length is signed, one byte more is refused, however it comes', async () => {
     await using scene = openScene();
-    writeVolume(scene.directory, { demo: scene.key() });
     writeConfig(scene, 'keys: { demo: { maxMessageBytes: 10 } }');
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: scene.key() });
     const door = doorOf(signer);
     // The length is that of the bytes, not of the characters or of their encoding.
     const bodies = [
@@ -100,10 +84,8 @@ describe('the policy of a key set', () => {
 
   test('A46 an operation that is not allowed is refused before the message is looked at', async () => {
     await using scene = openScene();
-    writeVolume(scene.directory, { demo: scene.key() });
     writeConfig(scene, 'keys: { demo: { allow: [verify] } }');
-    const signer = await scene.start();
-    await signer.ready();
+    const signer = await scene.serve({ demo: scene.key() });
     const door = doorOf(signer);
     for (const flaw of [
       {},

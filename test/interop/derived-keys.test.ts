@@ -39,7 +39,7 @@ const secretOf = async (keySet: string, tenant: string) => {
   return stdout.trim();
 };
 
-describe.each(['acme', '__proto__', 'A.b_c-9'])('the tenant %s', (tenant) => {
+describe.each(['acme', '__proto__'])('the tenant %s', (tenant) => {
   it('has a secret of standard-webhooks', async () => {
     const secret = await secretOf('standard-webhooks', tenant);
     const hooks = running.client.keySet('standard-webhooks', 'standard-webhooks');

@@ -17,19 +17,7 @@ const aws = 'aws-sigv4: { accessKeyId: AKIDEXAMPLE, services: [s3], regions: [us
 const newRoot = () => Buffer.concat([Buffer.of(0), randomBytes(31)]);
 const message = Buffer.from('message');
 /** The tenants that are hardest to tell apart, or to keep in an object. */
-const awkward = [
-  'a',
-  'A',
-  'a.b',
-  'a.b.c',
-  '.a',
-  'a.',
-  '-',
-  '__proto__',
-  'constructor',
-  'toString',
-  'n'.repeat(253),
-];
+const awkward = [...'a A a.b a.b.c .a a. - __proto__ constructor toString'.split(' '), 'n'.repeat(253)];
 
 async function load(fields: string, files: Record<string, string | Uint8Array>, name = 'k') {
   const clocks = manualClocks();

@@ -64,6 +64,8 @@ describe('a set of keys', () => {
   });
 });
 
+/** A set of one key with these members. */
+const one = (members: object) => set('a', key('a', members));
 const primary = 'primary: must be the kid of a key in the set that is not disabled';
 
 describe('refuses', () => {
@@ -72,7 +74,7 @@ describe('refuses', () => {
     ['a primary that is not there', set('x', key('a')), [primary]],
     ['a primary that differs in case', set('A', key('a')), [primary]],
     ['a primary that is disabled', set('a', key('a', { disabled: true }), key('b')), [primary]],
-    ['only disabled keys', set('a', key('a', { disabled: true })), [primary]],
+    ['only disabled keys', one({ disabled: true }), [primary]],
     ['a primary that is a number', set(1, key('1')), ['primary: must be a string']],
     ['no keys', set('a'), ['keys: must have at least 1 element']],
     ['a set without keys', { primary: 'a' }, ['keys: must be a list']],
@@ -95,10 +97,10 @@ describe('refuses', () => {
     ['a kid with a newline', set('a\n', key('a\n')), ['keys.0.kid: must be 1 to 128 printable ASCII']],
     ['a kid that is too long', set('a', key('a'.repeat(129))), ['keys.0.kid: must be 1 to 128']],
     ['a key without k', set('a', { kty: 'oct', kid: 'a' }), ['keys.0.k: must be a string']],
-    ['k with padding', set('a', key('a', { k: 'AA==' })), ['keys.0.k: is not base64url']],
-    ['k in the standard alphabet', set('a', key('a', { k: '+/+/' })), ['keys.0.k: is not base64url']],
-    ['k with a newline', set('a', key('a', { k: 'AAAA\n' })), ['keys.0.k: is not base64url']],
-    ['k with unused bits', set('a', key('a', { k: 'AB' })), ['keys.0.k: is not base64url']],
+    ['k with padding', one({ k: 'AA==' }), ['keys.0.k: is not base64url']],
+    ['k in the standard alphabet', one({ k: '+/+/' }), ['keys.0.k: is not base64url']],
+    ['k with a newline', one({ k: 'AAAA\n' }), ['keys.0.k: is not base64url']],
+    ['k with unused bits', one({ k: 'AB' }), ['keys.0.k: is not base64url']],
     [
       'k of a disabled key that is broken',
       set('a', key('a'), key('b', { k: '!', disabled: true })),
@@ -109,27 +111,23 @@ describe('refuses', () => {
       set('a', { kty: 'RSA', kid: 'a', n: 'AQAB', e: 'AQAB' }),
       ['keys.0.kty: must be oct', 'keys.0.k: must be a string', 'keys.0: unknown field'],
     ],
-    ['the algorithm none', set('a', key('a', { alg: 'none' })), ['keys.0.alg: must be one of HS256']],
-    [
-      'an algorithm in lower case',
-      set('a', key('a', { alg: 'hs256' })),
-      ['keys.0.alg: must be one of HS256'],
-    ],
-    ['an algorithm for encryption', set('a', key('a', { alg: 'A256GCM' })), ['keys.0.alg: must be one of']],
-    ['use enc', set('a', key('a', { use: 'enc' })), ['keys.0.use: must be sig']],
+    ['the algorithm none', one({ alg: 'none' }), ['keys.0.alg: must be one of HS256']],
+    ['an algorithm in lower case', one({ alg: 'hs256' }), ['keys.0.alg: must be one of HS256']],
+    ['an algorithm for encryption', one({ alg: 'A256GCM' }), ['keys.0.alg: must be one of']],
+    ['use enc', one({ use: 'enc' }), ['keys.0.use: must be sig']],
     [
       'key_ops of another purpose',
-      set('a', key('a', { key_ops: ['sign', 'verify', 'deriveKey'] })),
+      one({ key_ops: ['sign', 'verify', 'deriveKey'] }),
       ['keys.0.key_ops.2: must be one of sign, verify'],
     ],
     [
       'a primary that may not sign',
-      set('a', key('a', { key_ops: ['verify'] })),
+      one({ key_ops: ['verify'] }),
       ['keys.0.key_ops: must have sign and verify'],
     ],
     [
       'a primary that may not verify',
-      set('a', key('a', { key_ops: ['sign'] })),
+      one({ key_ops: ['sign'] }),
       ['keys.0.key_ops: must have sign and verify'],
     ],
     [
@@ -137,11 +135,7 @@ describe('refuses', () => {
       set('a', key('a'), key('b', { key_ops: ['sign'] })),
       ['keys.1.key_ops: must have verify'],
     ],
-    [
-      'disabled that is no boolean',
-      set('a', key('a', { disabled: 'no' })),
-      ['keys.0.disabled: must be a boolean'],
-    ],
+    ['disabled that is no boolean', one({ disabled: 'no' }), ['keys.0.disabled: must be a boolean']],
     ['a misspelt disabled', set('a', key('a'), key('b', { disbled: true })), ['keys.1: unknown field']],
     ['an unknown member of the set', { ...set('a', key('a')), active: 'a' }, ['as a JWK set: unknown field']],
     [
@@ -172,7 +166,7 @@ describe('refuses', () => {
   });
 
   it('does not say of a primary with a broken k that it is not there', () => {
-    expect(problems(set('a', key('a', { k: '!' })))).toEqual([expect.stringContaining('keys.0.k:')]);
+    expect(problems(one({ k: '!' }))).toEqual([expect.stringContaining('keys.0.k:')]);
   });
 });
 
@@ -225,7 +219,7 @@ describe('what is not JSON', () => {
         primary: [marker],
         keys: [{ kty: marker, kid: [marker], alg: marker, use: marker, key_ops: [marker] }],
       },
-      set('a', key('a', { [marker]: marker })),
+      one({ [marker]: marker }),
       { [marker]: marker },
       [marker],
     ];

@@ -5,7 +5,7 @@ import { SignerError } from '../../src/api/errors.ts';
 import type { Formats } from '../../src/api/messages.ts';
 import { formats } from '../../src/formats/index.ts';
 import type { Format, SigningContext } from '../../src/signing/format.ts';
-import { type Algorithm, createMac, type Key, keyId } from '../../src/signing/mac.ts';
+import { type Algorithm, createMac, type Key, keyId, type Mac } from '../../src/signing/mac.ts';
 
 type Name = keyof Formats;
 
@@ -89,4 +89,56 @@ export function refusalOf(act: () => unknown): string {
     throw error;
   }
   return 'not refused';
+}
+
+/** What was signed, and by which key: the secret, or what was derived from it by which messages. */
+export interface Signed {
+  readonly by: string;
+  readonly message: string;
+}
+
+function recording(mac: Mac, record: Signed[], by = ''): Mac {
+  return {
+    algorithm: mac.algorithm,
+    start: () => {
+      const stream = mac.start();
+      const parts: Uint8Array[] = [];
+      return {
+        update: (part) => {
+          parts.push(part);
+          return stream.update(part);
+        },
+        digest: () => {
+          record.push({ by, message: Buffer.concat(parts).toString('latin1') });
+          return stream.digest();
+        },
+      };
+    },
+    derive: (message) => {
+      const text = Buffer.from(message).toString('latin1');
+      record.push({ by, message: text });
+      return recording(mac.derive(message), record, `${by}/${text}`);
+    },
+  };
+}
+
+/** Signs the request with two keys, and answers what was signed for it, also when it was refused in the end. */
+export function signedFor(name: string, options: object, request: object): readonly Signed[] {
+  const record: Signed[] = [];
+  const mac = recording(createMac('HS256', randomBytes(32)), record);
+  try {
+    formats
+      .get(name)
+      ?.create({ [name]: options })
+      .sign(
+        useOf([
+          { id: 'id', mac },
+          { id: 'other', mac },
+        ]),
+        request,
+      );
+  } catch (error) {
+    if (!(error instanceof SignerError)) throw error;
+  }
+  return record;
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
-/** The compiled binary; `test/rings.ts` builds it before the rings that need it. */
+/** The compiled binary; test/support/build-binary.ts builds it before the suites that need it. */
 export const binary: string = join(root, 'dist/sidecar-signer');
 
 /** Killed when the block that declared it with `await using` ends. */

@@ -28,7 +28,7 @@ function mounted(payload: Payload): Disposable & { readonly keys: string; readon
 }
 
 describe('good keys', () => {
-  it('are listed with their ids, and the exit code is 0', async () => {
+  it('are listed with their ids, without colours for what is no terminal, and the exit code is 0', async () => {
     using volume = mounted({ demo, other });
     expect(await run(['check', '--keys', volume.keys])).toEqual({
       code: 0,
@@ -105,12 +105,6 @@ describe('good keys', () => {
     const { stdout } = await run(['check', '--keys', directory.path]);
     expect(stdout).toContain(`! every user of this machine can read in ${directory.path}: demo\n`);
   });
-
-  it('are coloured for no reader but a terminal', async () => {
-    using volume = mounted({ demo });
-    const { stdout } = await run(['check', '--keys', volume.keys]);
-    expect(stdout).not.toContain('\u001b');
-  });
 });
 
 describe('bad keys', () => {
@@ -156,17 +150,12 @@ describe('bad keys', () => {
     expect(stdout).toMatch(/^✗ "not a name" is not a usable name; use 1 to 253 of /);
   });
 
-  it('are refused when one key has two names, in one directory or in two', async () => {
-    using one = mounted({ demo, copy: demo });
-    const { code, stdout } = await run(['check', '--keys', one.keys]);
+  it('are refused when one key is in two directories', async () => {
+    using one = mounted({ demo });
+    using two = mounted({ other: demo });
+    const { code, stdout } = await run(['check', '--keys', one.keys, '--keys', two.keys]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^✗ .*"(?:demo|copy)" .*"(?:demo|copy)".*\n/);
-
-    using two = mounted({ demo });
-    using three = mounted({ other: demo });
-    const both = await run(['check', '--keys', two.keys, '--keys', three.keys]);
-    expect(both.code).toBe(1);
-    expect(both.stdout).toMatch(/^✗ .*"(?:demo|other)" .*"(?:demo|other)".*\n/);
+    expect(stdout).toMatch(/^✗ .*"(?:demo|other)" .*"(?:demo|other)".*\n/);
   });
 });
 

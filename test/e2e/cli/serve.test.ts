@@ -113,17 +113,6 @@ describe('the socket', () => {
     expect(await statusOf({ socketPath: socket }, 'localhost')).toBe(200);
   });
 
-  it('of a killed signer is replaced', async () => {
-    const socket = inDirectory('stale.sock');
-    const killed = await startSigner(['--keys', keys, '--socket', socket]);
-    const exit = once(killed.process, 'exit');
-    killed.process.kill('SIGKILL');
-    await exit;
-    expect(statSync(socket).isSocket()).toBe(true);
-    await start(['--socket', socket]);
-    expect(await statusOf({ socketPath: socket }, 'localhost')).toBe(200);
-  });
-
   it('does not replace a file, which stays as it is', async () => {
     const file = inDirectory('precious');
     writeFileSync(file, 'precious content');
@@ -172,8 +161,6 @@ describe('the socket', () => {
 describe('--allow-remote', () => {
   it.each<[string, readonly string[], Record<string, string>]>([
     ['the flag', ['--allow-remote'], {}],
-    ['the flag with a value', ['--allow-remote', 'true'], {}],
-    ['the variable true', [], { SIGNER_ALLOW_REMOTE: 'true' }],
     ['the variable 1', [], { SIGNER_ALLOW_REMOTE: '1' }],
   ])('as %s lets the signer listen on every address', async (_, args, env) => {
     const signer = await start(['--listen', '0.0.0.0:0', ...args], env);
@@ -249,21 +236,15 @@ describe('an environment that could put code into the process', () => {
   const sprung = inDirectory('sprung');
   writeFileSync(trap, `require('node:fs').writeFileSync(${JSON.stringify(sprung)}, '')`);
 
+  /** One of each kind; `cli/environment.test.ts` has every name. */
   const variables: Readonly<Record<string, string>> = {
     BUN_OPTIONS: `--preload ${trap}`,
     BUN_INSPECT: '127.0.0.1:0',
-    BUN_INSPECT_CONNECT_TO: 'x',
-    BUN_INSPECT_NOTIFY: 'x',
     BUN_INSPECT_PRELOAD: trap,
     BUN_CONFIG_PRELOAD: trap,
-    BUN_CONFIG_VERBOSE_FETCH: 'curl',
-    BUN_JSC_useJIT: '0',
     BUN_BE_BUN: '0',
     NODE_OPTIONS: `--require ${trap}`,
-    NODE_PATH: directory.path,
     LD_PRELOAD: '/nonexistent.so',
-    LD_AUDIT: '/nonexistent.so',
-    LD_LIBRARY_PATH: '/nonexistent',
   };
   /** The runtime itself ends when it sees these, before any of our code runs. */
   const refusedByRuntime = ['BUN_OPTIONS', 'BUN_INSPECT', 'BUN_INSPECT_PRELOAD'];
@@ -297,21 +278,5 @@ describe('an environment that could put code into the process', () => {
   it('is not one with a certificate of a company in it', async () => {
     const signer = await start([], { NODE_EXTRA_CA_CERTS: '/nonexistent.pem', NODE_ENV: 'development' });
     expect(signer.output()).toContain('"msg":"listening"');
-  });
-});
-
-describe('keys that are not there', () => {
-  it('are waited for, and the log says why', async () => {
-    const missing = inDirectory('missing-keys');
-    const signer = await startSigner(['--keys', missing]);
-    onTestFinished(async () => {
-      await signer.stop();
-    });
-    expect((await fetch(`${signer.opsUrl}/readyz`)).status).toBe(503);
-    expect((await signer.call('/v1/keys')).status).toBe(503);
-    writeVolume(missing, { demo: key });
-    await signer.ready();
-    expect(signer.output()).toContain(`directory ${missing} does not exist (yet); mount the volume there`);
-    printed += signer.output();
   });
 });
