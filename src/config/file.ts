@@ -10,6 +10,7 @@ import { type FormatDefinition, formats } from '../formats/index.ts';
 import { ok, type Result, refused } from '../key-sets/result.ts';
 import {
   type ConfigurationFile,
+  fileOf,
   isKeySetName,
   type KeySettings,
   keySetNameRule,
@@ -60,8 +61,7 @@ export function parseConfiguration(text: string): Result<ConfigurationFile> {
   }
   if (problems.length === 0 && settings.size === 0) problems.push('keys: no key set is left', ...warnings);
   if (problems.length > 0) return refused(...new Set(problems));
-  const sources = [...settings.values()].flatMap(({ source }) => ('env' in source ? [] : source));
-  const files = new Set(sources.map((source) => ('root' in source ? source.root : source.file)));
+  const files = new Set([...settings.values()].flatMap(({ source }) => fileOf(source) ?? []));
   return ok({ configuration: { files, keySets: () => settings }, warnings });
 }
 

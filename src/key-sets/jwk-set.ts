@@ -1,4 +1,4 @@
-/** A JWK set (RFC 7517 §5) of symmetric keys, with an added `primary`: which of them signs. */
+/** Reads JWK sets (RFC 7517 §5) of symmetric keys. Their added member `primary` names the key that signs. */
 
 import * as z from 'zod/mini';
 import { shapeProblems } from '../api/schema.ts';
@@ -7,14 +7,14 @@ import { parseUnambiguousJson } from '../bytes/exact-json.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
 import { ok, type Result, refused } from './result.ts';
 
-/** A key of a set that may be used. */
+/** A key that is not disabled. */
 export interface Jwk {
   readonly id: string;
   readonly bytes: Uint8Array;
   readonly algorithm: Algorithm | undefined;
 }
 
-/** More keys than a rotation needs; it bounds what a verification costs. */
+/** More than any rotation needs. The limit bounds the cost of a verification, which tries every key. */
 export const maxJwks = 64;
 
 const jwk = z.strictObject({
@@ -34,29 +34,28 @@ const jwkSet = z.strictObject({
   primary: z.string(),
 });
 
-/** A set as it is written. */
 export type JwkSet = z.infer<typeof jwkSet>;
 
-/** @returns the set as it is written, or everything that is wrong with its shape */
+/** Checks the shape alone. */
 export function readJwkSet(content: Uint8Array): Result<JwkSet> {
   let json: unknown;
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
     json = parseUnambiguousJson(text);
   } catch {
-    // Nothing of the parser's own error, which repeats a part of the text.
+    // The parser's own error repeats a part of the text.
     return refused('is not one JSON text in UTF-8 without a byte order mark');
   }
-  // RFC 7517 §4: of two members of one name, some readers take the first and some the last.
+  // RFC 7517 §4: some readers take the first of two members of the same name, and some the last.
   if (json === undefined) return refused('has a member that stands twice in one object; remove one of them');
   const parsed = jwkSet.safeParse(json);
   if (parsed.success) return ok(parsed.data);
   const problems = shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
-  // Unknown members are not named, so that several are one problem.
+  // Unknown members are not named, so several of them give the same problem.
   return refused(...new Set(problems));
 }
 
-/** @returns the enabled keys, the primary first, or everything that is wrong with the set */
+/** @returns the keys that are not disabled, with the primary first */
 export function parseJwkSet(content: Uint8Array): Result<readonly Jwk[]> {
   const read = readJwkSet(content);
   if (!read.ok) return read;
@@ -80,7 +79,7 @@ export function parseJwkSet(content: Uint8Array): Result<readonly Jwk[]> {
   return ok([...usable.filter(isPrimary), ...usable.filter((key) => !isPrimary(key))]);
 }
 
-/** What is wrong with the set as a whole, whatever the keys are. */
+/** Problems of how the keys are named and used. */
 function usageProblems({ primary, keys }: JwkSet): string[] {
   const problems: string[] = [];
   const ids = keys.map(({ kid }) => kid);

@@ -1,27 +1,26 @@
-/** Key bytes to a key that has passed its self-test, with the fingerprints by which the same key is found under another name. */
+/** Makes keys from key bytes. Each key passes a self-test before it is used. */
 
 import type { Format } from '../signing/format.ts';
 import { type Algorithm, agreesWithOracle, createMac, type Key, keyFingerprints } from '../signing/mac.ts';
 
-/** A key together with the fingerprints of its bytes. */
 export interface LoadedKey {
   readonly key: Key;
+  /** Of its bytes, to find the same key under another name. */
   readonly fingerprints: readonly string[];
-  /** Where this is the root from which the keys of tenants are derived: how. The key itself is then nobody's. */
+  /** Set if this is a root, from which the keys of tenants are derived. `key` then belongs to no tenant. */
   readonly root?: Root;
 }
 
-/** Derives the keys of tenants. */
 export interface Root {
-  /** @throws {Error} when the derived key fails its self-test */
+  /** @throws {Error} if the derived key fails its self-test */
   derive(tenant: string): LoadedKey;
-  /** The tenant's secret as its receivers are given it. Absent unless the policy allows it. */
+  /** The secret to give to a tenant's receivers. Absent unless the policy allows it. */
   readonly exportSecret?: (tenant: string) => string;
 }
 
 /**
  * The caller may overwrite `bytes` afterwards.
- * @returns undefined when two implementations of HMAC disagree on this key
+ * @returns undefined if two implementations of HMAC disagree on this key
  */
 export function makeKey(
   id: string,
@@ -33,7 +32,7 @@ export function makeKey(
   const prefixed = withPrefix(keyPrefix, bytes);
   try {
     const loaded = testedKey(id, prefixed, algorithm);
-    // The secret is one, with the prefix and without it.
+    // With and without the prefix, it is the same secret.
     return (
       loaded && {
         ...loaded,
@@ -52,7 +51,7 @@ function testedKey(id: string, bytes: Uint8Array, algorithm: Algorithm): LoadedK
     : undefined;
 }
 
-/** A copy of its own, outside of the pool that Node shares among small buffers. */
+/** Does not use the pool that Node shares among small buffers, so that the copy can be overwritten. */
 function withPrefix(prefix: string, bytes: Uint8Array): Uint8Array {
   const prefixed = Buffer.allocUnsafeSlow(prefix.length + bytes.length);
   prefixed.write(prefix, 'latin1');

@@ -1,38 +1,37 @@
-/** The secrets of one moment to loaded key sets: all of them, or every reason why not. */
+/** Loads all key sets, or reports every reason why they cannot be loaded. */
 
 import { closest, distance } from 'fastest-levenshtein';
 import { keyId, processKeyId } from '../signing/mac.ts';
 import { yieldTurns } from '../turns.ts';
-import { decodeKey, isWhsecText } from './decode.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
 import { type LoadedKey, makeKey } from './key.ts';
+import { decodeKey, isWhsecText } from './key-file.ts';
 import { ok, type Result, refused } from './result.ts';
 import { type MountedSecret, type Secret, withBytes } from './secret.ts';
-import { type Configuration, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
+import { type Configuration, fileOf, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
 import { loadRoot, minRootBytes } from './tenant-keys.ts';
 
-/** The keys of one key set as they are now, the primary first. */
 export interface LoadedKeySet {
   readonly name: string;
   readonly settings: KeySettings;
+  /** The primary first. */
   readonly keys: readonly [LoadedKey, ...LoadedKey[]];
-  /** What a person should know of keys that are in use nevertheless; each completes the sentence "this key set …". */
+  /** What a person should know of keys that are used all the same. Each completes the sentence "this key set …". */
   readonly warnings: readonly string[];
 }
 
 /** Where secrets are found. */
 export interface Secrets {
-  /** By name. More than one of a name is a mistake where the name is used. */
+  /** By name. Two files of one name are an error if a key set uses the name. */
   readonly files: ReadonlyMap<string, readonly MountedSecret[]>;
-  /** Names of files beside them. */
+  /** Names of other files, to suggest where one is missing. */
   readonly others: readonly string[];
   readonly variable: (name: string) => Secret | undefined;
 }
 
-/** The shortest key that is accepted without `allowWeakKey`. New keys should have 32 bytes (NIST SP 800-107r1 §5.3.4). */
+/** The shortest key without `allowWeakKey`. New keys should have 32 bytes (NIST SP 800-107r1 §5.3.4). */
 export const minKeyBytes = 16;
 
-/** @returns all key sets, or every problem with the name of its key set */
 export async function loadKeySets(
   secrets: Secrets,
   configuration: Configuration,
@@ -56,18 +55,18 @@ export async function loadKeySets(
   return problems.length > 0 ? refused(...problems) : ok(keySets);
 }
 
-/** Says of a file in which of several directories it is. */
+/** Names the directory of a file if there are several directories. */
 function createPlaces({ files }: Secrets): (settings: KeySettings | undefined) => string {
   const directories = new Set([...files.values()].flat().map(({ directory }) => directory));
   return (settings) => {
-    if (directories.size < 2 || settings === undefined || 'env' in settings.source) return '';
-    const { source } = settings;
-    const mounted = files.get('root' in source ? source.root : source.file) ?? [];
+    const file = settings && fileOf(settings.source);
+    if (directories.size < 2 || file === undefined) return '';
+    const mounted = files.get(file) ?? [];
     return mounted.length === 0 ? '' : ` in ${mounted.map(({ directory }) => directory).join(' and ')}`;
   };
 }
 
-/** A key has one name, and one place in it (compared as HMAC compares keys, by their fingerprints). */
+/** The same key must not stand twice, neither in one key set nor in two. */
 async function refuseSharedKeys(
   keySets: readonly LoadedKeySet[],
   refuse: (name: string, what: string) => void,
@@ -129,7 +128,7 @@ function findSecret(
   const [mounted, another] = files.get(file) ?? [];
   if (another !== undefined) return refused('is the name of two files; rename one of them');
   if (mounted !== undefined) return ok(mounted.secret);
-  // The name that was asked for is not repeated: somebody may have put the key itself there.
+  // Do not repeat the name in the configuration: somebody may have pasted the key itself there.
   const what = file === name ? 'has no file of its name' : `needs a file ("${field}") that is not there`;
   const names = [...files.keys(), ...others];
   const near = names.length > 0 ? closest(file, names) : undefined;
@@ -137,7 +136,7 @@ function findSecret(
   return refused(`${what} in the mounted secrets${hint}`);
 }
 
-/** A key as it is written: a JWK set gives it an id, and may give it an algorithm. */
+/** A key as it is written. A JWK set gives it an id, and may give it an algorithm. */
 type ParsedKey = Omit<Jwk, 'id'> & { readonly id: string | undefined };
 
 interface Parsed {
@@ -152,7 +151,7 @@ function parseContent(content: Buffer, settings: KeySettings): Result<Parsed> {
   }
   const warnings: string[] = [];
   if ('env' in source) {
-    // The runtime has put this character in the place of bytes that are not UTF-8.
+    // The runtime replaces bytes that are not UTF-8 with this character.
     if (content.includes('\ufffd')) {
       return refused('is a variable that is not UTF-8; write the key as hex or base64');
     }
@@ -194,7 +193,7 @@ function loadKey(
   const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes(algorithm));
   const weak = weaknesses(bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return refused(...weak);
-  // An id that is derived from the key alone would let its reader test guesses of a weak key.
+  // A weak key could be guessed by testing guesses against an id that is derived from the key alone.
   const ownId = () => (weak.length > 0 ? processKeyId(bytes) : keyId(bytes));
   const loaded = isRoot
     ? loadRoot(id, bytes, algorithm, format, policy.allowExport ?? false)
@@ -209,7 +208,7 @@ function loadKey(
 const undecoded =
   'is the text of a secret ("whsec_…"), of which the key is the part behind "whsec_", decoded from base64';
 
-/** The most frequent mistake with a format whose secrets are written so. */
+/** The most frequent mistake with formats whose secrets begin with `whsec_`. */
 function isUndecoded(key: Uint8Array, { format, source }: KeySettings): boolean {
   return format.secretEncoding === 'whsec' && !('root' in source) && isWhsecText(key);
 }

@@ -1,12 +1,12 @@
 /**
- * The steps of rotating a JWK set: add a key, make it the primary, remove the old one. Each takes the set's content and
- * gives the next, and refuses a step that would leave a set the signer does not load.
+ * The steps that rotate a JWK set: add a key, promote it, remove the old one. Each step takes the content of a set and
+ * returns the next, and refuses to make a set that the signer would not load.
  */
 
 import type { Algorithm } from '../signing/mac.ts';
 import { type JwkSet, parseJwkSet, readJwkSet } from './jwk-set.ts';
 
-/** A step that cannot be taken; the message says why and names no key bytes. */
+/** Says why a step cannot be taken, without key bytes. */
 export class RotationError extends Error {
   override readonly name = 'RotationError';
 }
@@ -14,16 +14,16 @@ export class RotationError extends Error {
 export interface NewKey {
   readonly id: string;
   readonly bytes: Uint8Array;
-  /** Undefined where the configuration says it, and no key of the set. */
+  /** Undefined if the configuration declares it. */
   readonly algorithm: Algorithm | undefined;
 }
 
-/** A set of one key, which is its primary. */
+/** Makes a set of one key. */
 export function newJwkSet(key: NewKey): string {
   return write({ primary: key.id, keys: [jwkOf(key)] });
 }
 
-/** The primary's id, and what it is for and how long, as a key that is to follow it should be. @throws {RotationError} */
+/** Describes the primary, as a model for the next key. `length` is in bytes. @throws {RotationError} */
 export function primaryOf(content: Uint8Array): {
   readonly id: string;
   readonly algorithm: Algorithm | undefined;

@@ -1,19 +1,21 @@
-/** How a key set is read and used: what a configuration says of it. */
+/** What a configuration says about a key set: where its keys come from, and what they may be used for. */
 
 import type { Format } from '../signing/format.ts';
 import type { Algorithm } from '../signing/mac.ts';
 import type { Policy } from '../signing/policy.ts';
 
-/** How the key is written in its file. */
 export type KeyEncoding = (typeof keyEncodings)[number];
 
 export const keyEncodings = ['bytes', 'text', 'hex', 'base64', 'base64url', 'whsec', 'jwks'] as const;
 
-/**
- * Where the secret comes from: a file of a secret volume, or a variable of the environment. From a root, also a file,
- * the keys of tenants are derived.
- */
+/** Where the secret comes from: a file, an environment variable, or the file of a root that derives tenants' keys. */
 export type KeySource = { readonly file: string } | { readonly env: string } | { readonly root: string };
+
+/** The file of a source; undefined for an environment variable. */
+export function fileOf(source: KeySource): string | undefined {
+  if ('env' in source) return undefined;
+  return 'root' in source ? source.root : source.file;
+}
 
 export interface KeySettings {
   readonly source: KeySource;
@@ -22,9 +24,9 @@ export interface KeySettings {
   /** Default: what the keys of a JWK set say, else the format's first. */
   readonly algorithm?: Algorithm | undefined;
   readonly policy: Policy;
-  /** For how many seconds a replaced key still verifies. A JWK set says itself which keys verify. */
+  /** How long a replaced key still verifies, in this process. A JWK set lists the keys that verify. */
   readonly retainPreviousSeconds: number;
-  /** Lets a key in that is too short or one repeated byte. */
+  /** Whether a short or repetitive key is accepted. */
   readonly allowWeakKey: boolean;
 }
 
@@ -42,7 +44,7 @@ export interface ConfigurationFile {
   readonly warnings: readonly string[];
 }
 
-/** Names that a path of the API can hold: neither the kubelet's own (`..data`) nor a path's own (`.`). */
+/** Names that fit into a path of the API. `..data` belongs to the kubelet, and `.` is no name in a path. */
 export const keySetNamePattern = /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/;
 
 export function isKeySetName(name: string): boolean {
@@ -51,12 +53,12 @@ export function isKeySetName(name: string): boolean {
 
 export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
 
-/** A JWK set is known by its name where nothing is declared. */
+/** Without a declared encoding, the file's name tells a JWK set. */
 export function defaultEncoding(file: string): KeyEncoding {
   return file.endsWith('.jwks.json') ? 'jwks' : 'bytes';
 }
 
-/** How a file in a sub-directory is named. */
+/** Names a file in a sub-directory by its path with dots for slashes. */
 export function fileName(path: string): string {
   return path.replaceAll('/', '.');
 }

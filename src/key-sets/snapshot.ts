@@ -1,6 +1,6 @@
 /**
- * All key sets of one moment, immutable. A request takes one snapshot and uses it from beginning to end, so a
- * rotation can neither fail it nor mix generations in it.
+ * All key sets of one moment; immutable. A request uses one snapshot from beginning to end, so a rotation can neither
+ * make it fail nor mix generations in it.
  */
 
 import type { Clocks } from '../signing/clocks.ts';
@@ -11,21 +11,21 @@ import type { LoadedKeySet } from './load.ts';
 import type { KeySettings } from './settings.ts';
 import { createTenantKeys, type TenantKeys } from './tenant-keys.ts';
 
-/** A key that signs no more but still verifies. */
+/** A replaced key, which still verifies for a while. */
 export interface RetainedKey extends LoadedKey {
-  /** On the monotonic clock, so that a clock that is set back lets no key live longer. */
+  /** On the monotonic clock: setting the system clock back must not let a key live longer. */
   readonly replacedAtMs: number;
 }
 
-/** What a caller names: exactly one primary key, which signs, and others that verify. */
+/** One primary key, which signs, and others, which verify. Callers know the set by its name. */
 export interface KeySet {
   readonly name: string;
   readonly settings: KeySettings;
-  /** All that verify: the primary, the others of its JWK set, and the retained ones, newest first. */
+  /** All keys that verify: the primary, the others of its JWK set, then the retained ones, newest first. */
   readonly keys: readonly [Key, ...Key[]];
-  /** Where keys are derived: those of a tenant. `keys` are then the roots, known by their ids alone. */
+  /** Set if the key set derives its keys. `keys` then holds the roots, of which only the ids may be used. */
   readonly tenantKeys?: TenantKeys;
-  /** When the primary became the primary, as this process saw it. */
+  /** When this process first saw the primary as the primary. */
   readonly since: Date;
   readonly warnings: readonly string[];
   readonly loaded: LoadedKeySet['keys'];
@@ -36,15 +36,15 @@ export interface Snapshot {
   /** Counts up from 1. */
   readonly generation: number;
   readonly keySets: ReadonlyMap<string, KeySet>;
-  /** Of every loaded key. */
+  /** Of all loaded keys. */
   readonly fingerprints: ReadonlySet<string>;
   readonly loadedAt: Date;
 }
 
-/** Bounds what one verification costs when keys are replaced faster than they expire. */
+/** Bounds the cost of a verification when keys are replaced faster than they expire. */
 export const maxRetainedKeys = 64;
 
-/** The snapshot that follows `previous`: replaced keys are retained for verification, removed key sets are gone. */
+/** Makes the snapshot after `previous`. Replaced keys are retained for verification; removed key sets are not. */
 export async function nextSnapshot(
   previous: Snapshot | undefined,
   loaded: readonly LoadedKeySet[],
@@ -77,7 +77,7 @@ export async function nextSnapshot(
   };
 }
 
-/** The same snapshot without the keys whose time is up. */
+/** The same snapshot without expired keys. */
 export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
   const keySets = [...snapshot.keySets].map(([name, keySet]) => {
     const { loaded, retained, settings } = keySet;
@@ -87,7 +87,7 @@ export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
   return { ...snapshot, keySets: new Map(keySets) };
 }
 
-/** When the first of the retained keys ends, on the monotonic clock; infinity if none is retained. */
+/** When the next retained key expires, on the monotonic clock. Infinity if no key is retained. */
 export function firstExpiryMs({ keySets }: Snapshot): number {
   let first = Number.POSITIVE_INFINITY;
   for (const { retained, settings } of keySets.values()) {
@@ -96,15 +96,15 @@ export function firstExpiryMs({ keySets }: Snapshot): number {
   return first;
 }
 
-/** What verified before and is not in the key file any more, newest first. */
+/** The keys that verified before, newest first. Those that are still loaded are among them. */
 function replacedKeys(
   before: KeySet | undefined,
   { encoding, format, source }: KeySettings,
   atMs: number,
 ): readonly RetainedKey[] {
-  // Whoever keeps a JWK set says there which keys verify.
+  // A JWK set itself lists the keys that verify.
   if (before === undefined || encoding === 'jwks') return [];
-  // In another format, what the key has signed so far could mean something else. A root has signed nothing.
+  // In another format, an earlier signature could mean something else. A root has never signed.
   if (before.settings.format.name !== format.name) return [];
   if ('root' in before.settings.source !== 'root' in source) return [];
   return [...before.loaded.map((key) => ({ ...key, replacedAtMs: atMs })), ...before.retained];
@@ -123,7 +123,7 @@ function verifying(
   return { keys, tenantKeys: createTenantKeys(roots, (key) => isFree(key, fingerprints)), loaded, retained };
 }
 
-/** A key that another key set has now, or another algorithm, is not this one's any more. */
+/** Whether the key is not loaded, in this key set or in another. */
 function isFree(key: LoadedKey, fingerprints: Snapshot['fingerprints']): boolean {
   return !key.fingerprints.some((fingerprint) => fingerprints.has(fingerprint));
 }
@@ -136,7 +136,7 @@ function unexpired(
   return retained.filter((key) => atMs < expiryMs(key, settings));
 }
 
-/** By the settings of today, so that shortening the time ends keys that were replaced before. */
+/** Uses the current settings, so that a shorter time also ends keys that were replaced earlier. */
 function expiryMs({ replacedAtMs }: RetainedKey, { retainPreviousSeconds }: KeySettings): number {
   return replacedAtMs + retainPreviousSeconds * 1000;
 }

@@ -1,22 +1,22 @@
 /**
- * The keys of tenants, each derived by HKDF-SHA-256 (RFC 5869) from one root, for one format and one tenant. The root
- * itself signs nothing.
+ * Derives a key for each tenant from one root, by HKDF-SHA-256 (RFC 5869) over the format and the tenant's name. The root
+ * itself never signs.
  */
 
 import { SignerError } from '../api/errors.ts';
 import type { Format } from '../signing/format.ts';
 import { type Algorithm, hkdf, type Key, keyFingerprints, keyId, tagBytes } from '../signing/mac.ts';
-import { encodeKey } from './encode.ts';
 import { type LoadedKey, makeKey, type Root } from './key.ts';
+import { encodeKey } from './key-file.ts';
 import { sealSecret, withBytes } from './secret.ts';
 
-/** As long as what HKDF makes of a root first (RFC 5869 §2.2), so that no tenant can guess it from a key of its own. */
+/** The length of HKDF's own key (RFC 5869 §2.2). A tenant could guess a shorter root from the derived key. */
 export const minRootBytes = 32;
 
-/** Public, and the same everywhere, so that every replica derives the same keys (RFC 5869 §3.1). */
+/** Public (RFC 5869 §3.1), and fixed for ever, so that all replicas derive the same keys. */
 const salt = Buffer.from('sidecar-signer');
 
-/** What a derived key is for. No name of a format or a tenant has NUL in it, so no two pairs give the same bytes. */
+/** NUL separates the parts. No name contains NUL, so each pair of format and tenant gives other bytes. */
 export function derivationInfo(format: string, tenant: string): Buffer {
   return Buffer.from(['sidecar-signer/v1', format, tenant].join('\0'));
 }
@@ -24,7 +24,7 @@ export function derivationInfo(format: string, tenant: string): Buffer {
 /**
  * @param id default: that of the root's bytes
  * @param bytes are overwritten
- * @returns undefined when two implementations disagree on this machine
+ * @returns undefined if two implementations disagree on this machine
  */
 export function loadRoot(
   id: string | undefined,
@@ -37,7 +37,7 @@ export function loadRoot(
   const fingerprints = keyFingerprints(algorithm, bytes);
   const secret = sealSecret(bytes);
 
-  /** Lends the derived bytes, as HKDF gives them. */
+  /** Lends the derived bytes; they are overwritten afterwards. */
   const withDerived = <T>(tenant: string, use: (bytes: Buffer) => T): T | undefined => {
     const info = derivationInfo(format.name, tenant);
     const derived = withBytes(secret, (root) => hkdf(root, salt, info, tagBytes(algorithm)));
@@ -59,8 +59,8 @@ export function loadRoot(
       }
     });
 
-  // The key of the tenant without a name, whom no request can mean, tests the derivation; and whoever signs with a
-  // root by mistake signs with this.
+  // The empty name tests the derivation. No request can name this tenant, so a root that signs by mistake signs with a
+  // key that is nobody's.
   const nobody = derive('');
   if (nobody === undefined) return undefined;
   const root: Root = {
@@ -78,19 +78,19 @@ function agreed<T>(derived: T | undefined): T {
   return derived;
 }
 
-/** The keys of one tenant, that of the primary root first. @throws {SignerError} `unprocessable` */
+/** The keys of one tenant, with that of the primary root first. @throws {SignerError} `unprocessable` */
 export type TenantKeys = (tenant: string) => readonly [Key, ...Key[]];
 
-/** Keys that a key set keeps, for the tenants that were served last. Each takes 600 bytes, or 40 µs to derive again. */
+/** How many derived keys a key set keeps. Each takes 600 bytes, and 40 µs to derive again. */
 export const maxKeptKeys = 2048;
 
-/** @param isFree whether a derived key is no other key set's */
+/** @param isFree whether no other key set holds a derived key */
 export function createTenantKeys(
   [primary, ...others]: readonly [Root, ...Root[]],
   isFree: (key: LoadedKey) => boolean,
 ): TenantKeys {
   const maxTenants = Math.floor(maxKeptKeys / (1 + others.length));
-  /** In the order of their last use. */
+  /** The least recently used first. */
   const kept = new Map<string, readonly [Key, ...Key[]]>();
 
   const derive = (tenant: string): readonly [Key, ...Key[]] => {

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { encodeKey } from '../../key-sets/encode.ts';
+import { encodeKey } from '../../key-sets/key-file.ts';
 import { type NewKey, newJwkSet, RotationError } from '../../key-sets/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';

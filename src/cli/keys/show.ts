@@ -1,8 +1,8 @@
 /** `sidecar-signer keys show`: what is in a key file or a JWK set, without the keys. */
 
 import { styleText } from 'node:util';
-import { decodeKey } from '../../key-sets/decode.ts';
 import { parseJwkSet, readJwkSet } from '../../key-sets/jwk-set.ts';
+import { decodeKey } from '../../key-sets/key-file.ts';
 import { ok, type Result } from '../../key-sets/result.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { keyId } from '../../signing/mac.ts';

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeKey } from '../../../src/key-sets/decode.ts';
+import { decodeKey } from '../../../src/key-sets/key-file.ts';
 import { keyId } from '../../../src/signing/mac.ts';
 import { writeVolume } from '../../support/atomic-writer.ts';
 import { run } from '../../support/command.ts';

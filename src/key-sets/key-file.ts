@@ -1,0 +1,99 @@
+/** Reads and writes key files. Each has one declared encoding, which is never guessed from the content. */
+
+import { isUtf8 } from 'node:buffer';
+import type { BytesEncoding } from '../api/messages.ts';
+import { decode } from '../bytes/encoding.ts';
+import { hasByteOrderMark, withoutFinalNewline } from '../bytes/text.ts';
+import type { TextEncoding } from '../signing/format.ts';
+import { ok, type Result, refused } from './result.ts';
+import type { KeyEncoding } from './settings.ts';
+
+export interface Decoded {
+  readonly bytes: Uint8Array;
+  /** Like a problem, completes the sentence "the file …". */
+  readonly warning?: string;
+}
+
+const whsecPrefix = 'whsec_';
+
+const problems: Readonly<Record<BytesEncoding, string>> = {
+  hex: 'is not hex: an even number of the digits 0-9 a-f, with nothing around them',
+  base64: 'is not base64: A-Z a-z 0-9 + / in one line, padded with =, and no unused bits set',
+  base64url: 'is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set',
+};
+
+/** @returns bytes that may share memory with `content` */
+export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Result<Decoded> {
+  if (encoding === 'text') return decodeText(content);
+  const decoded = encoding === 'bytes' ? decodeBytes(content) : decodeDigits(content, encoding);
+  if (!decoded.ok || !isBase64Text(decoded.value.bytes)) return decoded;
+  const warning =
+    'looks like base64 of the key; if it is, say so with "encoding", if it is the key itself, with "encoding: text"';
+  return ok({ ...decoded.value, warning });
+}
+
+function decodeBytes(content: Uint8Array): Result<Decoded> {
+  if (content.at(-1) !== 0x0a || !isPrintable(content)) return ok({ bytes: content });
+  return refused(
+    'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
+  );
+}
+
+function decodeText(content: Uint8Array): Result<Decoded> {
+  if (hasByteOrderMark(content)) {
+    return refused('begins with a byte order mark; save it as UTF-8 without one');
+  }
+  if (!isUtf8(content)) return refused('is not UTF-8 text; declare the encoding that it has');
+  if (content.includes(0)) return refused('holds NUL, as UTF-16 does; save it as UTF-8');
+  const bytes = withoutFinalNewline(content);
+  if (bytes.length === content.length) return ok({ bytes });
+  const warning = 'ends with a newline, which is not part of the key; write it without one (echo -n)';
+  return ok({ bytes, warning });
+}
+
+/** Hex and the kinds of base64, with at most one newline at the end. */
+function decodeDigits(content: Uint8Array, encoding: BytesEncoding | 'whsec'): Result<Decoded> {
+  const text = latin1(withoutFinalNewline(content));
+  if (encoding !== 'whsec') {
+    const bytes = decode(text, encoding);
+    return bytes === undefined ? refused(problems[encoding]) : ok({ bytes });
+  }
+  // Standard Webhooks v1.0.0, "Signature scheme": the key is what follows the prefix, decoded.
+  if (!text.startsWith(whsecPrefix)) {
+    return refused('does not begin with "whsec_"; copy the whole secret, and nothing in front of it');
+  }
+  const bytes = decode(text.slice(whsecPrefix.length), 'base64');
+  return bytes === undefined ? refused(`behind "whsec_" ${problems.base64}`) : ok({ bytes });
+}
+
+/** Writes a key as `decodeKey` reads it. With `text`, the digits themselves become the key. */
+export function encodeKey(bytes: Uint8Array, encoding: TextEncoding): Buffer {
+  const { buffer, byteOffset, length } = bytes;
+  const prefix = encoding === 'whsec' ? whsecPrefix : '';
+  const written = encoding === 'text' ? 'hex' : encoding === 'whsec' ? 'base64' : encoding;
+  return Buffer.from(prefix + Buffer.from(buffer, byteOffset, length).toString(written));
+}
+
+/** Whether this is the text of a Standard Webhooks secret. Some dashboards put a version in front of it. */
+export function isWhsecText(text: Uint8Array): boolean {
+  return /^(?:v1,)?whsec_/.test(latin1(text.subarray(0, 16)));
+}
+
+/** Whether this is a text file, most likely made by `echo` or an editor. */
+function isPrintable(content: Uint8Array): boolean {
+  const isControl = (byte: number) =>
+    (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) || byte === 0x7f;
+  return !content.some(isControl) && isUtf8(content);
+}
+
+/** Whether this could be a key of 16 bytes or more that was encoded once more than its owner knows. */
+function isBase64Text(bytes: Uint8Array): boolean {
+  if (bytes.length <= 20) return false;
+  const text = latin1(bytes);
+  return decode(text, 'base64') !== undefined && decode(text, 'hex') === undefined;
+}
+
+/** A character for each byte, so that no byte is taken for another. */
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
+}
