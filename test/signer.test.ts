@@ -214,12 +214,9 @@ describe('a format that takes only JSON', () => {
     const { startSigning: _, startVerification: __, ...format } = keySet().settings.format;
     const jsonOnly: KeySet = {
       ...keySet(),
-      settings: { ...keySet().settings, format: { ...format, name: 'json-only' } },
+      settings: { ...keySet().settings, format: { ...format, name: 'jwt' } },
     };
-    const refused = new SignerError(
-      'unsupported_media_type',
-      'the format json-only takes application/json here',
-    );
+    const refused = new SignerError('unsupported_media_type', 'the format jwt takes application/json here');
     expect(() => signer.startSigning(jsonOnly)).toThrow(refused);
     expect(() => signer.startVerification(jsonOnly, '00')).toThrow(refused);
     expect(codeOf(() => sign(signer, jsonOnly))).toBeUndefined();
@@ -233,7 +230,7 @@ describe('a tenant', () => {
   const malformed =
     'malformed_request: field "tenant": not a usable name; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
   const unknown =
-    'unknown_key: there is no key for this tenant; the configuration of this key set lists those that it serves (tenants)';
+    'unknown_key: this key set has no key for this tenant; its configuration lists the tenants that it serves (tenants)';
 
   const open = async (fields = '', clocks = manualClocks()) => {
     const yaml = `keys: { k: { deriveFrom: root, ${fields} }, plain: { file: plain } }`;

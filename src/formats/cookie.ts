@@ -1,6 +1,6 @@
 /**
- * The format `cookie`: a signed cookie of Express (`cookie-signature`). It signs the caller's text as it is and for
- * ever, so a key set of this format must not share its key with anything else.
+ * The format `cookie`: a signed cookie of Express (npm package `cookie-signature`). It signs any text, and the signature
+ * never expires, so a key set of this format must not share its key with another one.
  */
 
 import * as z from 'zod/mini';
@@ -9,49 +9,55 @@ import type {
   CookieSignRequest,
   CookieVerification,
   CookieVerifyRequest,
-  Verification,
 } from '../api/messages.ts';
 import { parse } from '../api/schema.ts';
 import { decodeExactly, encode } from '../bytes/encoding.ts';
-import { verification } from '../signing/format.ts';
-import { indexOfTag, tagBytes, tagOf } from '../signing/mac.ts';
+import { tagBytes, tagOf } from '../signing/mac.ts';
+import { invalid, verifyTag } from '../signing/verify-tag.ts';
+import { text, verificationWith } from './answers.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes } from './message.ts';
 
-const signRequest: z.ZodMiniType<CookieSignRequest> = z.strictObject({ value: z.string() });
-const verifyRequest: z.ZodMiniType<CookieVerifyRequest> = z.strictObject({ cookie: z.string() });
+const sign: z.ZodMiniType<CookieSignRequest> = z.strictObject({ value: text });
+const verify: z.ZodMiniType<CookieVerifyRequest> = z.strictObject({ cookie: text });
 
 const algorithm = 'HS256';
 const prefix = 's:';
 
-export const cookie = defineFormat('cookie', {}, { sign: signRequest, verify: verifyRequest }, () => ({
+export const cookie = defineFormat({
   name: 'cookie',
-  options: {},
-  algorithms: [algorithm],
-  minKeyBytes: () => 0,
-  secretEncoding: 'text',
-  sign: (context, request): CookieSignature => {
-    const { value } = parse(signRequest, request);
-    const message = messageBytes('value', value);
-    context.checkSize(message.length);
-    const [{ id, mac }] = context.keys;
-    return { cookie: `${prefix}${value}.${withoutPadding(tagOf(mac, message))}`, keyId: id };
+  fields: {},
+  requests: { sign, verify },
+  answers: {
+    signature: z.object({ cookie: text, keyId: text }),
+    verification: verificationWith({ value: text }),
   },
-  verify: (context, request): CookieVerification => {
-    const { cookie } = parse(verifyRequest, request);
-    const message = messageBytes('cookie', cookie);
-    context.checkSize(message.length);
-    const end = cookie.lastIndexOf('.');
-    if (!cookie.startsWith(prefix) || end < 0) return { valid: false, reason: 'malformed' };
-    const given = decodeExactly(`${cookie.slice(end + 1)}=`, 'base64');
-    if (given?.length !== tagBytes(algorithm)) return { valid: false, reason: 'malformed' };
-    const value = cookie.slice(prefix.length, end);
-    const signed = Buffer.from(value);
-    const tags = context.keys.map(({ mac }) => tagOf(mac, signed));
-    const verified: Verification = verification(context.keys, indexOfTag(tags, given));
-    return verified.valid ? { ...verified, value } : verified;
-  },
-}));
+  create: () => ({
+    options: {},
+    algorithms: [algorithm],
+    minKeyBytes: () => 0,
+    secretEncoding: 'text',
+    sign: (context, request): CookieSignature => {
+      const { value } = parse(sign, request);
+      const message = messageBytes('value', value);
+      context.checkSize(message.length);
+      const [{ id, mac }] = context.keys;
+      return { cookie: `${prefix}${value}.${withoutPadding(tagOf(mac, message))}`, keyId: id };
+    },
+    verify: (context, request): CookieVerification => {
+      const { cookie } = parse(verify, request);
+      context.checkSize(messageBytes('cookie', cookie).length);
+      const end = cookie.lastIndexOf('.');
+      if (!cookie.startsWith(prefix) || end < 0) return invalid('malformed');
+      const tag = decodeExactly(`${cookie.slice(end + 1)}=`, 'base64');
+      if (tag?.length !== tagBytes(algorithm)) return invalid('malformed');
+      const value = cookie.slice(prefix.length, end);
+      const message = Buffer.from(value);
+      const answer = verifyTag(context.keys, [tag], ({ mac }) => tagOf(mac, message));
+      return answer.valid ? { ...answer, value } : answer;
+    },
+  }),
+});
 
 function withoutPadding(tag: Buffer): string {
   return encode(tag, 'base64').replace(/=+$/, '');

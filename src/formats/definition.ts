@@ -1,34 +1,45 @@
-/** How a format is entered into the table: its fields in the configuration, and what they make of it. */
+/** How a format enters the table: its fields in the configuration, the schemas of its requests and answers, its code. */
 
 import type * as z from 'zod/mini';
+import type { Formats } from '../api/messages.ts';
 import type { Format } from '../signing/format.ts';
-import type { Operation } from '../signing/policy.ts';
 
 type Fields = Readonly<Record<string, z.ZodMiniType>>;
 
-/** The shapes of a format's requests. */
-export type Requests = Readonly<Record<Operation, z.ZodMiniType>>;
+/** The schemas of the requests and answers of formats; the compiler checks them against the types in api/messages.ts. */
+interface Schemas<N extends keyof Formats> {
+  readonly requests: {
+    readonly sign: z.ZodMiniType<Formats[N]['sign']>;
+    readonly verify: z.ZodMiniType<Formats[N]['verify']>;
+  };
+  readonly answers: {
+    readonly signature: z.ZodMiniType<Formats[N]['signature']>;
+    readonly verification: z.ZodMiniType<Formats[N]['verification']>;
+  };
+}
 
-/** A format before a key set has given it options. */
-export interface FormatDefinition {
-  readonly name: string;
+/** A format without the options of a key set. */
+export interface FormatDefinition extends Schemas<keyof Formats> {
+  readonly name: keyof Formats;
   /** The fields of a key set's configuration that belong to this format. */
   readonly fields: Fields;
-  readonly requests: Requests;
-  /** @param configured a key set's configuration that has been parsed with these fields among others */
+  /** @param configured the configuration of a key set, already parsed with these fields among others */
   create(configured: object): Format;
 }
 
-export function defineFormat<F extends Fields>(
-  name: string,
-  fields: F,
-  requests: Requests,
-  create: (configured: z.infer<z.ZodMiniObject<F>>) => Format,
-): FormatDefinition {
+interface Definition<N extends keyof Formats, F extends Fields> extends Schemas<N> {
+  readonly name: N;
+  readonly fields: F;
+  create(configured: z.infer<z.ZodMiniObject<F>>): Omit<Format, 'name'>;
+}
+
+export function defineFormat<N extends keyof Formats, F extends Fields>({
+  create,
+  ...definition
+}: Definition<N, F>): FormatDefinition {
+  const { name } = definition;
   return {
-    name,
-    fields,
-    requests,
-    create: (configured) => create(configured as z.infer<z.ZodMiniObject<F>>),
+    ...definition,
+    create: (configured) => ({ name, ...create(configured as z.infer<z.ZodMiniObject<F>>) }),
   };
 }

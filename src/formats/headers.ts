@@ -1,10 +1,10 @@
-/** HTTP headers as a JSON request gives them: their shape, and their values by name. */
+/** The HTTP headers of a JSON request: their schema, and their values by name. */
 
 import * as z from 'zod/mini';
 import { SignerError } from '../api/errors.ts';
 import type { HttpHeaders } from '../api/messages.ts';
 
-/** Names and values together, as much as servers usually take at most; beyond it, what is made of a text could fill the memory. */
+/** Names and values together. Few servers accept more, and the limit bounds the memory that parsing needs. */
 const maxCharacters = 32 * 1024;
 
 export const headers = z
@@ -15,19 +15,19 @@ export const headers = z
   });
 
 /**
- * The values of each header as they were given, by its name in lower case.
+ * Returns the values of each header unchanged, by its name in lower case.
  * @throws {SignerError} `malformed_request`, `message_too_large`
  */
-export function valuesByName(given: HttpHeaders): ReadonlyMap<string, readonly string[]> {
+export function valuesByName(headers: HttpHeaders): ReadonlyMap<string, readonly string[]> {
   const byName = new Map<string, readonly string[]>();
   let characters = 0;
-  for (const [name, value = []] of Object.entries(given)) {
+  for (const [name, value = []] of Object.entries(headers)) {
     const lower = name.toLowerCase();
-    // As two fields their order would be unknown.
+    // The order of the values of `A` and `a` would be unknown.
     if (byName.has(lower)) {
       throw new SignerError(
         'malformed_request',
-        'field "headers": must have each name once; give a header that is repeated as a list',
+        'field "headers": must have each name once; give the values of a repeated header as a list',
       );
     }
     const values = typeof value === 'string' ? [value] : value;
@@ -37,7 +37,7 @@ export function valuesByName(given: HttpHeaders): ReadonlyMap<string, readonly s
   if (characters > maxCharacters) {
     throw new SignerError(
       'message_too_large',
-      `field "headers": has at most ${maxCharacters} characters; leave out those that no signature covers`,
+      `field "headers": has at most ${maxCharacters} characters; leave out headers that the signature does not cover`,
     );
   }
   return byName;

@@ -1,4 +1,4 @@
-/** An HTTP request as a JSON request describes it, checked and taken apart: what the formats that sign requests cover. */
+/** Checks and parses the HTTP request that a JSON request describes, for the formats that sign HTTP requests. */
 
 import * as z from 'zod/mini';
 import { SignerError } from '../api/errors.ts';
@@ -6,23 +6,22 @@ import type { HttpHeaders, HttpRequest } from '../api/messages.ts';
 import { headers, valuesByName } from './headers.ts';
 import { messageBytes, messageEncoding } from './message.ts';
 
-/** A request of which every part is as the other side sees it. */
+/** An HTTP request in parts. Each part is what the receiver will see, so that both sides sign the same text. */
 export interface HttpMessage {
   readonly method: string;
   readonly scheme: string;
-  /** RFC 9110 §4.2.3: in lower case, without the scheme's default port. */
+  /** In lower case, without the default port of the scheme (RFC 9110 §4.2.3). */
   readonly authority: string;
-  /** Begins with a slash and has no dot segments. */
+  /** Begins with a slash, and has no dot segments. */
   readonly path: string;
-  /** Without the question mark; undefined where there is none. */
+  /** Without the question mark; undefined if the URL has none. */
   readonly query: string | undefined;
-  /** The values of each header as they were given, by its name in lower case. */
+  /** The values of each header, unchanged, by its name in lower case. */
   readonly fields: ReadonlyMap<string, readonly string[]>;
-  /** Undefined where there is none. */
   readonly body: Uint8Array | undefined;
 }
 
-/** The fields of a JSON request that describe one. */
+/** The fields of a JSON request that describe an HTTP request. */
 export const httpRequestFields = {
   method: z.string(),
   url: z.string(),
@@ -35,7 +34,7 @@ export const httpRequestFields = {
 export function parseHttpRequest({
   method,
   url,
-  headers: given = {},
+  headers: fields = {},
   body,
   encoding,
 }: HttpRequest): HttpMessage {
@@ -43,14 +42,14 @@ export function parseHttpRequest({
   return {
     method,
     ...parseUrl(url),
-    fields: parseHeaders(given),
+    fields: parseHeaders(fields),
     body: body === undefined ? undefined : messageBytes('body', body, encoding),
   };
 }
 
 /**
- * The values of a header without what may change on the way (RFC 9421 §2.1): surrounding white space and obsolete line
- * folding. Undefined where it is absent, or has a character that no signature covers.
+ * The values of a header without surrounding white space and obsolete line folding, which proxies may change (RFC 9421
+ * §2.1). Undefined if the header is absent, or has characters that cannot be signed.
  */
 export function fieldValues({ fields }: HttpMessage, name: string): readonly string[] | undefined {
   const values = fields.get(name)?.map(unfold) ?? [undefined];
@@ -61,23 +60,23 @@ export function malformed(field: string, what: string): SignerError {
   return new SignerError('malformed_request', `field "${field}": ${what}`);
 }
 
-/** A dot segment beside a slash that is percent-encoded, which shows when somebody decodes the path before using it. */
+/** A dot segment next to an encoded slash. It takes effect if a server decodes the path before it uses it. */
 const hiddenDotSegment = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i;
 
-/** More than servers usually take; beyond it, what is made of a query could fill the memory. */
+/** Few servers accept a longer URL, and the limit bounds the memory that parsing needs. */
 const maxUrlLength = 16 * 1024;
 
-/** What two programs could read in two ways is refused: a signature over one reading would be used for the other. */
+/** Refuses a URL that two programs could read differently: a signature for one reading could be used for the other. */
 function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path' | 'query'> {
   const refuse = (what: string) => malformed('url', what);
   if (url.length > maxUrlLength) {
     throw new SignerError('message_too_large', `field "url": has at most ${maxUrlLength} characters`);
   }
   if (!/^[\x21-\x7e]*$/.test(url)) {
-    throw refuse('must be printable ASCII without spaces; percent-encode everything else');
+    throw refuse('must be printable ASCII without spaces; percent-encode all other characters');
   }
-  if (/%(?![0-9A-Fa-f]{2})/.test(url)) throw refuse('must have two hexadecimal digits after every "%"');
-  if (/[#\\]/.test(url)) throw refuse('must not have a fragment or a backslash, which are not sent');
+  if (/%(?![0-9A-Fa-f]{2})/.test(url)) throw refuse('must have two hexadecimal digits after each "%"');
+  if (/[#\\]/.test(url)) throw refuse('must not have a fragment or a backslash, which clients do not send');
   const [, start, authority = '', path = '/', , query] =
     /^(https?:\/\/)([^/?]+)(\/[^?]*)?(\?(.*))?$/i.exec(url) ?? [];
   if (start === undefined) throw refuse('must be absolute and begin with https:// or http://');
@@ -93,17 +92,20 @@ function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path
   return { scheme: parsed.protocol.slice(0, -1), authority: parsed.host, path, query };
 }
 
-function parseHeaders(given: HttpHeaders): HttpMessage['fields'] {
-  const fields = valuesByName(given);
+function parseHeaders(headers: HttpHeaders): HttpMessage['fields'] {
+  const fields = valuesByName(headers);
   for (const name of fields.keys()) {
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) {
-      throw malformed('headers', 'must have names that are tokens');
+      throw malformed('headers', 'must have header names that are tokens (RFC 9110 §5.6.2)');
     }
   }
   return fields;
 }
 
-/** RFC 9112 §5.2. A line end that is not followed by white space would begin a line of what is signed. */
+/**
+ * Replaces obsolete line folding by spaces (RFC 9112 §5.2). Refuses every other line end, which would add a line to the
+ * signed text.
+ */
 function unfold(value: string): string | undefined {
   const lines = value.split('\r\n');
   const isPart = (line: string, index: number) =>

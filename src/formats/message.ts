@@ -1,4 +1,4 @@
-/** A message as a JSON request writes it, to bytes: a message is bytes, whatever its text looks like. */
+/** Turns the message of a JSON request into bytes. */
 
 import * as z from 'zod/mini';
 import { SignerError } from '../api/errors.ts';
@@ -6,14 +6,17 @@ import { decode } from '../bytes/encoding.ts';
 
 export const messageEncoding = z.optional(z.enum(['utf8', 'base64', 'hex']));
 
-/** Whether a string stands for the same bytes everywhere: lone surrogates become U+FFFD, and NUL ends it for some. */
+/**
+ * Whether every program reads the same bytes from a string: encoders replace lone surrogates by U+FFFD, and some
+ * programs stop at NUL.
+ */
 export function isText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
 /**
- * @param field the request's field that holds the text
- * @throws {SignerError} `malformed_request` for text that is not well formed, or not in the encoding
+ * @param field the request field that contains the text, for error messages
+ * @throws {SignerError} `malformed_request` if the text is not well formed, or not in the encoding
  */
 export function messageBytes(
   field: string,
@@ -31,10 +34,7 @@ export function messageBytes(
   }
   const bytes = decode(text, encoding);
   if (bytes === undefined) {
-    throw new SignerError(
-      'malformed_request',
-      `field "${field}": not ${encoding}, which "encoding" says it is`,
-    );
+    throw new SignerError('malformed_request', `field "${field}": must be ${encoding}, as "encoding" says`);
   }
   return bytes;
 }

@@ -1,6 +1,6 @@
 /**
- * The format `raw`: the tag over exactly the caller's bytes, as text. It signs whatever it is given, so a key set of
- * this format must not share its key with anything else.
+ * The format `raw`: the HMAC of exactly the caller's bytes, as text. It signs anything, so a key set of this format must
+ * not share its key with another one.
  */
 
 import * as z from 'zod/mini';
@@ -13,37 +13,46 @@ import type {
 } from '../api/messages.ts';
 import { parse } from '../api/schema.ts';
 import { bytesEncodings, decodeExactly, encode } from '../bytes/encoding.ts';
-import { type MessageSink, type SigningContext, verification, whole } from '../signing/format.ts';
-import { algorithmNames, indexOfTag } from '../signing/mac.ts';
+import { feed, type MessageSink, type SigningContext } from '../signing/format.ts';
+import { algorithmNames, tagBytes } from '../signing/mac.ts';
+import { invalid, verifyTag } from '../signing/verify-tag.ts';
+import { text, verification } from './answers.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes, messageEncoding } from './message.ts';
 
 const output = z.optional(z.enum(bytesEncodings));
-const fields = { message: z.string(), encoding: messageEncoding, output };
-const signRequest: z.ZodMiniType<RawSignRequest> = z.strictObject(fields);
-const verifyRequest: z.ZodMiniType<RawVerifyRequest> = z.strictObject({ ...fields, signature: z.string() });
-const requests = { sign: signRequest, verify: verifyRequest };
+const fields = { message: text, encoding: messageEncoding, output };
+const sign: z.ZodMiniType<RawSignRequest> = z.strictObject(fields);
+const verify: z.ZodMiniType<RawVerifyRequest> = z.strictObject({ ...fields, signature: text });
 
-export const raw = defineFormat('raw', { output }, requests, ({ output: usual = 'hex' }) => ({
+export const raw = defineFormat({
   name: 'raw',
-  options: { output: usual },
-  algorithms: algorithmNames,
-  minKeyBytes: () => 0,
-  sign: (context, request) => {
-    const { message, encoding, output = usual } = parse(signRequest, request);
-    return whole(context, startSigning(context, output), messageBytes('message', message, encoding));
+  fields: { output },
+  requests: { sign, verify },
+  answers: {
+    signature: z.object({ signature: text, keyId: text, algorithm: z.enum(algorithmNames) }),
+    verification,
   },
-  verify: (context, request) => {
-    const { message, encoding, signature, output = usual } = parse(verifyRequest, request);
-    return whole(
-      context,
-      startVerification(context, signature, output),
-      messageBytes('message', message, encoding),
-    );
-  },
-  startSigning: (context) => startSigning(context, usual),
-  startVerification: (context, signature) => startVerification(context, signature, usual),
-}));
+  create: ({ output: usual = 'hex' }) => ({
+    options: { output: usual },
+    algorithms: algorithmNames,
+    minKeyBytes: () => 0,
+    sign: (context, request) => {
+      const { message, encoding, output = usual } = parse(sign, request);
+      return feed(context, startSigning(context, output), messageBytes('message', message, encoding));
+    },
+    verify: (context, request) => {
+      const { message, encoding, signature, output = usual } = parse(verify, request);
+      return feed(
+        context,
+        startVerification(context, signature, output),
+        messageBytes('message', message, encoding),
+      );
+    },
+    startSigning: (context) => startSigning(context, usual),
+    startVerification: (context, signature) => startVerification(context, signature, usual),
+  }),
+});
 
 function startSigning(
   { keys: [{ id, mac }] }: SigningContext,
@@ -59,22 +68,21 @@ function startSigning(
 }
 
 function startVerification(
-  { keys }: SigningContext,
+  context: SigningContext,
   signature: string,
   output: BytesEncoding,
 ): MessageSink<Verification> {
-  const streams = keys.map(({ mac }) => mac.start());
+  const keys = context.keys.map((key) => ({ ...key, stream: key.mac.start() }));
   return {
     update: (part) => {
-      for (const stream of streams) stream.update(part);
+      for (const { stream } of keys) stream.update(part);
     },
     finish: () => {
-      const tags = streams.map((stream) => stream.digest());
-      const given = decodeExactly(signature, output);
-      if (given === undefined || tags.every((tag) => tag.length !== given.length)) {
-        return { valid: false, reason: 'malformed' };
+      const tag = decodeExactly(signature, output);
+      if (tag === undefined || keys.every(({ mac }) => tagBytes(mac.algorithm) !== tag.length)) {
+        return invalid('malformed');
       }
-      return verification(keys, indexOfTag(tags, given));
+      return verifyTag(keys, [tag], ({ stream }) => stream.digest());
     },
   };
 }

@@ -3,11 +3,10 @@
 import * as z from 'zod/mini';
 import { errorCodes } from '../api/errors.ts';
 import { streamed } from '../api/limits.ts';
-import type { Formats } from '../api/messages.ts';
 import { formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
 import type { Operation } from '../signing/policy.ts';
-import { answers, keySet, problem } from './answer-shapes.ts';
+import { keySet, problem } from './answer-shapes.ts';
 import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
 
@@ -160,8 +159,8 @@ const refusals = Object.fromEntries(
 /** Named as the types of the wire are: `raw.sign`, `raw.signature`, `raw.verify`, `raw.verification`. */
 function schemas(): Readonly<Record<string, Schema>> {
   const named: Record<string, Schema> = { keySet: toJsonSchema(keySet), problem: toJsonSchema(problem) };
-  for (const { name, requests } of formats.values()) {
-    for (const [part, schema] of Object.entries({ ...requests, ...answers[name as keyof Formats] })) {
+  for (const { name, requests, answers } of formats.values()) {
+    for (const [part, schema] of Object.entries({ ...requests, ...answers })) {
       named[`${name}.${part}`] = toJsonSchema(schema);
     }
   }
@@ -180,12 +179,12 @@ function toJsonSchema(schema: z.ZodMiniType): Schema {
 }
 
 function anyRequest(what: Operation): Schema {
-  return { anyOf: Object.keys(answers).map((format) => ref('schemas', `${format}.${what}`)) };
+  return { anyOf: [...formats.keys()].map((format) => ref('schemas', `${format}.${what}`)) };
 }
 
 function anyAnswer(what: Operation): Schema {
   const part = what === 'sign' ? 'signature' : 'verification';
-  return { anyOf: Object.keys(answers).map((format) => ref('schemas', `${format}.${part}`)) };
+  return { anyOf: [...formats.keys()].map((format) => ref('schemas', `${format}.${part}`)) };
 }
 
 function ref(kind: 'schemas' | 'parameters', name: string): Schema {

@@ -1,9 +1,9 @@
-/** The time, as an argument of everything that needs it. */
+/** The clocks, which everything that needs the time receives as an argument. */
 
 export interface Clocks {
   /** Milliseconds since the epoch; may be set back. */
   readonly now: () => number;
-  /** Milliseconds since some moment; never set back. */
+  /** Milliseconds since an arbitrary moment; never runs backwards. */
   readonly monotonicMs: () => number;
 }
 

@@ -1,6 +1,5 @@
 /**
- * The only place that computes HMAC (RFC 2104). Key bytes go in, a key with its MAC comes out; nobody can ask it for
- * the bytes again.
+ * The only file that computes HMAC (RFC 2104). It turns key bytes into a `Mac`, from which the bytes cannot be read back.
  */
 
 import {
@@ -17,7 +16,7 @@ import { hmac as nobleHmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
 
-/** HMAC with SHA-2 by its JWA names (RFC 7518 §3.2), and with SHA-3 (FIPS 202 §7), which has none. */
+/** HMAC with SHA-2 under its JWA names (RFC 7518 §3.2), and with SHA-3 (FIPS 202 §7), for which JWA has no names. */
 export const algorithms = {
   HS256: { hash: 'sha256', blockBytes: 64, noble: sha256 },
   HS384: { hash: 'sha384', blockBytes: 128, noble: sha384 },
@@ -29,14 +28,14 @@ export const algorithms = {
 
 export type Algorithm = keyof typeof algorithms;
 
-/** The length of a tag, which is that of a key of full strength (RFC 2104 §3). */
+/** The length of a tag. A key should be as long (RFC 2104 §3). */
 export function tagBytes(algorithm: Algorithm): number {
   return algorithms[algorithm].noble.outputLen;
 }
 
 export const algorithmNames = Object.keys(algorithms) as unknown as readonly [Algorithm, ...Algorithm[]];
 
-/** A tag in the making: feed it the message in any number of parts, then take the tag once. */
+/** Computes one tag: call `update` with each part of the message, then `digest` once. */
 export interface MacStream {
   update(part: Uint8Array): unknown;
   digest(): Buffer;
@@ -50,20 +49,20 @@ export interface Mac {
   derive(message: Uint8Array): Mac;
 }
 
-/** A key as everything above this file sees it: a public id and what it can compute. */
+/** A key as the rest of the program sees it: a public id, and what the key can compute. */
 export interface Key {
   /**
-   * The same on every replica that has the same key bytes, unless the key is weak: then each process has an id of its
-   * own, which tells nothing of the key.
+   * The same on all replicas that have the same key bytes. A weak key has a different id in each process, because a
+   * stable id would help to guess the key.
    */
   readonly id: string;
   readonly mac: Mac;
 }
 
-/** The caller may overwrite `secret` afterwards. */
+/** Creates the HMAC of a key. The caller may overwrite `secret` afterwards. */
 export function createMac(algorithm: Algorithm, secret: Uint8Array): Mac {
   const { hash: hashName, blockBytes } = algorithms[algorithm];
-  // RFC 2104 §2: a key over a block is hashed first; doing it here spares each request that work.
+  // RFC 2104 §2 hashes a key that is longer than a block. Doing it here saves that work for each request.
   const hashed = secret.length > blockBytes ? hash(hashName, secret, 'buffer') : undefined;
   const key = createSecretKey(hashed ?? secret);
   hashed?.fill(0);
@@ -84,29 +83,24 @@ export function keyId(secret: Uint8Array): string {
   return createHmac('sha256', secret).update('sidecar-signer key id').digest().toString('hex', 0, 8);
 }
 
-/** An id that tells nothing of the key, for one that could be guessed: the same as long as this process lives. */
+/** The id of a key that could be guessed: random for each process, so that it reveals nothing about the key. */
 export function processKeyId(secret: Uint8Array): string {
   return createHmac('sha256', salt).update(keyId(secret)).digest().toString('hex', 0, 8);
 }
 
-/** The tag of a message that is there at once. */
+/** The tag of a message that is in memory, as one or more parts. */
 export function tagOf(mac: Mac, ...parts: readonly Uint8Array[]): Buffer {
   const stream = mac.start();
   for (const part of parts) stream.update(part);
   return stream.digest();
 }
 
-/** Compares two tags in a time that does not depend on their content. Unequal lengths are unequal tags. */
-export function equalTags(expected: Uint8Array, given: Uint8Array): boolean {
-  return expected.length === given.length && timingSafeEqual(expected, given);
+/** Compares two tags in constant time. Tags of different lengths are never equal. */
+export function equalTags(expected: Uint8Array, received: Uint8Array): boolean {
+  return expected.length === received.length && timingSafeEqual(expected, received);
 }
 
-/** The index of the first tag that equals `given`, or -1. Compares all of them, so that the time does not tell which. */
-export function indexOfTag(tags: readonly Uint8Array[], given: Uint8Array): number {
-  return tags.map((tag) => equalTags(tag, given)).indexOf(true);
-}
-
-/** Whether an independent implementation computes the same tag with these key bytes. */
+/** Self-test: whether an independent implementation computes the same tag with these key bytes. */
 export function agreesWithOracle(mac: Mac, secret: Uint8Array): boolean {
   const message = new TextEncoder().encode('sidecar-signer self-test');
   const stream = mac.start();
@@ -115,9 +109,9 @@ export function agreesWithOracle(mac: Mac, secret: Uint8Array): boolean {
 }
 
 /**
- * HKDF-SHA-256 (RFC 5869): `length` bytes that are as good as a key of their own for each `info`. The caller may
- * overwrite `secret` afterwards.
- * @returns undefined when two implementations disagree
+ * Derives a key of `length` bytes by HKDF-SHA-256 (RFC 5869). Different values of `info` give independent keys. The
+ * caller may overwrite `secret` afterwards.
+ * @returns undefined if two independent implementations disagree
  */
 export function hkdf(
   secret: Uint8Array,
@@ -133,8 +127,9 @@ export function hkdf(
 }
 
 /**
- * Marks for finding one key under two names: two secrets share one if they are the same bytes, or the same key to HMAC,
- * which pads a key with zeros to a block and hashes a longer one first (RFC 2104 §2). Meaningless outside this process.
+ * Fingerprints that reveal the same key under two names. Two secrets share a fingerprint if they have the same bytes, or
+ * if HMAC treats them as the same key: it pads a short key with zeros and hashes a long one (RFC 2104 §2). The
+ * fingerprints are salted, so they mean nothing outside this process.
  */
 export function keyFingerprints(algorithm: Algorithm, secret: Uint8Array): readonly string[] {
   const { hash: hashName, blockBytes } = algorithms[algorithm];

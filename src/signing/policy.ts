@@ -1,5 +1,6 @@
 /**
- * What a key set may be used for. Pure, denies what is not listed, and asked in one place, before the act.
+ * The policy of a key set: which operations, how large a message, how often, for which tenants. These are pure functions
+ * that deny what the policy does not list; the signer calls them before each operation.
  */
 
 import { SignerError } from '../api/errors.ts';
@@ -8,26 +9,26 @@ export type Operation = 'sign' | 'verify';
 
 export const operations: readonly Operation[] = ['sign', 'verify'];
 
-/** What a key set may be used for; belongs to the key set, so that rotating a key cannot change it. */
+/** What a key set may be used for. It belongs to the key set, not to a key, so rotating a key cannot change it. */
 export interface Policy {
   readonly allow: readonly Operation[];
-  /** Bytes of one message. */
+  /** The most bytes that one message may have. */
   readonly maxMessageBytes: number;
-  /** Signatures and verifications together; undefined for no limit. */
+  /** Counts signatures and verifications together; undefined for no limit. */
   readonly rateLimit?: RateLimit | undefined;
-  /** Where keys are derived: the tenants that are served; undefined for all. */
+  /** With derived keys: the tenants that the key set serves; undefined for all. */
   readonly tenants?: ReadonlySet<string> | undefined;
-  /** Where keys are derived: whether a tenant's secret may be printed. */
+  /** With derived keys: whether a command may print the secret of a tenant. */
   readonly allowExport?: boolean | undefined;
 }
 
-/** A token bucket: `burst` at once after a pause, `perSecond` in the long run. */
+/** A token bucket: it allows `burst` operations at once after a pause, and `perSecond` on average. */
 export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;
 }
 
-/** What is left of a rate limit at a moment of a monotonic clock, in milliseconds. */
+/** The tokens left in the bucket at a time of the monotonic clock. */
 export interface Allowance {
   readonly tokens: number;
   readonly atMs: number;
@@ -58,17 +59,18 @@ export function checkTenant({ tenants }: Policy, tenant: string): void {
   if (tenants?.has(tenant) !== false) return;
   throw new SignerError(
     'unknown_key',
-    'there is no key for this tenant; the configuration of this key set lists those that it serves (tenants)',
+    'this key set has no key for this tenant; its configuration lists the tenants that it serves (tenants)',
   );
 }
 
-/** RFC 9110 §10.2.3 wants plain digits, and a client that waits a year need not be told more. */
+/** The limit keeps `Retry-After` in plain digits (RFC 9110 §10.2.3): a very low rate would give 1e+21. */
 const maxWaitSeconds = 365 * 24 * 3600;
 
 /**
- * Takes one use from what is left of the limit.
- * @param left undefined before the first use
- * @throws {SignerError} `rate_limited` with the seconds to wait
+ * Takes one token from the bucket.
+ * @param left the result of the last call; undefined before the first
+ * @returns what is left afterwards
+ * @throws {SignerError} `rate_limited` with a `Retry-After` header in seconds
  */
 export function spend(
   { perSecond, burst }: RateLimit,

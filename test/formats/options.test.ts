@@ -70,7 +70,7 @@ it.each<[string, string]>([
   ['format: jwt, jwt: { requiredClaims: sub }', 'keys.a.jwt.requiredClaims: must be a list'],
   [
     'format: jwt, jwt: { fixedClaims: { exp: 1 } }',
-    "keys.a.jwt.fixedClaims: must not have exp, which has an option of its own or is the signer's to set",
+    'keys.a.jwt.fixedClaims: must not have exp, which the signer sets from another option or from its clock',
   ],
   ['format: jwt, jwt: { fixedClaims: [a] }', 'keys.a.jwt.fixedClaims: must be an object'],
   [

@@ -117,7 +117,7 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
     for (const [header, value] of Object.entries(headersOf(body))) {
       const twice = { ...headersOf(body), [header.toLowerCase()]: value, [header.toUpperCase()]: value };
       expect(refusalOf(() => signer.verify({ body, headers: twice }))).toBe(
-        'malformed_request: field "headers": must have each name once; give a header that is repeated as a list',
+        'malformed_request: field "headers": must have each name once; give the values of a repeated header as a list',
       );
     }
   });

@@ -6,7 +6,8 @@
 import crypto, { createHmac, randomBytes } from 'node:crypto';
 import { syncBuiltinESMExports } from 'node:module';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { equalTags, hkdf, indexOfTag } from '../../src/signing/mac.ts';
+import { createMac, equalTags, hkdf } from '../../src/signing/mac.ts';
+import { verifyTag } from '../../src/signing/verify-tag.ts';
 import { inUse } from '../support/format.ts';
 import { createTestStore, problemsOf } from '../support/keys.ts';
 
@@ -33,14 +34,27 @@ describe('the comparison of tags', () => {
     expect(comparison).toHaveBeenCalledTimes(2);
   });
 
+  const keys = tags.map((tag, index) => ({ id: `${index}`, mac: createMac('HS256', tag), tag }));
+
   it.each([0, 1, 2, -1])('is with all of them, if the one that equals is %i', (index) => {
     const comparison = watch('timingSafeEqual');
-    expect(indexOfTag(tags, Buffer.from(tags[index] ?? randomBytes(32)))).toBe(index);
+    const received = Buffer.from(tags[index] ?? randomBytes(32));
+    expect(verifyTag(keys, [received], ({ tag }) => tag)).toEqual(
+      index < 0
+        ? { valid: false, reason: 'mismatch' }
+        : { valid: true, keyId: `${index}`, primary: index === 0 },
+    );
     expect(comparison).toHaveBeenCalledTimes(3);
   });
 
-  it('finds the first of two that are the same', () => {
-    expect(indexOfTag([tags[0], tags[1], tags[1]], tags[1])).toBe(1);
+  it('finds the first of two keys that match', () => {
+    expect(verifyTag(keys, [tags[2], tags[1]], ({ tag }) => tag)).toMatchObject({ keyId: '1' });
+  });
+
+  it('is with the candidates alone, and the primary stays that of the key set', () => {
+    expect(verifyTag(keys, [tags[1]], ({ tag }) => tag, keys.slice(1))).toMatchObject({ primary: false });
+    expect(verifyTag(keys, [tags[0]], ({ tag }) => tag, keys.slice(1))).toMatchObject({ valid: false });
+    expect(verifyTag(keys, [tags[0]], ({ tag }) => tag, [])).toMatchObject({ valid: false });
   });
 
   it.each([0, 1, 2, -1])('of a webhook is of every signature with every key: key %i', (index) => {

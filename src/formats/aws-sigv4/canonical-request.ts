@@ -1,6 +1,6 @@
 /**
- * The canonical request of AWS Signature Version 4: one text for every way in which a request can be written. S3 takes
- * paths as they are; the other services normalise them and encode them once more.
+ * The canonical request of AWS Signature Version 4, which is the same text for all ways to write a request. S3 uses paths
+ * unchanged; the other services normalise them and encode them a second time.
  */
 
 import { digest } from '../../bytes/digest.ts';
@@ -8,10 +8,10 @@ import { fieldValues, type HttpMessage, malformed } from '../http-request.ts';
 
 export const unsignedPayload = 'UNSIGNED-PAYLOAD';
 
-/** The header that tells the payload's hash, which S3 demands. A caller asks for it elsewhere by writing it. */
+/** The header with the hash of the payload. S3 requires it. For other services it is signed if the caller sets it. */
 export const payloadHeader = 'x-amz-content-sha256';
 
-/** The parts of a presigned URL that its signature is made of. */
+/** The query parameters that make a URL presigned. */
 export const ownParameters = /^x-amz-(?:algorithm|credential|date|expires|signedheaders|signature)$/i;
 
 const s3Services: ReadonlySet<string> = new Set(['s3', 's3express', 's3-object-lambda', 's3-outposts']);
@@ -20,18 +20,18 @@ export function isS3(service: string): boolean {
   return s3Services.has(service);
 }
 
-/** RFC 9110 §9.3: content has no meaning with these methods. */
+/** Content has no defined meaning with these methods (RFC 9110 §9.3.1, §9.3.2, §9.3.5). */
 export function sendsNoPayload(method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'DELETE';
 }
 
-/** A query's names and values, percent-encoded as AWS does, in the order of the URL. */
+/** The names and values of a query, percent-encoded as AWS requires, in the order of the URL. */
 export type Parameters = readonly (readonly [name: string, value: string])[];
 
-/** The names and values of the headers that are signed, in the order of their names. */
+/** The names and values of the signed headers, sorted by name. */
 export type SignedHeaders = readonly (readonly [name: string, value: string])[];
 
-/** The hash of the canonical request, in hex. */
+/** Returns the SHA-256 of the canonical request, in hex. */
 export function hashRequest(
   { method, path }: Pick<HttpMessage, 'method' | 'path'>,
   service: string,
@@ -57,7 +57,7 @@ export function namesOf(headers: SignedHeaders): string {
   return headers.map(([name]) => name).join(';');
 }
 
-/** Of these headers, or undefined when the request does not have one of them in ASCII. */
+/** Selects the headers to sign. Undefined if the request does not have one of them, or not in ASCII. */
 export function signHeaders(message: HttpMessage, names: readonly string[]): SignedHeaders | undefined {
   const headers = names.toSorted().map((name) => {
     if (name === 'host') return [name, message.authority] as const;
@@ -67,7 +67,7 @@ export function signHeaders(message: HttpMessage, names: readonly string[]): Sig
   return headers.every((header) => header !== undefined) ? headers : undefined;
 }
 
-/** @throws {SignerError} `malformed_request` for a plus sign, which is a space to some and a plus to others */
+/** @throws {SignerError} `malformed_request` for a plus sign, which some servers read as a space and others as a plus */
 export function parseParameters({ query = '' }: HttpMessage): Parameters {
   if (query.includes('+')) throw malformed('url', 'must have no "+" in its query; write %20 or %2B');
   return query
@@ -79,7 +79,7 @@ export function parseParameters({ query = '' }: HttpMessage): Parameters {
     });
 }
 
-/** A path in the one form in which prefixes are compared. */
+/** The form of a path in which the policy compares prefixes. */
 export function comparablePath(service: string, path: string): string {
   return encodeOnce(isS3(service) ? path : withoutEmptySegments(path));
 }
@@ -88,15 +88,15 @@ export function sha256(content: string | Uint8Array): string {
   return digest('sha256', content).toString('hex');
 }
 
-/** Text that may be percent-encoded already: every byte but the unreserved characters (RFC 3986 §2.3). */
+/** Percent-encodes all but the unreserved characters (RFC 3986 §2.3). What is already encoded is not encoded again. */
 export function encodeOnce(text: string, alsoKept = '/'): string {
-  return text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~-]/g, (found) => {
-    const character = found.length === 1 ? found : String.fromCharCode(Number.parseInt(found.slice(1), 16));
-    return found === alsoKept || /[A-Za-z0-9._~-]/.test(character) ? character : percentEncode(character);
+  return text.replace(/%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~-]/g, (part) => {
+    const character = part.length === 1 ? part : String.fromCharCode(Number.parseInt(part.slice(1), 16));
+    return part === alsoKept || /[A-Za-z0-9._~-]/.test(character) ? character : percentEncode(character);
   });
 }
 
-/** The percent sign is a character like any other. */
+/** Percent-encodes a path that is encoded already, so that `%` becomes `%25`. */
 function encodeAgain(path: string): string {
   return path.replace(/[^A-Za-z0-9._~/-]/g, percentEncode);
 }

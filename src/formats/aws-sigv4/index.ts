@@ -1,11 +1,13 @@
 /**
- * The format `aws-sigv4`: AWS Signature Version 4 over requests, in headers or as presigned URLs. The signer builds the
- * canonical request itself, from requests that the key set's policy lists; it takes no string to sign and no hash of one.
+ * The format `aws-sigv4`: AWS Signature Version 4 for HTTP requests, in headers or as presigned URLs. The signer builds the
+ * canonical request itself, so that it can check the request against the key set's policy. It never signs a string or a
+ * hash that the caller built.
  */
 
 import * as z from 'zod/mini';
 import type { AwsRequest, AwsSignRequest } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
+import { headersAnswer, text, verification } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import { httpRequestFields } from '../http-request.ts';
 import { createPolicy, longestExpiresSeconds, options } from './request-policy.ts';
@@ -28,17 +30,15 @@ const signRequest: z.ZodMiniType<AwsSignRequest> = z.strictObject({
   ),
 });
 
-const requests = { sign: signRequest, verify: verifyRequest };
-
-export const awsSigv4 = defineFormat(
-  'aws-sigv4',
-  { 'aws-sigv4': options },
-  requests,
-  ({ 'aws-sigv4': configured }) => {
+export const awsSigv4 = defineFormat({
+  name: 'aws-sigv4',
+  fields: { 'aws-sigv4': options },
+  requests: { sign: signRequest, verify: verifyRequest },
+  answers: { signature: z.union([headersAnswer, z.object({ url: text, keyId: text })]), verification },
+  create: ({ 'aws-sigv4': configured }) => {
     const policy = createPolicy(configured);
     const signingKeys = createSigningKeys();
     return {
-      name: 'aws-sigv4',
       options: policy,
       algorithms: ['HS256'],
       minKeyBytes: () => 16,
@@ -48,4 +48,4 @@ export const awsSigv4 = defineFormat(
       verify: (context, request) => verify(policy, signingKeys, context, parse(verifyRequest, request)),
     };
   },
-);
+});

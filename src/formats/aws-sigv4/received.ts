@@ -1,4 +1,4 @@
-/** The signature that a request carries, in `Authorization` or in its query. */
+/** Parses the signature of a request, from `Authorization` or from the query. */
 
 import { decode } from '../../bytes/encoding.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
@@ -9,19 +9,20 @@ import { parseAwsTime, type Scope } from './signing-key.ts';
 export interface ReceivedSignature {
   readonly accessKeyId: string;
   readonly scope: Scope;
-  /** As it was written, and in milliseconds since the epoch. */
+  /** `X-Amz-Date` as received. */
   readonly time: string;
-  readonly at: number;
-  /** In lower case and in order, `host` among them. */
+  /** The same in milliseconds since the epoch. */
+  readonly timeMs: number;
+  /** In lower case and sorted; always contains `host`. */
   readonly headerNames: readonly string[];
   readonly tag: Uint8Array;
-  /** Of a presigned URL. */
+  /** The lifetime of a presigned URL; undefined for a signature in headers. */
   readonly expiresSeconds: number | undefined;
   /** The query without the signature itself. */
   readonly parameters: Parameters;
 }
 
-/** What both ways of writing a signature say, as texts. */
+/** The parts that a signature in headers and one in a URL have in common, not yet parsed. */
 interface Written {
   readonly credential: string;
   readonly time: string;
@@ -39,7 +40,7 @@ export function readSignature(
   const isPresigned = parameters.some(([name]) => name === 'X-Amz-Signature');
   const isByHeaders = message.fields.has('authorization');
   if (!isPresigned && !isByHeaders) return 'missing';
-  // With both it would depend on the reader which of them counts.
+  // Two programs could choose different ones.
   if (isPresigned && isByHeaders) return 'malformed';
   return (isPresigned ? readPresigned(parameters) : readHeaders(message, parameters)) ?? 'malformed';
 }
@@ -51,12 +52,12 @@ function readHeaders(message: HttpMessage, parameters: Parameters): ReceivedSign
   return read({ credential, headerNames, tag, time: only(message, 'x-amz-date') }, parameters);
 }
 
-/** The values are percent-encoded, in the one way in which `parseParameters` writes them. */
+/** The values are percent-encoded as `parseParameters` writes them. */
 function readPresigned(parameters: Parameters): ReceivedSignature | undefined {
   const own = parameters.filter(([name]) => ownParameters.test(name));
   const values = new Map(own);
   const value = (name: string) => values.get(`X-Amz-${name}`) ?? '';
-  // Each of the six once.
+  // Each of the six parameters must appear exactly once.
   if (own.length !== 6 || values.size !== 6 || value('Algorithm') !== 'AWS4-HMAC-SHA256') return undefined;
   const expiresSeconds = /^[1-9]\d{0,5}$/.test(value('Expires')) ? Number(value('Expires')) : 0;
   if (expiresSeconds < 1 || expiresSeconds > longestExpiresSeconds) return undefined;
@@ -77,7 +78,7 @@ function read(
 ): ReceivedSignature | undefined {
   const [accessKeyId = '', date = '', region = '', service = '', end, ...more] = credential.split('/');
   const names = headerNames.split(';');
-  const at = parseAwsTime(time);
+  const timeMs = parseAwsTime(time);
   const isWellFormed =
     end === 'aws4_request' &&
     more.length === 0 &&
@@ -86,12 +87,12 @@ function read(
     names.every((name, index) => /^[a-z0-9._-]+$/.test(name) && name > (names[index - 1] ?? '')) &&
     /^[0-9a-f]{64}$/.test(tag);
   const bytes = decode(tag, 'hex');
-  if (!isWellFormed || at === undefined || bytes === undefined) return undefined;
+  if (!isWellFormed || timeMs === undefined || bytes === undefined) return undefined;
   const scope = { date, region, service };
-  return { accessKeyId, scope, time, at, headerNames: names, tag: bytes, expiresSeconds, parameters };
+  return { accessKeyId, scope, time, timeMs, headerNames: names, tag: bytes, expiresSeconds, parameters };
 }
 
-/** The value of a header that is there once, or nothing. */
+/** The value of a header; empty if the header is absent or repeated. */
 function only(message: HttpMessage, name: string): string {
   const [value = '', ...others] = fieldValues(message, name) ?? [];
   return others.length === 0 ? value : '';

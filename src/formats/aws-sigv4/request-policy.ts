@@ -1,23 +1,22 @@
-/** What an AWS key may sign for: whatever it is asked outside of these lists is refused. */
+/** Which AWS requests a key may sign. The signer refuses every request that these lists do not allow. */
 
 import * as z from 'zod/mini';
 import { SignerError } from '../../api/errors.ts';
 import type { HttpMessage } from '../http-request.ts';
+import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { comparablePath } from './canonical-request.ts';
 
-export interface Policy {
+export interface Policy extends Tolerance {
   readonly accessKeyId: string;
   readonly services: readonly string[];
   readonly regions: readonly string[];
-  /** Undefined for any. */
+  /** Undefined allows every host, method or path. */
   readonly hosts: readonly string[] | undefined;
   readonly methods: readonly string[] | undefined;
   readonly pathPrefixes: readonly string[] | undefined;
-  /** Of a presigned URL; 0 forbids them. */
+  /** The longest lifetime of a presigned URL; 0 forbids presigned URLs. */
   readonly maxExpiresSeconds: number;
   readonly allowUnsignedPayload: boolean;
-  readonly toleranceSeconds: number;
-  readonly futureToleranceSeconds: number;
 }
 
 /** A week, the longest that AWS accepts. */
@@ -29,7 +28,6 @@ const scopePart = z
     z.regex(/^[a-z0-9-]{1,64}$/, 'must be like s3 or eu-central-1: lower-case letters, digits and hyphens'),
   );
 const list = <T extends z.ZodMiniType>(element: T) => z.array(element).check(z.minLength(1), z.maxLength(64));
-const seconds = z.int().check(z.gte(0));
 
 export const options = z.strictObject({
   accessKeyId: z.string().check(z.regex(/^[\w.~-]{3,128}$/, 'must be an access key id, like AKIDEXAMPLE')),
@@ -51,16 +49,14 @@ export const options = z.strictObject({
   pathPrefixes: z.optional(
     list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
   ),
-  maxExpiresSeconds: z.optional(seconds.check(z.lte(longestExpiresSeconds))),
+  maxExpiresSeconds: z.optional(z.int().check(z.gte(0), z.lte(longestExpiresSeconds))),
   allowUnsignedPayload: z.optional(z.boolean()),
-  toleranceSeconds: z.optional(seconds),
-  futureToleranceSeconds: z.optional(seconds),
+  ...toleranceFields,
 });
 
-export function createPolicy(given: z.infer<typeof options>): Policy {
-  const { toleranceSeconds = 300, futureToleranceSeconds = toleranceSeconds } = given;
-  const { accessKeyId, services, regions, hosts, methods, pathPrefixes } = given;
-  const { maxExpiresSeconds = 3600, allowUnsignedPayload = false } = given;
+export function createPolicy(configured: z.infer<typeof options>): Policy {
+  const { accessKeyId, services, regions, hosts, methods, pathPrefixes } = configured;
+  const { maxExpiresSeconds = 3600, allowUnsignedPayload = false } = configured;
   return {
     accessKeyId,
     services,
@@ -70,12 +66,11 @@ export function createPolicy(given: z.infer<typeof options>): Policy {
     pathPrefixes,
     maxExpiresSeconds,
     allowUnsignedPayload,
-    toleranceSeconds,
-    futureToleranceSeconds,
+    ...toTolerance(configured),
   };
 }
 
-/** What of a request the lists do not checkSize, or undefined. */
+/** The option that does not allow this request; undefined if all do. */
 export function forbidden(
   { hosts, methods, pathPrefixes }: Policy,
   { authority, method, path, fields }: HttpMessage,
@@ -85,9 +80,9 @@ export function forbidden(
     host.startsWith('*.') ? authority.endsWith(host.slice(1)) : authority === host;
   if (hosts?.some(isHost) === false) return 'hosts';
   if (methods?.includes(method) === false) return 'methods';
-  const asked = comparablePath(service, path);
-  const isPath = (prefix: string) => asked.startsWith(comparablePath(service, prefix));
-  // S3 copies from any path, which only this header names.
+  const comparable = comparablePath(service, path);
+  const isPath = (prefix: string) => comparable.startsWith(comparablePath(service, prefix));
+  // With this header, S3 copies from another path than the one in the URL.
   if (pathPrefixes && (fields.has('x-amz-copy-source') || !pathPrefixes.some(isPath))) return 'pathPrefixes';
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** Signs a request for AWS, by headers or as a presigned URL. The caller says what to ask for; the rest is the signer's. */
+/** Signs a request for AWS, in headers or as a presigned URL. The signer sets the time and the scope of the signature. */
 
 import type { AwsSignature, AwsSignRequest } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
@@ -22,11 +22,11 @@ import {
 import { forbidden, notAllowed, type Policy } from './request-policy.ts';
 import { awsTime, credentialScope, type Scope, type SigningKeys, stringToSign } from './signing-key.ts';
 
-/** Headers that change on the way or are of one connection, as the SDKs of AWS leave them out. */
+/** Headers that proxies change, or that belong to one connection. The AWS SDKs do not sign them either. */
 const unsignable =
   /^(?:cache-control|connection|date|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/;
 
-/** What both ways of writing a signature have in common. */
+/** What a signature in headers and a presigned URL have in common. */
 interface Signing {
   readonly message: HttpMessage;
   readonly service: string;
@@ -51,7 +51,7 @@ export function sign(
   const limit = forbidden(policy, message, service);
   if (limit !== undefined) throw notAllowed(limit);
   const parameters = parseParameters(message);
-  refuseOwn(message, parameters);
+  refuseSigned(message, parameters);
   const payloadHash = hashPayload(policy, context, service, request, message);
   const time = awsTime(context.now);
   const scope: Scope = { date: time.slice(0, 8), region, service };
@@ -79,17 +79,17 @@ export function sign(
 
 function signByHeaders(signing: Signing): AwsSignature {
   const { message, service, parameters, payloadHash, time, credential, keyId } = signing;
-  const asked = message.fields.get(payloadHeader);
-  if (asked !== undefined && (asked.length > 1 || asked[0] !== payloadHash)) {
+  const received = message.fields.get(payloadHeader);
+  if (received !== undefined && (received.length > 1 || received[0] !== payloadHash)) {
     throw malformed(
       'headers',
-      `must have no ${payloadHeader} but that of the payload; leave it to the signer`,
+      `must not have another ${payloadHeader} than that of the payload; leave it out`,
     );
   }
-  const isTold = asked !== undefined || isS3(service) || payloadHash === unsignedPayload;
-  const own = { 'X-Amz-Date': time, ...(isTold && { 'X-Amz-Content-Sha256': payloadHash }) };
+  const writesHash = received !== undefined || isS3(service) || payloadHash === unsignedPayload;
+  const own = { 'X-Amz-Date': time, ...(writesHash && { 'X-Amz-Content-Sha256': payloadHash }) };
   const added = Object.entries(own).map(([name, value]) => [name.toLowerCase(), [value]] as const);
-  const headers = headersOf({ ...message, fields: new Map([...message.fields, ...added]) });
+  const headers = headersToSign({ ...message, fields: new Map([...message.fields, ...added]) });
   const signature = signing.signature(headers, parameters);
   const Authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${namesOf(headers)}, Signature=${signature}`;
   return { headers: { Authorization, ...own }, keyId };
@@ -97,7 +97,7 @@ function signByHeaders(signing: Signing): AwsSignature {
 
 function presign(signing: Signing, expiresSeconds: number): AwsSignature {
   const { message, parameters, time, credential, keyId } = signing;
-  const headers = headersOf(message);
+  const headers = headersToSign(message);
   const own: Parameters = [
     ['X-Amz-Algorithm', 'AWS4-HMAC-SHA256'],
     ['X-Amz-Credential', encodeOnce(credential, '')],
@@ -111,8 +111,8 @@ function presign(signing: Signing, expiresSeconds: number): AwsSignature {
   return { url: `${message.scheme}://${message.authority}${message.path}?${query}`, keyId };
 }
 
-/** A request that is signed already would have two signatures, or one over the other. */
-function refuseOwn({ fields }: HttpMessage, parameters: Parameters): void {
+/** A request that is signed already would get a second signature, and servers could check either. */
+function refuseSigned({ fields }: HttpMessage, parameters: Parameters): void {
   if (fields.has('authorization') || fields.has('x-amz-date')) {
     throw malformed('headers', 'must not have authorization or x-amz-date, which the signer writes');
   }
@@ -121,7 +121,7 @@ function refuseOwn({ fields }: HttpMessage, parameters: Parameters): void {
   }
 }
 
-/** What the request names, or the only one there is. */
+/** The service or region that the request names, or the only one that the policy allows. */
 function choose(
   field: 'service' | 'region',
   list: 'services' | 'regions',
@@ -130,14 +130,14 @@ function choose(
 ): string {
   const [first = '', ...others] = policy[list];
   if (named === undefined && others.length > 0)
-    throw malformed(field, `is required: the key has several ${list}`);
+    throw malformed(field, `is required, because the configuration of this key lists several ${list}`);
   if (named !== undefined && !policy[list].includes(named)) throw notAllowed(list);
   return named ?? first;
 }
 
 /**
- * What the canonical request says of the payload. An S3 URL never covers one, so where the method sends one, that is
- * a matter of policy.
+ * The payload hash of the canonical request. A presigned S3 URL never covers the payload, so the policy decides whether
+ * one may be created for a method that sends a payload.
  */
 function hashPayload(
   policy: Policy,
@@ -146,26 +146,26 @@ function hashPayload(
   { bodySha256, unsignedPayload: unsigned = false, presign }: AwsSignRequest,
   { method, body }: HttpMessage,
 ): string {
-  const given = [body !== undefined, bodySha256 !== undefined, unsigned].filter(Boolean).length;
-  if (given > 1) throw malformed('body', 'give one of "body", "bodySha256" and "unsignedPayload"');
-  // A payload that is not shown may have any size.
+  const choices = [body !== undefined, bodySha256 !== undefined, unsigned].filter(Boolean).length;
+  if (choices > 1) throw malformed('body', 'give only one of "body", "bodySha256" and "unsignedPayload"');
+  // A payload that the request does not contain may have any size.
   checkSize(bodySha256 !== undefined || unsigned ? Number.POSITIVE_INFINITY : (body?.length ?? 0));
   if (unsigned && !policy.allowUnsignedPayload) throw notAllowed('allowUnsignedPayload');
   if (unsigned) return unsignedPayload;
   if (presign === undefined || !isS3(service)) return bodySha256 ?? sha256(body ?? '');
-  if (given === 0 && sendsNoPayload(method)) return unsignedPayload;
-  throw malformed('unsignedPayload', 'must be true: an S3 URL covers no payload');
+  if (choices === 0 && sendsNoPayload(method)) return unsignedPayload;
+  throw malformed('unsignedPayload', 'must be true, because a presigned S3 URL does not cover the payload');
 }
 
-/** All that the caller names, but those that change on the way: AWS wants every X-Amz- header signed. */
-function headersOf(message: HttpMessage): SignedHeaders {
+/** All headers of the request except those that proxies change. AWS requires that every X-Amz- header is signed. */
+function headersToSign(message: HttpMessage): SignedHeaders {
   const { fields, authority } = message;
   const host = fields.get('host');
   if (host !== undefined && (host.length > 1 || host[0]?.toLowerCase() !== authority)) {
-    throw malformed('headers', 'must have no host that differs from the one in "url"; leave it out');
+    throw malformed('headers', 'must not have another host than "url"; leave it out');
   }
   const names = new Set(['host', ...fields.keys()].filter((name) => !unsignable.test(name)));
   const headers = signHeaders(message, [...names]);
-  if (headers === undefined) throw malformed('headers', 'must have values in one line of ASCII');
+  if (headers === undefined) throw malformed('headers', 'must have values that are one line of ASCII');
   return headers;
 }

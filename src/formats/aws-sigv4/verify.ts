@@ -1,9 +1,11 @@
-/** Verifies a request that was signed for AWS: by headers, or as a presigned URL. */
+/** Verifies an AWS signature, in headers or in a presigned URL. */
 
 import type { AwsRequest, Verification, VerificationFailure } from '../../api/messages.ts';
-import { type SigningContext, verification } from '../../signing/format.ts';
-import { indexOfTag, tagOf } from '../../signing/mac.ts';
+import type { SigningContext } from '../../signing/format.ts';
+import { tagOf } from '../../signing/mac.ts';
+import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { type HttpMessage, parseHttpRequest } from '../http-request.ts';
+import { checkAge } from '../tolerance.ts';
 import {
   hashRequest,
   isS3,
@@ -27,45 +29,40 @@ export function verify(
   const message = parseHttpRequest(request);
   checkSize(request.bodySha256 === undefined ? (message.body?.length ?? 0) : Number.POSITIVE_INFINITY);
   const signature = readSignature(message, parseParameters(message));
-  if (typeof signature === 'string') return refusal(signature);
+  if (typeof signature === 'string') return invalid(signature);
   const { scope, time, tag, parameters, headerNames, accessKeyId } = signature;
-  if (accessKeyId !== policy.accessKeyId) return refusal('mismatch');
-  // Before any key is derived, since derived keys are kept.
+  if (accessKeyId !== policy.accessKeyId) return invalid('mismatch');
+  // Checked before a key is derived, because derived keys are cached.
   if (!policy.services.includes(scope.service) || !policy.regions.includes(scope.region)) {
-    return refusal('not_allowed');
+    return invalid('not_allowed');
   }
   const headers = signHeaders(message, headerNames);
   const payloadHash = payloadHashOf(request, message, signature);
-  if (headers === undefined || payloadHash === undefined) return refusal('mismatch');
-  const signed = stringToSign(
-    time,
-    scope,
-    hashRequest(message, scope.service, parameters, headers, payloadHash),
-  );
+  if (headers === undefined || payloadHash === undefined) return invalid('mismatch');
+  const requestHash = hashRequest(message, scope.service, parameters, headers, payloadHash);
+  const bytes = stringToSign(time, scope, requestHash);
   const today = awsTime(now).slice(0, 8);
-  const tags = keys.map(({ mac }) => tagOf(signingKeys(mac, scope, today), signed));
-  const index = indexOfTag(tags, tag);
-  if (index < 0) return refusal('mismatch');
-  const failure =
-    policyFailure(policy, message, signature, payloadHash) ?? timeFailure(policy, now, signature);
-  return failure === undefined ? verification(keys, index) : refusal(failure);
+  const answer = verifyTag(keys, [tag], ({ mac }) => tagOf(signingKeys(mac, scope, today), bytes));
+  if (!answer.valid) return answer;
+  const failure = checkPolicy(policy, message, signature, payloadHash) ?? checkTime(policy, now, signature);
+  return failure === undefined ? answer : invalid(failure);
 }
 
-/** What the signature says of the payload; undefined when the payload is another one. */
+/** The payload hash that the signature covers; undefined if the payload has another hash. */
 function payloadHashOf(
   { bodySha256 }: AwsRequest,
   { fields, body }: HttpMessage,
   { scope, expiresSeconds }: ReceivedSignature,
 ): string | undefined {
-  const told = fields.get(payloadHeader);
-  if (told !== undefined && told.length > 1) return undefined;
+  const claimed = fields.get(payloadHeader);
+  if (claimed !== undefined && claimed.length > 1) return undefined;
   const isUnsigned = expiresSeconds !== undefined && isS3(scope.service);
-  if (isUnsigned || told?.[0] === unsignedPayload) return unsignedPayload;
+  if (isUnsigned || claimed?.[0] === unsignedPayload) return unsignedPayload;
   const actual = bodySha256 ?? sha256(body ?? '');
-  return told === undefined || told[0] === actual ? actual : undefined;
+  return claimed === undefined || claimed[0] === actual ? actual : undefined;
 }
 
-function policyFailure(
+function checkPolicy(
   policy: Policy,
   message: HttpMessage,
   { scope, headerNames, expiresSeconds }: ReceivedSignature,
@@ -74,10 +71,10 @@ function policyFailure(
   const mustBeSigned = [...message.fields.keys()].filter(
     (name) => name.startsWith('x-amz-') && name !== payloadHeader,
   );
-  const isShown = payloadHash !== unsignedPayload;
+  const isPayloadSigned = payloadHash !== unsignedPayload;
   const isAllowed =
     mustBeSigned.every((name) => headerNames.includes(name)) &&
-    (isShown ||
+    (isPayloadSigned ||
       policy.allowUnsignedPayload ||
       (expiresSeconds !== undefined && sendsNoPayload(message.method))) &&
     (expiresSeconds ?? 0) <= policy.maxExpiresSeconds &&
@@ -85,15 +82,10 @@ function policyFailure(
   return isAllowed ? undefined : 'not_allowed';
 }
 
-function timeFailure(
-  { toleranceSeconds, futureToleranceSeconds }: Policy,
+function checkTime(
+  policy: Policy,
   now: number,
-  { at, expiresSeconds = toleranceSeconds }: ReceivedSignature,
+  { timeMs, expiresSeconds = policy.toleranceSeconds }: ReceivedSignature,
 ): VerificationFailure | undefined {
-  if (at > now + futureToleranceSeconds * 1000) return 'not_yet_valid';
-  return at + expiresSeconds * 1000 < now ? 'expired' : undefined;
-}
-
-function refusal(reason: VerificationFailure): Verification {
-  return { valid: false, reason };
+  return checkAge({ ...policy, toleranceSeconds: expiresSeconds }, (now - timeMs) / 1000);
 }

@@ -1,6 +1,6 @@
 /**
- * The components of a request that a signature can cover (RFC 9421 §2), and the base that is signed. Requests only: no
- * `@status`, and of the component parameters only `name`.
+ * The components of a request that a signature can cover (RFC 9421 §2), and the signature base (§2.5). Supports requests,
+ * so not `@status`, and of the component parameters only `name`.
  */
 
 import { type Item, parseItem, serializeItem } from 'structured-headers';
@@ -9,9 +9,9 @@ import { fieldValues, type HttpMessage } from '../http-request.ts';
 /** A covered component. */
 export interface Component {
   readonly name: string;
-  /** RFC 9421 §2.2.8: which query parameter, decoded. */
+  /** The decoded name of the query parameter that `@query-param` covers (RFC 9421 §2.2.8). */
   readonly parameter?: string;
-  /** As it stands in the base, quoted and with its parameters. */
+  /** The component identifier of the signature base: the name in quotes, with its parameters. */
   readonly identifier: string;
 }
 
@@ -25,16 +25,16 @@ const derived: ReadonlyMap<string, (message: HttpMessage) => string> = new Map([
   ['@query', ({ query }) => `?${query ?? ''}`],
 ]);
 
-/** They change with each signature that is added, so none can cover them whole. */
+/** These fields change when a signature is added, so no signature can cover them. */
 const ofSignatures: ReadonlySet<string> = new Set(['signature', 'signature-input']);
 
-/** What is covered along with another component. */
-const included: ReadonlyMap<string, readonly string[]> = new Map([
+/** Components that contain others: who covers the key also covers the values. */
+const contained: ReadonlyMap<string, readonly string[]> = new Map([
   ['@target-uri', ['@scheme', '@authority', '@path', '@query']],
   ['@request-target', ['@path', '@query']],
 ]);
 
-/** Components as configurations write them: `@method`, `content-type`, `@query-param;name="id"`. */
+/** Parses components as configurations write them: `@method`, `content-type`, `@query-param;name="id"`. */
 export function parseComponents(texts: readonly string[]): readonly Component[] | undefined {
   try {
     const items = texts.map((text) => {
@@ -47,7 +47,7 @@ export function parseComponents(texts: readonly string[]): readonly Component[] 
   }
 }
 
-/** Undefined for a list with one that is not supported, or that stands twice (RFC 9421 §2). */
+/** Undefined if a component is not supported, or appears twice (RFC 9421 §2). */
 export function toComponents(items: readonly Item[]): readonly Component[] | undefined {
   const components = items.map(toComponent);
   if (!components.every((component) => component !== undefined)) return undefined;
@@ -55,7 +55,7 @@ export function toComponents(items: readonly Item[]): readonly Component[] | und
   return identifiers.size === components.length ? components : undefined;
 }
 
-/** Undefined for one that is not supported, or that no request has. */
+/** Undefined for a component that is not supported, or that no request has. */
 function toComponent([name, parameters]: Item): Component | undefined {
   if (typeof name !== 'string') return undefined;
   const identifier = serializeItem([name, parameters]);
@@ -69,12 +69,12 @@ function toComponent([name, parameters]: Item): Component | undefined {
 
 export function covers(covered: readonly Component[], wanted: Component): boolean {
   return covered.some(
-    ({ identifier, name }) => identifier === wanted.identifier || included.get(name)?.includes(wanted.name),
+    ({ identifier, name }) => identifier === wanted.identifier || contained.get(name)?.includes(wanted.name),
   );
 }
 
 /**
- * The string that is signed (RFC 9421 §2.5), or the first component that this request does not have.
+ * Builds the string that is signed (RFC 9421 §2.5), or returns the first component that the request does not have.
  * @param signatureParameters the value of `@signature-params`
  */
 export function signatureBase(
@@ -85,14 +85,14 @@ export function signatureBase(
   | { readonly base: string; readonly missing?: never }
   | { readonly base?: never; readonly missing: Component } {
   let parameters: URLSearchParams | undefined;
-  const parametersOf = (name: string) => {
+  const parameterValues = (name: string) => {
     parameters ??= new URLSearchParams(`?${message.query ?? ''}`);
     return parameters.getAll(name);
   };
   let base = '';
   for (const component of components) {
     const { name, parameter, identifier } = component;
-    const value = parameter === undefined ? valueIn(message, name) : onlyValue(parametersOf(parameter));
+    const value = parameter === undefined ? valueIn(message, name) : onlyValue(parameterValues(parameter));
     if (value === undefined) return { missing: component };
     base += `${identifier}: ${value}\n`;
   }
@@ -104,13 +104,13 @@ function valueIn(message: HttpMessage, name: string): string | undefined {
   return derive === undefined ? fieldValues(message, name)?.join(', ') : derive(message);
 }
 
-/** RFC 9421 §2.2.8: neither absent nor repeated. Bytes that are not UTF-8 would all look the same. */
+/** The parameter must appear exactly once (RFC 9421 §2.2.8). Invalid UTF-8 is refused: it all decodes to U+FFFD. */
 function onlyValue([value, ...others]: readonly string[]): string | undefined {
   const ambiguous = value === undefined || others.length > 0 || value.includes('\ufffd');
   return ambiguous ? undefined : encodeFormText(value);
 }
 
-/** The application/x-www-form-urlencoded percent-encode set, with a space as %20. */
+/** Encodes as application/x-www-form-urlencoded, but writes a space as %20 (RFC 9421 §2.2.8). */
 function encodeFormText(text: string): string {
   return new URLSearchParams([['', text]]).toString().slice(1).replaceAll('+', '%20');
 }

@@ -1,28 +1,27 @@
-/** What a key set's HTTP message signatures cover and what they say, as its configuration puts it. */
+/** The options of a key set for HTTP message signatures: what they cover, and which parameters they have. */
 
 import * as z from 'zod/mini';
+import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { type Component, covers, parseComponents } from './component.ts';
 
-/** What a key set covers and accepts. */
-export interface Policy {
+/** What new signatures of a key set cover, and what it requires of received ones. */
+export interface Policy extends Tolerance {
   readonly components: readonly Component[];
   readonly label: string;
   readonly tag?: string | undefined;
-  readonly toleranceSeconds: number;
-  readonly futureToleranceSeconds: number;
   readonly expiresSeconds?: number | undefined;
   readonly nonce: boolean;
 }
 
 /**
- * Without these a signature could be moved to another request. The query is among them, absent as it may be: otherwise
- * somebody could add one. The scheme is not, since behind a proxy that ends TLS the two sides see different ones.
+ * The components that signatures cover by default, so that a signature cannot be moved to another request. The query is
+ * covered even if there is none; otherwise an attacker could add one. The scheme is not covered, because it differs
+ * between the two sides of a proxy that terminates TLS.
  */
 export const usualComponents = ['@method', '@authority', '@path', '@query'];
 const mandatory = parseComponents(['@method', '@authority', '@path']) ?? [];
 const digestComponent = parseComponents(['content-digest']) ?? [];
 
-const seconds = z.int().check(z.gte(0));
 export const options = z.strictObject({
   components: z.optional(
     z.array(z.string()).check(
@@ -38,31 +37,27 @@ export const options = z.strictObject({
   ),
   label: z.optional(z.string().check(z.regex(/^[a-z*][a-z0-9_.*-]{0,63}$/, 'must be like sig1'))),
   tag: z.optional(z.string().check(z.regex(/^[\x20-\x7e]{1,256}$/, 'must be printable ASCII'))),
-  toleranceSeconds: z.optional(seconds),
-  futureToleranceSeconds: z.optional(seconds),
+  ...toleranceFields,
   expiresSeconds: z.optional(z.int().check(z.gte(1))),
   nonce: z.optional(z.boolean()),
 });
 
-export function createPolicy({ components = usualComponents, ...given }: z.infer<typeof options>): Policy {
-  const {
-    toleranceSeconds = 300,
-    futureToleranceSeconds = toleranceSeconds,
-    label = 'sig1',
-    nonce = false,
-  } = given;
+export function createPolicy({
+  components = usualComponents,
+  ...configured
+}: z.infer<typeof options>): Policy {
+  const { label = 'sig1', tag, expiresSeconds, nonce = false } = configured;
   return {
     components: parseComponents(components) ?? [],
     label,
-    tag: given.tag,
-    toleranceSeconds,
-    futureToleranceSeconds,
-    expiresSeconds: given.expiresSeconds,
+    tag,
+    ...toTolerance(configured),
+    expiresSeconds,
     nonce,
   };
 }
 
-/** A body is covered by its digest, whether or not the key set's configuration lists it. */
+/** If there is a digest of the body, it is covered even if the configuration does not list it. */
 export function coveredBy({ components }: Policy, hasDigest: boolean): readonly Component[] {
   const isListed = components.some(({ name }) => name === 'content-digest');
   return hasDigest && !isListed ? [...components, ...digestComponent] : components;

@@ -1,11 +1,12 @@
 /**
- * The format `http-signature`: HTTP Message Signatures (RFC 9421) with `hmac-sha256`, over requests. What is covered is
- * policy; the signer writes the digest of the body, and all that a signature says of itself.
+ * The format `http-signature`: HTTP Message Signatures (RFC 9421) with `hmac-sha256`, over requests. The key set's
+ * configuration decides what a signature covers; the signer writes the digest of the body and all signature parameters.
  */
 
 import * as z from 'zod/mini';
 import type { HttpRequest } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
+import { headersAnswer, text, verificationWith } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import { httpRequestFields, parseHttpRequest } from '../http-request.ts';
 import { createPolicy, options, usualComponents } from './coverage.ts';
@@ -14,14 +15,17 @@ import { verify } from './verify.ts';
 
 const httpRequest: z.ZodMiniType<HttpRequest> = z.strictObject(httpRequestFields);
 
-export const httpSignature = defineFormat(
-  'http-signature',
-  { 'http-signature': z.optional(options) },
-  { sign: httpRequest, verify: httpRequest },
-  ({ 'http-signature': configured = {} }) => {
+export const httpSignature = defineFormat({
+  name: 'http-signature',
+  fields: { 'http-signature': z.optional(options) },
+  requests: { sign: httpRequest, verify: httpRequest },
+  answers: {
+    signature: headersAnswer,
+    verification: verificationWith({ nonce: z.exactOptional(text) }),
+  },
+  create: ({ 'http-signature': configured = {} }) => {
     const policy = createPolicy(configured);
     return {
-      name: 'http-signature',
       options: { ...policy, components: configured.components ?? usualComponents },
       algorithms: ['HS256'],
       minKeyBytes: () => 0,
@@ -29,4 +33,4 @@ export const httpSignature = defineFormat(
       verify: (context, request) => verify(policy, context, parseHttpRequest(parse(httpRequest, request))),
     };
   },
-);
+});

@@ -1,14 +1,14 @@
-/** The signatures that a request carries, in `Signature-Input` and `Signature` (RFC 9421 §4). */
+/** Parses the signatures of a request, in `Signature-Input` and `Signature` (RFC 9421 §4). */
 
 import { type BareItem, isInnerList, serializeInnerList } from 'structured-headers';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { type Component, toComponents } from './component.ts';
 import { readDictionary } from './structured-field.ts';
 
-/** One signature, with what it says of itself. */
+/** One signature with its parameters (RFC 9421 §2.3). */
 export interface ReceivedSignature {
   readonly components: readonly Component[];
-  /** The value of `@signature-params`, as it was received: parameters that are not known stay in it. */
+  /** The value of `@signature-params` as received, with any unknown parameters. */
   readonly signatureParameters: string;
   readonly tag: Uint8Array;
   readonly created: number | undefined;
@@ -16,14 +16,15 @@ export interface ReceivedSignature {
   readonly keyid: string | undefined;
   readonly alg: string | undefined;
   readonly nonce: string | undefined;
+  /** The parameter `tag`, which names the application; not to be confused with the HMAC tag. */
   readonly applicationTag: string | undefined;
 }
 
-/** More than a request has on an honest way; they bound what a verification costs. */
+/** Real requests have fewer. These limits bound the cost of a verification. */
 const maxSignatures = 8;
 const maxComponents = 32;
 
-/** Those that are well formed. A label has no meaning (RFC 9421 §4.3), so it is not among what is read. */
+/** Returns the well-formed signatures, without their labels, which have no meaning (RFC 9421 §7.2.5). */
 export function readSignatures(message: HttpMessage): readonly ReceivedSignature[] | 'missing' | 'malformed' {
   if (!message.fields.has('signature-input') || !message.fields.has('signature')) return 'missing';
   const inputs = readField(message, 'signature-input');

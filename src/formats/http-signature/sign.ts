@@ -1,4 +1,4 @@
-/** Signs a request (RFC 9421 §3.1): writes the digest of its body, and all that the signature says of itself. */
+/** Signs a request (RFC 9421 §3.1). Writes the digest of its body and the parameters of the signature. */
 
 import { type BareItem, serializeParameters } from 'structured-headers';
 import type { HttpSignature } from '../../api/messages.ts';
@@ -10,23 +10,23 @@ import { contentDigest } from './content-digest.ts';
 import { coveredBy, type Policy } from './coverage.ts';
 
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
-export function sign(policy: Policy, context: SigningContext, given: HttpMessage): HttpSignature {
-  if (given.fields.has('signature-input') || given.fields.has('signature')) {
+export function sign(policy: Policy, context: SigningContext, message: HttpMessage): HttpSignature {
+  if (message.fields.has('signature-input') || message.fields.has('signature')) {
     throw malformed('headers', 'must not have signature-input or signature, which the signer writes');
   }
-  // A body that is not shown may have any size.
+  // If the request gives only the digest of the body, the body may have any size.
   context.checkSize(
-    given.body?.length ?? (given.fields.has('content-digest') ? Number.POSITIVE_INFINITY : 0),
+    message.body?.length ?? (message.fields.has('content-digest') ? Number.POSITIVE_INFINITY : 0),
   );
-  const digest = digestToWrite(policy, given);
+  const digest = digestToWrite(policy, message);
   const fields =
-    digest === undefined ? given.fields : new Map([...given.fields, ['content-digest', [digest]]]);
+    digest === undefined ? message.fields : new Map([...message.fields, ['content-digest', [digest]]]);
   const components = coveredBy(policy, fields.has('content-digest'));
   const [{ id, mac }] = context.keys;
-  const parameters = `(${components.map(({ identifier }) => identifier).join(' ')})${describe(policy, context, id)}`;
-  const { base, missing } = signatureBase(components, { ...given, fields }, parameters);
+  const parameters = `(${components.map(({ identifier }) => identifier).join(' ')})${describeSignature(policy, context, id)}`;
+  const { base, missing } = signatureBase(components, { ...message, fields }, parameters);
   if (missing !== undefined) {
-    const what = `must have ${missing.identifier} once and in ASCII, since this key's signatures cover it`;
+    const what = `must have ${missing.identifier} once and in ASCII, since signatures of this key cover it`;
     throw malformed(missing.parameter === undefined ? 'headers' : 'url', what);
   }
   const tag = tagOf(mac, Buffer.from(base)).toString('base64');
@@ -40,12 +40,12 @@ export function sign(policy: Policy, context: SigningContext, given: HttpMessage
   };
 }
 
-/** The digest of the body, unless the caller has written that of a body it does not show. */
+/** The digest to add; undefined if the caller wrote the digest of a body that it does not send here. */
 function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): string | undefined {
   const isGiven = fields.has('content-digest');
   if (body !== undefined) {
     if (isGiven)
-      throw malformed('headers', 'must not have content-digest beside a body: the signer writes it');
+      throw malformed('headers', 'must not have content-digest if there is a body: the signer writes it');
     return contentDigest(body);
   }
   return !isGiven && components.some(({ name }) => name === 'content-digest')
@@ -53,8 +53,12 @@ function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): s
     : undefined;
 }
 
-/** RFC 9421 §2.3. */
-function describe({ expiresSeconds, nonce, tag }: Policy, context: SigningContext, keyid: string): string {
+/** The signature parameters (RFC 9421 §2.3). */
+function describeSignature(
+  { expiresSeconds, nonce, tag }: Policy,
+  context: SigningContext,
+  keyid: string,
+): string {
   const created = Math.floor(context.now / 1000);
   return serializeParameters(
     new Map<string, BareItem>([

@@ -1,11 +1,11 @@
-/** Dictionaries of structured fields (RFC 9651), with one text for each. */
+/** Strict parsing of structured field dictionaries (RFC 9651 §3.2): each dictionary has exactly one text. */
 
 import { type Dictionary, parseDictionary, serializeDictionary } from 'structured-headers';
 
 /**
- * Undefined for what is no dictionary, or is not written as RFC 9651 §4.1 writes it: a member or a parameter twice, 1.0
- * for 1, unused bits in base64. Another reader could take such a text for something else. White space around commas
- * is free, since proxies that join headers choose it.
+ * Undefined for a text that is not a dictionary, or not in the form that RFC 9651 §4.1 serializes: duplicate members or
+ * parameters, 1.0 for 1, unused bits in base64. Another parser could read such a text differently. White space around
+ * commas may vary, because proxies that join headers choose it.
  */
 export function readDictionary(field: string): Dictionary | undefined {
   try {

@@ -1,6 +1,6 @@
 /**
- * The claims of a JWT (RFC 7519 §4) under the policy of a key set: how the signer completes those of a caller, and what
- * it makes of those in a token.
+ * The claims of a JWT (RFC 7519 §4): how the signer completes the claims of a caller, and how it checks those of a token,
+ * by the policy of the key set.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -8,21 +8,22 @@ import { SignerError } from '../../api/errors.ts';
 import type { Claims, VerificationFailure } from '../../api/messages.ts';
 import { isText } from '../message.ts';
 
-/** What a key set says of its tokens. */
+/** The configuration of a key set for its tokens. */
 export interface ClaimPolicy {
   readonly issuer?: string | undefined;
-  /** A token is for all of them, and accepted when it is for one of them. */
+  /** A new token names all of them. A received token must name at least one of them. */
   readonly audience?: string | readonly string[] | undefined;
+  /** The longest time from `iat` to `exp` of a new token. */
   readonly maxLifetimeSeconds: number;
-  /** By how much clocks may differ where a token begins or ends. */
+  /** How much the clocks may differ when `exp`, `nbf` and `iat` are checked. */
   readonly leewaySeconds: number;
-  /** Names of claims that every token has. */
+  /** The names of claims that every token must have. */
   readonly requiredClaims: readonly string[];
-  /** Claims that every token has, with these values. */
+  /** Claims that every token must have, with their values. */
   readonly fixedClaims: Claims;
 }
 
-/** The registered claims that the signer itself sets or judges. */
+/** The registered claims that the signer sets or checks. */
 interface RegisteredClaims {
   readonly iss?: string;
   readonly aud?: string | readonly string[];
@@ -37,7 +38,7 @@ const audiences = {
   fits: (value: unknown) => text.fits(value) || (Array.isArray(value) && value.every(text.fits)),
   shape: 'a string or a list of strings',
 };
-/** RFC 7519 §4.1. */
+/** The registered claims and their types (RFC 7519 §4.1). */
 const registered = new Map([
   ['iss', text],
   ['sub', text],
@@ -47,29 +48,29 @@ const registered = new Map([
   ['iat', numericDate],
   ['jti', text],
 ]);
-/** Set from the policy or the clock, so neither a caller nor `fixedClaims` may. */
+/** The signer sets these from the configuration or the clock, so neither a caller nor `fixedClaims` may set them. */
 const reserved: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'iat']);
 const maxDepth = 32;
-/** A token that says when it was made is refused only if its maker's clock is further ahead than clocks drift. */
+/** `iat` may be this far in the future, because the issuer's clock may run ahead of ours. */
 const maxDriftSeconds = 60;
 
-/** Whether a value is what JSON calls an object. */
+/** Whether a value is a JSON object. */
 export function isClaims(value: unknown): value is Claims {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What keeps these from being the `fixedClaims` of a key set; undefined if nothing. */
+/** Why these cannot be the `fixedClaims` of a key set; undefined if they can. */
 export function fixedClaimsProblem(claims: unknown): string | undefined {
   if (!isClaims(claims)) return 'must be an object';
   const own = Object.keys(claims).find((name) => reserved.has(name));
   if (own !== undefined)
-    return `must not have ${own}, which has an option of its own or is the signer's to set`;
-  // YAML has lost the digits of a longer whole number by now.
+    return `must not have ${own}, which the signer sets from another option or from its clock`;
+  // A larger integer may already have lost digits when YAML was parsed.
   const isSafe = (number: number) => isKept(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
   return (problemOf(claims, isSafe) ?? mistyped(claims))?.what;
 }
 
-/** The claims that every token of a key set gets from its configuration. */
+/** The claims that the configuration adds to every token. */
 export function configuredClaims({ issuer, audience, fixedClaims }: ClaimPolicy): Claims {
   return {
     ...fixedClaims,
@@ -79,10 +80,10 @@ export function configuredClaims({ issuer, audience, fixedClaims }: ClaimPolicy)
 }
 
 /**
- * The caller's claims together with the signer's own.
- * @param configured of the same policy
- * @param nowMs since the epoch
- * @throws {SignerError} `malformed_request`; `unprocessable`, naming what the policy does not leave to the caller
+ * Completes the caller's claims with those of the configuration and the clock.
+ * @param configured the result of `configuredClaims` for the same policy
+ * @param nowMs milliseconds since the epoch
+ * @throws {SignerError} `malformed_request`; `unprocessable` for claims that the policy does not allow
  */
 export function completeClaims(
   { maxLifetimeSeconds, requiredClaims }: ClaimPolicy,
@@ -100,7 +101,7 @@ export function completeClaims(
   }
   for (const name in claims) {
     if (!reserved.has(name) && !Object.hasOwn(configured, name)) continue;
-    // What the signer would say anyway may be said.
+    // A caller may repeat the value that the signer would set.
     if (isDeepStrictEqual(claims[name], configured[name])) continue;
     throw unprocessable(
       `field "claims": ${name} is set by the signer, from its configuration or clock; leave it out`,
@@ -118,8 +119,8 @@ export function completeClaims(
 }
 
 /**
- * What is wrong with the claims of a token whose signature has been verified; undefined if nothing.
- * @param nowMs since the epoch
+ * Checks the claims of a token whose signature is valid. Returns why the token is not accepted, or undefined if it is.
+ * @param nowMs milliseconds since the epoch
  */
 export function checkClaims(
   { issuer, audience, leewaySeconds, requiredClaims, fixedClaims }: ClaimPolicy,
@@ -141,7 +142,7 @@ export function checkClaims(
   return Object.entries(fixedClaims).every(asFixed) ? undefined : 'not_allowed';
 }
 
-/** RFC 7519 §4.1.3: a token that names its audiences is for nobody else. */
+/** A token with `aud` is only for the audiences that it names (RFC 7519 §4.1.3). */
 function isFor(audience: ClaimPolicy['audience'], aud: RegisteredClaims['aud']): boolean {
   if (audience === undefined || aud === undefined) return audience === aud;
   const accepted = [audience].flat();
@@ -153,7 +154,7 @@ interface ClaimProblem {
   readonly what: string;
 }
 
-/** What keeps a value from being read by everybody as it was meant; undefined if nothing. */
+/** Finds a value that another program could read differently; undefined if there is none. */
 function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | undefined {
   if (typeof value === 'string') {
     return isText(value) ? undefined : malformed('text in it must be well-formed Unicode without NUL');
@@ -177,7 +178,7 @@ function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | und
     return undefined;
   }
   const members = value as Claims;
-  // Not by Object.entries, which would cost more than all the rest; values from JSON inherit nothing enumerable.
+  // `Object.entries` would cost more than the rest of the check. Values from JSON inherit no enumerable members.
   for (const name in members) {
     if (name === '__proto__') return malformed('no member in it may be named __proto__');
     const problem = problemOf(name) ?? problemOf(members[name], fits, depth + 1);
@@ -186,12 +187,12 @@ function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | und
   return undefined;
 }
 
-/** Whether JSON.stringify writes a number as it is. */
+/** Whether `JSON.stringify` writes the number with its own value. */
 function isKept(number: number): boolean {
   return Number.isFinite(number) && !Object.is(number, -0);
 }
 
-/** Which registered claim is not of its type, and what that is. */
+/** Finds a registered claim of the wrong type. */
 function mistyped(claims: Claims): ClaimProblem | undefined {
   for (const name in claims) {
     const type = registered.get(name);

@@ -1,6 +1,6 @@
 /**
- * The format `jwt`: tokens (RFC 7519) signed as RFC 7515 and RFC 7518 §3.2 say. The caller says what a token claims, the
- * signer all that gives it its meaning, and what it signs begins with a header of its own.
+ * The format `jwt`: JSON Web Tokens (RFC 7519), signed with HMAC (RFC 7515, RFC 7518 §3.2). The caller gives claims. The
+ * signer writes the header, the times, and the claims that the key set's configuration fixes.
  */
 
 import * as z from 'zod/mini';
@@ -11,13 +11,15 @@ import type {
   JwtSignRequest,
   JwtVerification,
   JwtVerifyRequest,
-  VerificationFailure,
 } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
 import { parseUnambiguousJson } from '../../bytes/exact-json.ts';
-import { type SigningContext, verification } from '../../signing/format.ts';
-import { type Algorithm, indexOfTag, type Key, tagBytes, tagOf } from '../../signing/mac.ts';
+import { decodeUtf8 } from '../../bytes/text.ts';
+import type { SigningContext } from '../../signing/format.ts';
+import { type Algorithm, type Key, tagBytes, tagOf } from '../../signing/mac.ts';
+import { invalid, verifyTag } from '../../signing/verify-tag.ts';
+import { text, verificationWith } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import {
   type ClaimPolicy,
@@ -28,12 +30,11 @@ import {
   isClaims,
 } from './claims.ts';
 
-const signRequest: z.ZodMiniType<JwtSignRequest> = z.strictObject({
+const sign: z.ZodMiniType<JwtSignRequest> = z.strictObject({
   claims: z.custom<Claims>(isClaims, 'must be an object').register(z.globalRegistry, { type: 'object' }),
   lifetimeSeconds: z.optional(z.int().check(z.gte(1))),
 });
-const verifyRequest: z.ZodMiniType<JwtVerifyRequest> = z.strictObject({ token: z.string() });
-const requests = { sign: signRequest, verify: verifyRequest };
+const verify: z.ZodMiniType<JwtVerifyRequest> = z.strictObject({ token: text });
 
 const name = z.string().check(z.minLength(1));
 const fixedClaims = z.custom<Claims>().check((context) => {
@@ -59,58 +60,65 @@ const options = z.strictObject({
 });
 
 const algorithms: readonly [Algorithm, ...Algorithm[]] = ['HS256', 'HS384', 'HS512'];
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** What a token says of itself when nothing is configured (RFC 7519 §5.1). */
+/** The `typ` of tokens if the configuration sets none (RFC 7519 §5.1). */
 const usualType = 'JWT';
-/** A longer token fits no HTTP header anyway. */
+/** Servers do not accept headers in which a longer token would fit. */
 const maxClaimsBytes = 16 * 1024;
-/** Read before the signature is verified, so that its reading must cost little. */
+/** The header is parsed before the signature is verified, so anyone can send one. */
 const maxHeaderBytes = 4 * 1024;
 
-export const jwt = defineFormat('jwt', { jwt: z.optional(options) }, requests, ({ jwt: given = {} }) => {
-  const { type = usualType } = given;
-  const policy: ClaimPolicy = {
-    ...given,
-    maxLifetimeSeconds: given.maxLifetimeSeconds ?? 3600,
-    leewaySeconds: given.leewaySeconds ?? 0,
-    requiredClaims: given.requiredClaims ?? [],
-    fixedClaims: given.fixedClaims ?? {},
-  };
-  const configured = configuredClaims(policy);
-  const headerOf = headers(type);
-  return {
-    name: 'jwt',
-    options: { ...policy, type },
-    algorithms,
-    minKeyBytes: tagBytes,
-    secretEncoding: 'base64url',
-    exactNumbers: true,
-    sign: (context, request) => {
-      const { claims, lifetimeSeconds = policy.maxLifetimeSeconds } = parse(signRequest, request);
-      return write(
-        context,
-        headerOf,
-        completeClaims(policy, configured, claims, lifetimeSeconds, context.now),
-      );
-    },
-    verify: (context, request) => read(context, type, policy, parse(verifyRequest, request).token),
-  };
+export const jwt = defineFormat({
+  name: 'jwt',
+  fields: { jwt: z.optional(options) },
+  requests: { sign, verify },
+  answers: {
+    signature: z.object({ token: text, keyId: text, expiresAt: text }),
+    verification: verificationWith({ claims: z.record(text, z.unknown()) }),
+  },
+  create: ({ jwt: configured = {} }) => {
+    const { type = usualType } = configured;
+    const policy: ClaimPolicy = {
+      ...configured,
+      maxLifetimeSeconds: configured.maxLifetimeSeconds ?? 3600,
+      leewaySeconds: configured.leewaySeconds ?? 0,
+      requiredClaims: configured.requiredClaims ?? [],
+      fixedClaims: configured.fixedClaims ?? {},
+    };
+    const ownClaims = configuredClaims(policy);
+    const headerOf = cachedHeaders(type);
+    return {
+      options: { ...policy, type },
+      algorithms,
+      minKeyBytes: tagBytes,
+      secretEncoding: 'base64url',
+      exactNumbers: true,
+      sign: (context, request) => {
+        const { claims, lifetimeSeconds = policy.maxLifetimeSeconds } = parse(sign, request);
+        return signToken(
+          context,
+          headerOf,
+          completeClaims(policy, ownClaims, claims, lifetimeSeconds, context.now),
+        );
+      },
+      verify: (context, request) => verifyToken(context, type, policy, parse(verify, request).token),
+    };
+  },
 });
 
-/** The header of each key's tokens, encoded once. */
-function headers(typ: string): (key: Key) => string {
-  const known = new WeakMap<Key, string>();
+/** Returns the encoded header of a key's tokens. Encodes it once for each key, not for each token. */
+function cachedHeaders(typ: string): (key: Key) => string {
+  const cache = new WeakMap<Key, string>();
   return (key) => {
-    const before = known.get(key);
-    if (before !== undefined) return before;
+    const cached = cache.get(key);
+    if (cached !== undefined) return cached;
     const header = JSON.stringify({ alg: key.mac.algorithm, typ, kid: key.id });
     const encoded = encode(Buffer.from(header), 'base64url');
-    known.set(key, encoded);
+    cache.set(key, encoded);
     return encoded;
   };
 }
 
-function write(
+function signToken(
   context: SigningContext,
   headerOf: (key: Key) => string,
   claims: Claims & { readonly exp: number },
@@ -128,41 +136,36 @@ function write(
   return {
     token: `${input}.${encode(tagOf(key.mac, Buffer.from(input, 'latin1')), 'base64url')}`,
     keyId: key.id,
-    expiresAt: rfc3339(claims.exp),
+    expiresAt: new Date(claims.exp * 1000).toISOString(),
   };
 }
 
-/** The last one is kept: tokens of the same second end together, and writing a date costs as much as half a tag. */
-let lastDate = { seconds: Number.NaN, text: '' };
-
-function rfc3339(seconds: number): string {
-  if (seconds !== lastDate.seconds) lastDate = { seconds, text: new Date(seconds * 1000).toISOString() };
-  return lastDate.text;
-}
-
-/** Nothing of a token's claims is looked at before its signature has been verified. */
-function read(context: SigningContext, type: string, policy: ClaimPolicy, token: string): JwtVerification {
+/** Parses the claims only after it has verified the signature. */
+function verifyToken(
+  context: SigningContext,
+  type: string,
+  policy: ClaimPolicy,
+  token: string,
+): JwtVerification {
   context.checkSize(token.length);
-  // A fourth shows that there are too many; there could be a million.
+  // The limit of 4 shows that there are too many segments, without splitting a text of a million dots.
   const segments = token.split('.', 4);
   if (segments.length !== 3) return invalid('malformed');
-  const [first, second, given] = segments.map((segment) => decodeExactly(segment, 'base64url'));
-  if (!first || !second || !given) return invalid('malformed');
-  const header = first.length > maxHeaderBytes ? undefined : readHeader(first);
-  if (header === undefined || given.length !== tagBytes(header.alg)) return invalid('malformed');
+  const [headerBytes, payload, tag] = segments.map((segment) => decodeExactly(segment, 'base64url'));
+  if (!headerBytes || !payload || !tag) return invalid('malformed');
+  const header = headerBytes.length > maxHeaderBytes ? undefined : parseHeader(headerBytes);
+  if (header === undefined || tag.length !== tagBytes(header.alg)) return invalid('malformed');
 
-  const candidates = candidateKeys(context.keys, header);
   const input = Buffer.from(token.slice(0, token.lastIndexOf('.')), 'latin1');
-  const tags = candidates.map(({ mac }) => tagOf(mac, input));
-  const key = candidates[indexOfTag(tags, given)];
-  const verified = verification(context.keys, key === undefined ? -1 : context.keys.indexOf(key));
-  if (!verified.valid) return verified;
+  const candidates = candidateKeys(context.keys, header);
+  const answer = verifyTag(context.keys, [tag], ({ mac }) => tagOf(mac, input), candidates);
+  if (!answer.valid) return answer;
 
-  const claims = parseObject(second);
+  const claims = parseObject(payload);
   if (claims === undefined) return invalid('malformed');
   if (!isOfType(type, header.typ)) return invalid('not_allowed');
   const failure = checkClaims(policy, claims, context.now);
-  return failure === undefined ? { ...verified, claims } : invalid(failure);
+  return failure === undefined ? { ...answer, claims } : invalid(failure);
 }
 
 interface Header {
@@ -171,8 +174,8 @@ interface Header {
   readonly kid?: string;
 }
 
-/** RFC 7515 §4: undefined for a header that we do not understand or that asks for more than we do. */
-function readHeader(bytes: Uint8Array): Header | undefined {
+/** Undefined for a header with another algorithm, or with a critical extension (RFC 7515 §4.1.11, RFC 7797 §3). */
+function parseHeader(bytes: Uint8Array): Header | undefined {
   const header = parseObject(bytes);
   if (header === undefined || Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) return undefined;
   const { alg, typ, kid } = header as { [Name in keyof Header]?: unknown };
@@ -181,21 +184,22 @@ function readHeader(bytes: Uint8Array): Header | undefined {
   return { alg: algorithm, ...(typ !== undefined && { typ }), ...(kid !== undefined && { kid }) };
 }
 
-/** The keys that may have signed: each has one algorithm, whatever a token says of itself. */
+/** The keys that may have signed the token. A key has one algorithm, so a token cannot choose another (RFC 8725 §3.1). */
 function candidateKeys(keys: SigningContext['keys'], { kid, alg }: Header): readonly Key[] {
   const named = keys.filter(({ id }) => id === kid);
   return (named.length > 0 ? named : keys).filter(({ mac }) => mac.algorithm === alg);
 }
 
-/** RFC 7515 §4.1.9, and RFC 8725 §3.11: a type of our own must be there to tell these tokens from others. */
+/** Compares `typ` (RFC 7515 §4.1.9). A configured type must be present, to tell these tokens from others (RFC 8725 §3.11). */
 function isOfType(type: string, typ: string | undefined): boolean {
   if (typ === undefined) return type === usualType;
   return typ.toLowerCase().replace(/^application\//, '') === type.toLowerCase();
 }
 
+/** Undefined for anything but one JSON object in UTF-8 without duplicate members. */
 function parseObject(bytes: Uint8Array): Claims | undefined {
   try {
-    const value = parseUnambiguousJson(utf8.decode(bytes));
+    const value = parseUnambiguousJson(decodeUtf8(bytes) ?? '');
     return isClaims(value) ? value : undefined;
   } catch {
     return undefined;
@@ -204,8 +208,4 @@ function parseObject(bytes: Uint8Array): Claims | undefined {
 
 function isOptionalString(value: unknown): value is string | undefined {
   return value === undefined || typeof value === 'string';
-}
-
-function invalid(reason: VerificationFailure): JwtVerification {
-  return { valid: false, reason };
 }

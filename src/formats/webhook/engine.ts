@@ -1,6 +1,6 @@
 /**
- * What the webhook formats share: a body that is signed as the bytes it is, and headers that carry the signature. How a
- * provider writes them is its scheme; the engines in body.ts and timestamped.ts make schemes.
+ * What the webhook formats share: the body is signed as the bytes it is, and headers carry the signature. A `Scheme`
+ * says how a provider writes them; body-only.ts and timestamped.ts build schemes.
  */
 
 import * as z from 'zod/mini';
@@ -19,95 +19,109 @@ import { parse } from '../../api/schema.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
 import {
   type Format,
+  feed,
   type MessageSink,
   type SigningContext,
   type TextEncoding,
-  verification,
-  whole,
 } from '../../signing/format.ts';
-import { indexOfTag, tagBytes, tagOf } from '../../signing/mac.ts';
+import { tagBytes, tagOf } from '../../signing/mac.ts';
+import { invalid, verifyTag } from '../../signing/verify-tag.ts';
+import { headersAnswer, text, verification } from '../answers.ts';
+import { defineFormat, type FormatDefinition } from '../definition.ts';
 import { headers, valuesByName } from '../headers.ts';
 import { messageBytes, messageEncoding } from '../message.ts';
 
-/** How a provider signs and writes; `SignedMetadata` is what stands beside the body in the string that is signed. */
+export type WebhookName = 'standard-webhooks' | 'github' | 'shopify' | 'stripe' | 'slack';
+
+/** How a provider signs and writes. `SignedMetadata` is what is signed in addition to the body. */
 export interface Scheme<SignedMetadata> {
-  readonly name: string;
   readonly options: object;
   readonly minKeyBytes?: number;
-  /** How receivers are given a secret. Default: `text`. */
+  /** The encoding in which receivers expect a secret. Default: `text`. */
   readonly secretEncoding?: TextEncoding;
   /** How a tag is written. */
   readonly output: BytesEncoding;
-  /** What the signer adds, for a request that has this id if it has one. */
+  /** Creates the metadata of a new message, with the id of the request if it has one. */
   metadata(context: SigningContext, id: string | undefined): SignedMetadata;
-  /** What is signed in front of the body. Its grammar must be the signer's alone. */
+  /** The text that is signed before the body. The caller must not be able to choose its syntax. */
   prefix(metadata: SignedMetadata): string;
-  /** @param signatures by the keys that sign, the primary's first */
+  /** @param signatures of the keys that sign, the primary's first */
   write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
-  /** @param header the value of a header by its name in lower case */
+  /** @param header returns the value of a header by its name in lower case */
   read(header: HeaderLookup): Received<SignedMetadata> | VerificationFailure;
-  /** What is wrong with a metadata that has been found to be authentic. */
+  /** Checks metadata whose signature is valid; returns why it is not accepted. */
   check(metadata: SignedMetadata, context: SigningContext): VerificationFailure | undefined;
-  /** Whether the caller may name the message. */
+  /** Set if the caller may choose the id of the message. */
   readonly takesId?: true;
-  /** Every key of the set signs, where a receiver looks for any match; otherwise the primary alone. */
+  /** Whether every key of the set signs, for receivers that accept any match. Default: only the primary signs. */
   readonly signWithAll?: boolean;
 }
 
 export type HeaderLookup = (name: string) => string | undefined;
 
-/** What the headers of a message claim. */
+/** What the headers of a received message say. */
 export interface Received<SignedMetadata> {
   readonly metadata: SignedMetadata;
-  /** The texts that stand where a tag is expected; empty when there is none. */
+  /** The texts at the places of tags; empty if there is none. */
   readonly signatures: readonly string[];
 }
 
-/** More than any rotation needs: so many signatures are written at most, and so many looked at. */
+/** The most signatures that are written, and that are checked. This is more than a rotation needs. */
 export const maxSignatures = 16;
-/** Letters, digits, `_` and `-`: a dot would let one id run into what follows it. */
+/** No dot, because a dot separates the id from what follows it in the signed string. */
 export const idPattern = /^[A-Za-z0-9_-]{1,256}$/;
-/** As a timestamp, the id would make the string one that another format signs. */
+/** Not a number, because the signed string could then be one of another format, which begins with a timestamp. */
 const signedIdPattern = /^(?![0-9]+$)[A-Za-z0-9_-]{1,256}$/;
 
 const algorithm = 'HS256';
 
-const fields = { body: z.string(), encoding: messageEncoding };
+const fields = { body: text, encoding: messageEncoding };
 const id = z
   .string()
   .check(
     z.regex(signedIdPattern, 'must be 1 to 256 of A-Z a-z 0-9 _ - without a dot, and not a number alone'),
   );
-const signRequest: z.ZodMiniType<WebhookSignRequest> = z.strictObject(fields);
-const signRequestWithId: z.ZodMiniType<StandardWebhooksSignRequest> = z.strictObject({
+const sign: z.ZodMiniType<WebhookSignRequest> = z.strictObject(fields);
+const signWithId: z.ZodMiniType<StandardWebhooksSignRequest> = z.strictObject({
   ...fields,
   id: z.optional(id),
 });
-const verifyRequest: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({
-  ...fields,
-  headers,
-});
+const verify: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({ ...fields, headers });
 
-export const requests = { sign: signRequest, verify: verifyRequest };
-export const requestsWithId = { sign: signRequestWithId, verify: verifyRequest };
+export const requests = { sign, verify };
+export const requestsWithId = { sign: signWithId, verify };
 
-export function webhook<SignedMetadata>(scheme: Scheme<SignedMetadata>): Format {
-  const { name, options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
-  return {
+export function defineWebhook<F extends FormatDefinition['fields'], SignedMetadata>(
+  name: WebhookName,
+  fields: F,
+  requests: { readonly sign: typeof sign | typeof signWithId; readonly verify: typeof verify },
+  createScheme: (configured: z.infer<z.ZodMiniObject<F>>) => Scheme<SignedMetadata>,
+): FormatDefinition {
+  return defineFormat({
     name,
+    fields,
+    requests,
+    answers: { signature: headersAnswer, verification },
+    create: (configured) => createWebhook(createScheme(configured)),
+  });
+}
+
+function createWebhook<SignedMetadata>(scheme: Scheme<SignedMetadata>): Omit<Format, 'name'> {
+  const { options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
+  return {
     options,
     algorithms: [algorithm],
     minKeyBytes: () => minKeyBytes,
     secretEncoding,
     sign: (context, request) => {
       const { body, encoding, id } = parseSignRequest(scheme, request);
-      return whole(context, startSigning(scheme, context, id), messageBytes('body', body, encoding));
+      return feed(context, startSigning(scheme, context, id), messageBytes('body', body, encoding));
     },
     verify: (context, request) => {
-      const { body, encoding, headers: received } = parse(verifyRequest, request);
+      const { body, encoding, headers } = parse(verify, request);
       const bytes = messageBytes('body', body, encoding);
       context.checkSize(bytes.length);
-      return verify(scheme, context, bytes, lookup(received));
+      return verifyHeaders(scheme, context, bytes, lookup(headers));
     },
     startSigning: (context) => startSigning(scheme, context),
   };
@@ -117,7 +131,7 @@ function parseSignRequest<SignedMetadata>(
   { takesId }: Scheme<SignedMetadata>,
   request: unknown,
 ): StandardWebhooksSignRequest {
-  return takesId ? parse(signRequestWithId, request) : parse(signRequest, request);
+  return takesId ? parse(signWithId, request) : parse(sign, request);
 }
 
 function startSigning<SignedMetadata>(
@@ -148,36 +162,36 @@ function startSigning<SignedMetadata>(
   };
 }
 
-function verify<SignedMetadata>(
+function verifyHeaders<SignedMetadata>(
   scheme: Scheme<SignedMetadata>,
   context: SigningContext,
   body: Uint8Array,
   header: HeaderLookup,
 ): Verification {
   const received = scheme.read(header);
-  if (typeof received === 'string') return { valid: false, reason: received };
+  if (typeof received === 'string') return invalid(received);
   const { metadata, signatures } = received;
-  if (signatures.length === 0) return { valid: false, reason: 'missing' };
-  const given = signatures.slice(0, maxSignatures).flatMap((text) => {
-    const tag = decodeExactly(text, scheme.output);
+  if (signatures.length === 0) return invalid('missing');
+  const tags = signatures.slice(0, maxSignatures).flatMap((signature) => {
+    const tag = decodeExactly(signature, scheme.output);
     return tag?.length === tagBytes(algorithm) ? [tag] : [];
   });
-  if (given.length === 0) return { valid: false, reason: 'malformed' };
+  if (tags.length === 0) return invalid('malformed');
   const prefix = Buffer.from(scheme.prefix(metadata));
-  const tags = context.keys.map(({ mac }) => tagOf(mac, prefix, body));
-  // All are compared with all, so that the time tells neither which key matched nor which signature.
-  const matches = given.map((tag) => indexOfTag(tags, tag)).filter((index) => index >= 0);
-  const failure = matches.length === 0 ? undefined : scheme.check(metadata, context);
-  if (failure !== undefined) return { valid: false, reason: failure };
-  return verification(context.keys, matches.length === 0 ? -1 : Math.min(...matches));
+  const answer = verifyTag(context.keys, tags, ({ mac }) => tagOf(mac, prefix, body));
+  const failure = answer.valid ? scheme.check(metadata, context) : undefined;
+  return failure === undefined ? answer : invalid(failure);
 }
 
-/** What stands behind the label that a signature begins with; undefined when it begins otherwise. */
+/** The rest of a signature after its label; undefined if it does not begin with the label. */
 export function afterPrefix(label: string, signature: string): string | undefined {
   return signature.startsWith(label) ? signature.slice(label.length) : undefined;
 }
 
-/** A header in several parts is one (RFC 9110 §5.3). @throws {SignerError} `malformed_request`, `message_too_large` */
+/**
+ * Joins a repeated header by commas (RFC 9110 §5.3).
+ * @throws {SignerError} `malformed_request`, `message_too_large`
+ */
 function lookup(headers: HttpHeaders): HeaderLookup {
   const byName = valuesByName(headers);
   return (name) => byName.get(name)?.join(', ');
