@@ -12,3 +12,14 @@ export const streamed: Readonly<Record<'sign' | 'verify', readonly (keyof Format
   sign: ['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack'],
   verify: ['raw'],
 };
+
+/** More characters than a signature of any format whose message is the request body. */
+const maxSignatureLength = 1024;
+
+/**
+ * Whether a signature can be sent in a header. Any other text is malformed for every message. Sent anyway, it could be
+ * refused by the HTTP client or the signer's HTTP server, which would look like an outage.
+ */
+export function isSignatureText(text: string): boolean {
+  return text.length <= maxSignatureLength && /^[\x21-\x7e]*$/.test(text);
+}

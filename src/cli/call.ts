@@ -2,7 +2,7 @@
 
 import { fstatSync, openSync } from 'node:fs';
 import type { ErrorCode, Problem } from '../api/errors.ts';
-import { parseAnswer } from '../client/answer.ts';
+import { parseAnswer } from '../client/transport.ts';
 import { formatAddress, reachable, type TcpAddress } from './address.ts';
 import { SettingError } from './setting-error.ts';
 

@@ -1,7 +1,7 @@
 /** `sidecar-signer verify`: whether a signature is valid, as an exit code. */
 
+import { isSignatureText } from '../api/limits.ts';
 import type { Verification } from '../api/messages.ts';
-import { isSignatureText } from '../client/signature-text.ts';
 import { call, noSuchKeySet, readMessage, type Target } from './call.ts';
 
 export async function verify(

@@ -1,104 +1,54 @@
-/** The client: typed calls to a signer, bounded in time, tried again only where the signer asks for it. */
+/** The client: the connection to a signer, the time limit of a call, and its retries. */
 
-import type { Problem } from '../api/errors.ts';
-import { maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
-import type { Formats, KeySetDescription, TenantRequest, Verification } from '../api/messages.ts';
-import { parseAnswer } from './answer.ts';
+import type { Formats, KeySetDescription } from '../api/messages.ts';
 import { errorOf, SignerError } from './error.ts';
+import { type Call, type CallOptions, createKeySet, type KeySet } from './key-set.ts';
 import { overSocket, overTcp } from './over-fetch.ts';
-import { isSignatureText } from './signature-text.ts';
-import type { Received, Sent, Transport } from './transport.ts';
+import { parseAnswer, type Received, type Sent, type Transport } from './transport.ts';
 
 export interface ClientOptions {
-  /** Where the signer listens; reached without a proxy on Node and Bun. Default `http://127.0.0.1:8700`. */
+  /**
+   * The address of the signer. Node and Bun connect to it directly, without a proxy. Default: `http://127.0.0.1:8700`.
+   */
   readonly url?: string | undefined;
-  /** The path of its Unix socket, in place of `url` (Node and Bun). */
+  /** The path of the signer's Unix socket, which is used instead of `url`. Works on Node and Bun. */
   readonly socketPath?: string | undefined;
-  /** Milliseconds for a call with all its tries. Default 5000. */
+  /** The most milliseconds that a call may take, retries included. Default: 5000. */
   readonly timeoutMs?: number | undefined;
-  /** How often a call is tried again when the signer answers 503 with `Retry-After`. Default 2. */
+  /** How often a call is retried if the signer answers 503 with `Retry-After`. Nothing else is retried. Default: 2. */
   readonly retries?: number | undefined;
 }
 
-export interface CallOptions {
-  /** Ends the call early, with the signal's own reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** An item's answer, or why there is none; `reference` as it was sent. */
-export type BatchResult<Answer> = (Answer | { readonly error: Problem }) & { readonly reference?: string };
-
-/** A message as it is, of any length. */
-export type Message = Uint8Array | ReadableStream<Uint8Array>;
-
-/** A request, with the tenant whose key is meant where the key set derives its keys. */
-type ForTenant<Request> = Request & TenantRequest;
-type WithReference<Request> = ForTenant<Request> & { readonly reference?: string };
-
-/**
- * One key set, with the types of its format. A call that fails rejects with a {@link SignerError}; one that its signal
- * ends rejects with the signal's own reason.
- */
-export interface KeySet<F extends keyof Formats> {
-  sign(request: ForTenant<Formats[F]['sign']>, options?: CallOptions): Promise<Formats[F]['signature']>;
-  verify(
-    request: ForTenant<Formats[F]['verify']>,
-    options?: CallOptions,
-  ): Promise<Formats[F]['verification']>;
-  /** At most 1,000 items, and 1 MiB of JSON; the results are in their order. */
-  signBatch(
-    items: readonly WithReference<Formats[F]['sign']>[],
-    options?: CallOptions,
-  ): Promise<readonly BatchResult<Formats[F]['signature']>[]>;
-  verifyBatch(
-    items: readonly WithReference<Formats[F]['verify']>[],
-    options?: CallOptions,
-  ): Promise<readonly BatchResult<Formats[F]['verification']>[]>;
-  /** Signs a message that is sent as it is (raw and webhook formats, for no tenant). A stream is sent once, and never again. */
-  signMessage(message: Message, options?: CallOptions): Promise<Formats[F]['signature']>;
-  /** Verifies such a message (raw). */
-  verifyMessage(message: Message, signature: string, options?: CallOptions): Promise<Verification>;
-  describe(options?: CallOptions): Promise<KeySetDescription>;
-}
-
-const json = { 'content-type': 'application/json' };
-const octets = { 'content-type': 'application/octet-stream' };
-
-interface JsonBound {
-  readonly maxBytes: number;
-  readonly advice: string;
-}
-
-const ofBatch: JsonBound = { maxBytes: maxJsonBytes, advice: 'send fewer items at once' };
-const alone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less' };
-const besideStream: Readonly<Record<'sign' | 'verify', JsonBound>> = {
-  sign: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by signMessage, or in a batch' },
-  verify: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by verifyMessage, or in a batch' },
-};
-
-/** A timer of a longer time fires at once. */
+/** Timers of the runtimes fire at once if the time is longer. */
 const maxTimeoutMs = 2 ** 31 - 1;
 
 /**
+ * Calls a signer.
  * @example
  * const signer = new SignerClient();
- * const { signature } = await signer.keySet('orders', 'raw').sign({ message: 'hello' });
+ * const orders = signer.keySet('orders', 'raw');
+ * const { signature } = await orders.sign({ message: 'hello' });
+ * const { valid } = await orders.verify({ message: 'hello', signature });
  */
 export class SignerClient {
-  /** For messages. */
+  /** For error messages. */
   readonly #address: string;
   readonly #transport: Transport;
   readonly #timeoutMs: number;
   readonly #retries: number;
 
-  /** @throws {TypeError | RangeError} when an option is not usable */
+  /**
+   * Does not connect yet.
+   * @throws {TypeError} if `url` or `socketPath` is not an address
+   * @throws {RangeError} if `timeoutMs` or `retries` is out of range
+   */
   constructor({
     url = 'http://127.0.0.1:8700',
     socketPath,
     timeoutMs = 5000,
     retries = 2,
   }: ClientOptions = {}) {
-    // As an address it would be port 80 of this machine.
+    // The runtimes would connect to port 80 on this machine.
     if (socketPath === '') {
       throw new TypeError(
         '"socketPath" option is empty; give the path of a socket, or leave it out for "url"',
@@ -116,42 +66,19 @@ export class SignerClient {
     this.#retries = retries;
   }
 
-  /** The key set of this name, which the signer's configuration gives this format. Sends nothing yet. */
+  /**
+   * Selects a key set. Sends nothing, so an unknown name is reported by the first call, with the code `unknown_key`.
+   * @param name the name of the key set in the signer's configuration
+   * @param format the format that the configuration gives to it, which decides the types of requests and answers
+   */
   keySet<F extends keyof Formats>(name: string, format: F): KeySet<F> {
-    const base = `/v1/keys/${encodeURIComponent(name)}`;
-    const post = async <A>(operation: string, request: object, bound: JsonBound, options?: CallOptions) => {
-      const body = encode(request, bound);
-      return await this.#call<A>(
-        { path: `${base}/${operation}`, method: 'POST', headers: json, body },
-        options,
-      );
-    };
-    const bound = (operation: 'sign' | 'verify', { tenant }: TenantRequest) =>
-      tenant === undefined && streamed[operation].includes(format) ? besideStream[operation] : alone;
-    const send = <A>(operation: string, body: Message, headers: object, options?: CallOptions) =>
-      this.#call<A>(
-        { path: `${base}/${operation}`, method: 'POST', headers: { ...octets, ...headers }, body },
-        options,
-      );
-    const results = async <A>(batch: Promise<{ results: readonly BatchResult<A>[] }>) =>
-      (await batch).results;
-    return {
-      sign: (request, options) => post('sign', request, bound('sign', request), options),
-      verify: (request, options) => post('verify', request, bound('verify', request), options),
-      signBatch: (items, options) => results(post('sign-batch', { items }, ofBatch, options)),
-      verifyBatch: (items, options) => results(post('verify-batch', { items }, ofBatch, options)),
-      signMessage: (message, options) => send('sign', message, {}, options),
-      verifyMessage: async (message, signature, options) => {
-        if (isSignatureText(signature))
-          return await send('verify', message, { 'sec-signer-signature': signature }, options);
-        if (message instanceof ReadableStream) await message.cancel();
-        return { valid: false, reason: 'malformed' };
-      },
-      describe: (options) => this.#call({ path: base, method: 'GET', headers: {} }, options),
-    };
+    return createKeySet(this.#call, name, format);
   }
 
-  /** Every key set that is loaded. */
+  /**
+   * Returns all key sets that the signer has loaded.
+   * @throws {SignerError} with one of {@link SignerErrorCode}
+   */
   async keySets(options?: CallOptions): Promise<readonly KeySetDescription[]> {
     const { keys } = await this.#call<{ keys: readonly KeySetDescription[] }>(
       { path: '/v1/keys', method: 'GET', headers: {} },
@@ -160,24 +87,27 @@ export class SignerClient {
     return keys;
   }
 
-  async #call<A>(request: Omit<Sent, 'signal'>, { signal }: CallOptions = {}): Promise<A> {
+  readonly #call: Call = async <A>(
+    request: Omit<Sent, 'signal'>,
+    { signal }: CallOptions = {},
+  ): Promise<A> => {
     const timeout = AbortSignal.timeout(this.#timeoutMs);
     const ends = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
     const sent = { ...request, headers: { 'sec-signer': '1', ...request.headers }, signal: ends };
     const deadline = Date.now() + this.#timeoutMs;
-    // A stream is used up by its first try.
-    const tries = request.body instanceof ReadableStream ? 0 : this.#retries;
-    for (let left = tries; ; left--) {
+    // The first attempt consumes a stream, so it cannot be sent again.
+    const retries = request.body instanceof ReadableStream ? 0 : this.#retries;
+    for (let left = retries; ; left--) {
       const received = await this.#send(sent, timeout, signal);
       const answer = parseAnswer(received.text);
       if (received.status === 200 && answer !== undefined) return answer as A;
       const error = errorOf(received.status, received.retryAfter, answer);
       const waitMs = (error.retryAfterSeconds ?? Number.NaN) * 1000;
-      const again = received.status === 503 && left > 0 && Date.now() + waitMs < deadline;
-      if (!again) throw error;
+      const isRetried = received.status === 503 && left > 0 && Date.now() + waitMs < deadline;
+      if (!isRetried) throw error;
       await pause(waitMs, ends);
     }
-  }
+  };
 
   async #send(sent: Sent, timeout: AbortSignal, signal: AbortSignal | undefined): Promise<Received> {
     try {
@@ -195,7 +125,7 @@ export class SignerClient {
   }
 }
 
-/** @throws {TypeError} when it is not the address of a server */
+/** @throws {TypeError} if it is not the address of a server */
 function originOf(url: string): string {
   const { protocol, pathname, search, origin } = URL.parse(url) ?? {};
   if (origin === undefined || protocol !== 'http:' || pathname !== '/' || search !== '') {
@@ -204,18 +134,7 @@ function originOf(url: string): string {
   return origin;
 }
 
-/**
- * The JSON of a request or a batch. The signer would break off one that is too long, which may look like an outage.
- * @throws {SignerError} `message_too_large`
- */
-function encode(request: object, { maxBytes, advice }: JsonBound): Uint8Array {
-  const bytes = new TextEncoder().encode(JSON.stringify(request));
-  if (bytes.length <= maxBytes) return bytes;
-  const message = `this request as JSON has at most ${maxBytes} bytes; ${advice}`;
-  throw new SignerError('message_too_large', message, { status: 413 });
-}
-
-/** Rejects with the signal's reason when it ends the wait. */
+/** Waits. Rejects with the reason of the signal if it is aborted first. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(done, ms);

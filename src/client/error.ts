@@ -1,17 +1,43 @@
-/** The one error of the client. */
+/** The one error class of the client. */
 
 import type { ErrorCode, Problem } from '../api/errors.ts';
 
-/** The signer's own codes, and two for when it gave no answer. */
+/**
+ * Why a call failed: an error code of the signer, or one of two for a call without an answer.
+ * - `malformed_request`: a field is missing or wrong; the message names it
+ * - `unprocessable`: the request is well formed, but the signer cannot carry it out; the message says why
+ * - `operation_not_allowed`: the policy of the key set does not allow this
+ * - `forbidden_caller`: the signer does not serve this caller
+ * - `unknown_key`: there is no key set of this name, or no key for this tenant
+ * - `not_found`, `method_not_allowed`, `unsupported_media_type`: the request does not fit the key set
+ * - `message_too_large`: the message or the request is too large
+ * - `timeout`: the request did not arrive in time
+ * - `rate_limited`: the key set is used too often; try again after `retryAfterSeconds`
+ * - `overloaded`, `not_ready`: the signer is busy or has no keys yet, and retries did not help
+ * - `internal`: the signer failed, or something other than a signer answered
+ * - `unreachable`: no connection to the signer, or the connection broke
+ * - `no_answer_in_time`: the call took longer than `timeoutMs`
+ */
 export type SignerErrorCode = ErrorCode | 'unreachable' | 'no_answer_in_time';
 
-/** A call that got no signature and no verdict. A wrong signature is not one: it is an answer. */
+/**
+ * A call that failed. A wrong signature is not an error: `verify` resolves to `{ valid: false, reason }`.
+ * @example
+ * try {
+ *   await signer.keySet('orders', 'raw').sign({ message: 'hello' });
+ * } catch (error) {
+ *   if (error instanceof SignerError && error.code === 'rate_limited') {
+ *     console.log(`try again in ${error.retryAfterSeconds} s`);
+ *   }
+ * }
+ */
 export class SignerError extends Error {
   override readonly name = 'SignerError';
+  /** For programs. `message` is for people, and may change. */
   readonly code: SignerErrorCode;
-  /** The HTTP status, also where the client knows it without asking; undefined when there was no answer. */
+  /** The HTTP status; undefined if there was no answer. */
   readonly status: number | undefined;
-  /** Seconds after which the signer suggests to try again. */
+  /** How many seconds to wait before another attempt, if the signer says so. */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(
@@ -30,7 +56,7 @@ export class SignerError extends Error {
   }
 }
 
-/** What an error answer says. Something else than a signer may have answered. */
+/** The error for an answer that is not a success. The answer may come from something other than a signer. */
 export function errorOf(status: number, retryAfter: string | null, body: unknown): SignerError {
   const problem = isProblem(body) ? body : undefined;
   return new SignerError(

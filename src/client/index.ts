@@ -1,4 +1,4 @@
-/** The TypeScript client of sidecar-signer, for Node, Bun and edge runtimes. No dependency. */
+/** The TypeScript client of sidecar-signer, for Node, Bun and edge runtimes. It has no dependencies. */
 
 export type { Problem } from '../api/errors.ts';
 export type {
@@ -8,11 +8,6 @@ export type {
   Verification,
   VerificationFailure,
 } from '../api/messages.ts';
-export {
-  type BatchResult,
-  type CallOptions,
-  type ClientOptions,
-  type KeySet,
-  SignerClient,
-} from './client.ts';
+export { type ClientOptions, SignerClient } from './client.ts';
 export { SignerError, type SignerErrorCode } from './error.ts';
+export type { BatchResult, CallOptions, KeySet } from './key-set.ts';

@@ -1,8 +1,11 @@
-/** The transports: Bun's fetch and Node's http client, neither through a proxy, and elsewhere whatever fetch there is. */
+/**
+ * Chooses what carries requests: `fetch` on Bun, `node:http` on Node, and on other runtimes whatever `fetch` they have. On
+ * Bun and Node, no proxy is used.
+ */
 
 import type { Transport } from './transport.ts';
 
-/** Bun's fetch obeys `http_proxy` even for this machine. */
+/** Without this, Bun's fetch obeys `http_proxy` even for loopback addresses. */
 const direct = { proxy: false };
 
 /** @param origin such as `http://127.0.0.1:8700` */
@@ -11,9 +14,9 @@ export function overTcp(origin: string): Transport {
   return globalThis.process?.versions?.node === undefined ? overFetch(origin, {}) : overNode(origin);
 }
 
-/** @param socketPath the socket's file, by Bun's own fetch or by Node's http client */
+/** @param socketPath the path of the Unix socket; works on Node and Bun */
 export function overSocket(socketPath: string): Transport {
-  // Any name of this machine is served on the socket.
+  // The signer accepts any loopback name on the socket.
   const origin = 'http://localhost';
   if ('Bun' in globalThis) return overFetch(origin, { ...direct, unix: socketPath });
   return overNode(origin, socketPath);
@@ -21,16 +24,16 @@ export function overSocket(socketPath: string): Transport {
 
 function overNode(origin: string, socketPath?: string): Transport {
   const node = import('./over-node-http.ts').then(({ overNodeHttp }) => overNodeHttp(origin, socketPath));
-  // A runtime without node:http says so with the first request.
+  // On a runtime without node:http, the first request rejects with this error.
   node.catch(() => undefined);
   return async (request) => (await node)(request);
 }
 
-/** @param more options that only this runtime knows */
-function overFetch(origin: string, more: object): Transport {
+/** @param runtimeOptions options that only this runtime's fetch knows */
+function overFetch(origin: string, runtimeOptions: object): Transport {
   return async ({ path, ...init }) => {
-    // Browsers' and edge runtimes' fetch requires `duplex` for a body that is a stream.
-    const options: object = { ...init, ...more, duplex: 'half', redirect: 'manual' };
+    // The fetch of browsers and edge runtimes requires `duplex` if the body is a stream.
+    const options: object = { ...init, ...runtimeOptions, duplex: 'half', redirect: 'manual' };
     const response = await fetch(origin + path, options);
     return {
       status: response.status,

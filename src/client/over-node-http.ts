@@ -1,28 +1,28 @@
-/** Node's http client. Its fetch reaches no Unix socket, and can be made to go through a proxy. */
+/** Carries requests by `node:http`, because Node's fetch cannot use a Unix socket, and can be told to use a proxy. */
 
 import { Agent, request as httpRequest } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Transport } from './transport.ts';
 
-/** Shorter than the signer keeps an idle connection (4 s at the least), so that none is used as it is being closed. */
+/** The signer closes an idle connection after 4 seconds or more. The client stops using it before that. */
 const idleMs = 3000;
 
 /**
  * @param origin such as `http://127.0.0.1:8700`
- * @param socketPath to connect to in its place
+ * @param socketPath the path of a Unix socket to connect to instead
  */
 export function overNodeHttp(origin: string, socketPath?: string): Transport {
-  // Of its own: the environment and the application can give the global one a proxy.
+  // Not the global agent: the environment or the application can give it a proxy.
   const agent = new Agent({ keepAlive: true, timeout: idleMs });
   return ({ path, method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
-      // A request that has ended before it began takes no message, and would leave it open.
+      // A request whose signal is already aborted never reads the stream, and would leave it open.
       if (body instanceof ReadableStream && signal.aborted) {
         reject(signal.reason);
         return body.cancel(signal.reason).catch(() => undefined);
       }
-      // Made first: it throws for a stream that somebody else reads.
+      // Before the request is created, because this throws if the stream is locked.
       const message = body instanceof ReadableStream ? Readable.fromWeb(body as never) : body;
       const request = httpRequest(
         origin,
@@ -38,14 +38,14 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
                 }),
               reject,
             )
-            // Answered before the message was sent, it needs no more of it.
+            // The signer answered before it received the whole message: stop sending.
             .finally(() => request.writableFinished || request.destroy());
         },
       );
-      // For good: an error that nobody listens to would end the application.
+      // Stays for the life of the request: an `error` event without a listener ends the process.
       request.on('error', reject);
       if (!(message instanceof Readable)) return request.end(message);
-      // Of the two, each that fails ends the other one.
+      // If the message or the request fails, `pipeline` destroys the other one.
       return pipeline(message, request, (error) => error && reject(error));
     });
 }

@@ -1,0 +1,177 @@
+/** The calls to one key set, with the types of its format. */
+
+import type { Problem } from '../api/errors.ts';
+import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
+import type { Formats, KeySetDescription, TenantRequest, Verification } from '../api/messages.ts';
+import { SignerError } from './error.ts';
+import type { Sent } from './transport.ts';
+
+export interface CallOptions {
+  /** Ends the call when it is aborted. The call then rejects with the reason of the signal. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The answer to one item of a batch, or the error of that item. `reference` is the one that you sent with the item. */
+export type BatchResult<Answer> = (Answer | { readonly error: Problem }) & { readonly reference?: string };
+
+/** The bytes of a message, of any length. A stream is read once. */
+export type Message = Uint8Array | ReadableStream<Uint8Array>;
+
+/** A request. If the key set derives a key for each tenant, `tenant` selects the key. */
+type ForTenant<Request> = Request & TenantRequest;
+
+/** An item of a batch. `reference` is any text of at most 256 characters, and comes back with the result. */
+type WithReference<Request> = ForTenant<Request> & { readonly reference?: string };
+
+/**
+ * One key set, with the types of its format.
+ *
+ * All methods reject with a {@link SignerError}, whose `code` is one of {@link SignerErrorCode}. If you abort a call by its
+ * signal, it rejects with the reason of the signal instead.
+ */
+export interface KeySet<F extends keyof Formats> {
+  /**
+   * Signs one message with the primary key.
+   * @throws {SignerError} with the code `operation_not_allowed`, `malformed_request`, `unprocessable`,
+   * `message_too_large`, `rate_limited` or another one of {@link SignerErrorCode}
+   * @example
+   * const { headers } = await signer.keySet('hooks', 'standard-webhooks').sign({ body });
+   * await fetch(url, { method: 'POST', headers, body });
+   */
+  sign(request: ForTenant<Formats[F]['sign']>, options?: CallOptions): Promise<Formats[F]['signature']>;
+  /**
+   * Verifies one signature with every key of the key set. A wrong signature does not throw.
+   * @returns `{ valid: true, keyId, primary }` and what the signature proves, or `{ valid: false, reason }`
+   * @throws {SignerError} with the code `operation_not_allowed`, `malformed_request`, `message_too_large`,
+   * `rate_limited` or another one of {@link SignerErrorCode}
+   * @example
+   * const answer = await signer.keySet('session', 'jwt').verify({ token });
+   * if (!answer.valid) return new Response(answer.reason, { status: 401 });
+   * const { sub } = answer.claims;
+   */
+  verify(
+    request: ForTenant<Formats[F]['verify']>,
+    options?: CallOptions,
+  ): Promise<Formats[F]['verification']>;
+  /**
+   * Signs up to 1,000 messages in one request of at most 1 MiB of JSON. An item can fail without the others.
+   * @returns the results in the order of the items
+   * @throws {SignerError} if the whole batch failed, with the code `message_too_large`, `malformed_request` or another
+   * one of {@link SignerErrorCode}
+   * @example
+   * const items = orders.map(({ id, text }) => ({ message: text, reference: id }));
+   * for (const result of await signer.keySet('orders', 'raw').signBatch(items)) {
+   *   if ('error' in result) console.error(result.reference, result.error.detail);
+   *   else console.log(result.reference, result.signature);
+   * }
+   */
+  signBatch(
+    items: readonly WithReference<Formats[F]['sign']>[],
+    options?: CallOptions,
+  ): Promise<readonly BatchResult<Formats[F]['signature']>[]>;
+  /**
+   * Verifies up to 1,000 signatures in one request of at most 1 MiB of JSON. An item can fail without the others.
+   * @returns the results in the order of the items
+   * @throws {SignerError} if the whole batch failed, as with `signBatch`
+   * @example
+   * const results = await signer.keySet('orders', 'raw').verifyBatch([{ message: 'hello', signature }]);
+   * const allValid = results.every((result) => 'valid' in result && result.valid);
+   */
+  verifyBatch(
+    items: readonly WithReference<Formats[F]['verify']>[],
+    options?: CallOptions,
+  ): Promise<readonly BatchResult<Formats[F]['verification']>[]>;
+  /**
+   * Signs a message of any length, which is sent as the request body instead of JSON. Works with `raw` and the webhook
+   * formats, if the key set does not derive a key for each tenant.
+   * @param message a stream is read once, so a call with a stream is never retried
+   * @throws {SignerError} with the code `unsupported_media_type` for other key sets, `message_too_large`, `timeout` or
+   * another one of {@link SignerErrorCode}
+   * @example
+   * const message = Readable.toWeb(createReadStream('backup.tar'));
+   * const { signature } = await signer.keySet('backups', 'raw').signMessage(message);
+   */
+  signMessage(message: Message, options?: CallOptions): Promise<Formats[F]['signature']>;
+  /**
+   * Verifies a message of any length, which is sent as the request body instead of JSON. Works with `raw`, if the key set
+   * does not derive a key for each tenant.
+   * @param message a stream is read once, so a call with a stream is never retried
+   * @param signature as `signMessage` returned it
+   * @throws {SignerError} as `signMessage` does
+   * @example
+   * const { valid } = await signer.keySet('backups', 'raw').verifyMessage(message, signature);
+   */
+  verifyMessage(message: Message, signature: string, options?: CallOptions): Promise<Verification>;
+  /** Returns the format, the key ids and the limits of the key set. */
+  describe(options?: CallOptions): Promise<KeySetDescription>;
+}
+
+/** Sends one request, with retries, and returns the parsed answer. */
+export type Call = <A>(request: Omit<Sent, 'signal'>, options?: CallOptions) => Promise<A>;
+
+const json = { 'content-type': 'application/json' };
+const octets = { 'content-type': 'application/octet-stream' };
+
+/** The size limit of a JSON request, and what to do with a larger one. */
+interface JsonLimit {
+  readonly maxBytes: number;
+  readonly advice: string;
+}
+
+const batchLimit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send fewer items at once' };
+const limit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send less' };
+const limitBesideStream: Readonly<Record<'sign' | 'verify', JsonLimit>> = {
+  sign: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by signMessage, or in a batch' },
+  verify: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by verifyMessage, or in a batch' },
+};
+
+export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
+  const path = `/v1/keys/${encodeURIComponent(name)}`;
+  const post = <A>(operation: string, body: Message, headers: Sent['headers'], options?: CallOptions) =>
+    call<A>({ path: `${path}/${operation}`, method: 'POST', headers, body }, options);
+  const postJson = async <A>(
+    operation: 'sign' | 'verify',
+    request: TenantRequest,
+    options?: CallOptions,
+  ): Promise<A> => {
+    const canStream = request.tenant === undefined && streamed[operation].includes(format);
+    const body = encode(request, canStream ? limitBesideStream[operation] : limit);
+    return await post(operation, body, json, options);
+  };
+  const postBatch = async <A>(
+    operation: 'sign-batch' | 'verify-batch',
+    items: readonly object[],
+    options?: CallOptions,
+  ): Promise<readonly BatchResult<A>[]> => {
+    const body = encode({ items }, batchLimit);
+    const { results } = await post<{ results: readonly BatchResult<A>[] }>(operation, body, json, options);
+    return results;
+  };
+  return {
+    sign: (request, options) => postJson('sign', request, options),
+    verify: (request, options) => postJson('verify', request, options),
+    signBatch: (items, options) => postBatch('sign-batch', items, options),
+    verifyBatch: (items, options) => postBatch('verify-batch', items, options),
+    signMessage: (message, options) => post('sign', message, octets, options),
+    verifyMessage: async (message, signature, options) => {
+      if (isSignatureText(signature)) {
+        return await post('verify', message, { ...octets, 'sec-signer-signature': signature }, options);
+      }
+      if (message instanceof ReadableStream) await message.cancel();
+      return { valid: false, reason: 'malformed' };
+    },
+    describe: (options) => call({ path, method: 'GET', headers: {} }, options),
+  };
+}
+
+/**
+ * Writes a request as JSON. It checks the size first, because the signer closes the connection on a larger request, which
+ * can look like an outage.
+ * @throws {SignerError} `message_too_large`
+ */
+function encode(request: object, { maxBytes, advice }: JsonLimit): Uint8Array {
+  const bytes = new TextEncoder().encode(JSON.stringify(request));
+  if (bytes.length <= maxBytes) return bytes;
+  const message = `this request as JSON has at most ${maxBytes} bytes; ${advice}`;
+  throw new SignerError('message_too_large', message, { status: 413 });
+}
