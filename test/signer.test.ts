@@ -318,13 +318,15 @@ describe('a tenant', () => {
       ['verify', { signature: '' }],
     ] as const) {
       const refusal = outcome(operation, { message: 'm', tenant: 'acme', ...more }, 'plain');
-      expect(refusal).toMatch(/^malformed_request: the body: unknown field; the fields here are: message, /);
+      expect(refusal).toMatch(/^malformed_request: the body has an unknown field; its fields are: message, /);
     }
   });
 
   it('leaves the rest of the request to the format, which refuses what it does not know', async () => {
     const { outcome } = await open();
-    expect(outcome('sign', { tenant: 'acme' })).toMatch(/^malformed_request: field "message": /);
+    expect(outcome('sign', { tenant: 'acme' })).toMatch(
+      /^malformed_request: field "message" is missing; it must be a string$/,
+    );
     expect(outcome('sign', { message: 'm', tenant: 'acme', tenants: [] })).toContain('unknown field');
     expect(outcome('sign', JSON.parse('{"tenant": "acme", "message": "m", "__proto__": {}}'))).toContain(
       'unknown field',

@@ -19,7 +19,7 @@ export function parse<S extends z.ZodMiniType>(schema: S, body: unknown): z.infe
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const [problem] = shapeProblems(schema, result.error);
-  throw new SignerError('malformed_request', problem === undefined ? 'not valid' : describe(problem));
+  throw new SignerError('malformed_request', problem === undefined ? 'not valid' : describe(problem, body));
 }
 
 /** Every problem that zod found, in plain words and without values. */
@@ -34,8 +34,16 @@ export function shapeProblems(schema: z.ZodMiniType, { issues }: z.core.$ZodErro
 }
 
 /** The path holds only field names of the schema and indexes, because strict objects accept no other names. */
-function describe({ path, message }: ShapeProblem): string {
-  return `${path.length === 0 ? 'the body' : `field "${path.join('.')}"`}: ${message}`;
+function describe({ path, message, unknown }: ShapeProblem, body: unknown): string {
+  const place = path.length === 0 ? 'the body' : `field "${path.join('.')}"`;
+  if (unknown !== undefined) {
+    return `${place} has an unknown field; its fields are: ${unknown.fields.join(', ')}`;
+  }
+  return isMissing(body, path) ? `${place} is missing; it ${message}` : `${place}: ${message}`;
+}
+
+function isMissing(body: unknown, path: readonly PropertyKey[]): boolean {
+  return path.reduce((value: unknown, name) => Object(value)[name], body) === undefined;
 }
 
 function explain(issue: z.core.$ZodIssue): string {

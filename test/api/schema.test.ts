@@ -98,6 +98,13 @@ describe('a request', () => {
     expect(detail({ text: 5, whole: 0 })).toBe('malformed_request: field "text": must be a string');
     expect(detail({ text: 'a', list: ['x', 1] })).toBe('malformed_request: field "list.1": must be a string');
     expect(detail([])).toBe('malformed_request: the body: must be an object');
+    expect(detail({})).toBe('malformed_request: field "text" is missing; it must be a string');
+    expect(detail({ text: 'a', more: 1 })).toMatch(
+      /^malformed_request: the body has an unknown field; its fields are: text, /,
+    );
+    expect(detail({ text: 'a', inner: { deep: [{ ends: 1 }] } })).toBe(
+      'malformed_request: field "inner.deep.0" has an unknown field; its fields are: end',
+    );
   });
 
   it('is refused without a word of what it holds', () => {
