@@ -1,10 +1,10 @@
 /**
- * Tells which files differ between two readings without keeping the bytes of the earlier one.
+ * Finds the files that differ between two readings, without keeping the bytes of the earlier one.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Which files another generation added, removed or modified: names only, never content. */
+/** The names of the files that a new generation added, removed or modified. */
 export interface Change {
   readonly generation: number;
   readonly added: readonly string[];
@@ -12,10 +12,10 @@ export interface Change {
   readonly modified: readonly string[];
 }
 
-/** File name to a digest of its content. */
+/** The digest of each file's content, by its name. */
 export type Digests = ReadonlyMap<string, string>;
 
-/** Digests content under a salt that only this process knows, so that a digest reveals nothing outside it. */
+/** Digests content with a salt that only this process knows, so that nobody else can test guesses against a digest. */
 export type DigestFile = (content: Uint8Array) => string;
 
 export function createDigest(): DigestFile {
@@ -23,7 +23,7 @@ export function createDigest(): DigestFile {
   return (content) => createHash('sha256').update(salt).update(content).digest('base64');
 }
 
-/** What changed, with its names sorted; undefined when nothing did. */
+/** Returns the changed names, sorted; undefined if nothing changed. */
 export function compare(before: Digests, after: Digests): Omit<Change, 'generation'> | undefined {
   const names = [...after.keys()].sort();
   const added = names.filter((name) => !before.has(name));

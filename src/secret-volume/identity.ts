@@ -1,6 +1,6 @@
 /**
- * Tells which generation a volume holds without opening a secret file. Two equal identities mean that nothing
- * was swapped, replaced or rewritten in between; a reading taken between them is one generation.
+ * Identifies the generation of a volume without opening a file. If the identity is the same before and after a reading,
+ * nothing was replaced or rewritten in between, so all files are of one generation.
  */
 
 import type { BigIntStats, Dirent } from 'node:fs';
@@ -8,45 +8,45 @@ import { lstat, opendir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { about, systemCode, VolumeError, volumeError } from './problem.ts';
 
-/** `atomic` has the kubelet's `..data` link, whose target is swapped as a whole; `plain` is any other directory. */
+/** `atomic` has the kubelet's `..data` link, which replaces all files at once. `plain` is any other directory. */
 export type Layout = 'atomic' | 'plain';
 
-/** How much a volume may hold before it is refused unread. */
+/** The limits of a volume. A volume over a limit is refused. */
 export interface VolumeLimits {
-  /** Bytes of one file. Default 1 MiB, the most a Kubernetes Secret can hold. */
+  /** Bytes of one file. Default: 1 MiB, the limit of a Kubernetes Secret. */
   readonly maxFileBytes: number;
-  /** Number of files and sub-directories. Default 1,024. */
+  /** Number of files and sub-directories. Default: 1,024. */
   readonly maxFiles: number;
-  /** Bytes of all files together. Default 16 MiB. */
+  /** Bytes of all files together. Default: 16 MiB. */
   readonly maxTotalBytes: number;
 }
 
-/** The directory to read, and how much of it. */
+/** The directory to read, with the limits and names that apply. */
 export interface Target {
   readonly directory: string;
   readonly limits: VolumeLimits;
-  /** The only names to look at; undefined for all. */
+  /** The names of the files to read; undefined for all. */
   readonly names: ReadonlySet<string> | undefined;
 }
 
-/** A volume at one moment: where its files are, and a key that changes when they do. */
+/** A volume at one moment: where its files are, and a key that changes when the files change. */
 export interface Identity {
   readonly layout: Layout;
-  /** The directory that holds the files: the pinned target of `..data`, or the volume itself. */
+  /** The directory with the files: the target of `..data`, or the volume itself. */
   readonly base: string;
-  /** Device and inode of the volume's own directory; another value means another directory was put in its place. */
+  /** Device and inode of the volume's directory. A new value means that the directory was replaced. */
   readonly root: string;
   readonly key: string;
 }
 
-/** A secret file (or what stands in its place): its name with slashes, and where it is. */
+/** A file, or whatever else is at the place of one. Its name contains slashes for sub-directories. */
 export interface Entry {
   readonly name: string;
   readonly path: string;
   readonly dirent: Dirent;
 }
 
-/** Sub-directories below this depth are refused; `items` paths in practice have one or two elements. */
+/** Deeper sub-directories are refused. In practice, `items` paths have one or two elements. */
 export const maxDepth = 4;
 
 const maxAttempts = 3;
@@ -62,7 +62,7 @@ export async function identify(target: Target): Promise<Identity> {
   }
 }
 
-/** ENOENT and its like: something was replaced between two looks at it. Another attempt sees what it is now. */
+/** Whether a file was replaced between two system calls, so that another attempt can succeed. */
 export function isTransient(error: unknown): boolean {
   const code = systemCode(error);
   return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESTALE';
@@ -82,7 +82,7 @@ async function identifyOnce(target: Target): Promise<Identity> {
   return { layout: 'atomic', base, root, key: `${root}|${data}|${s?.dev}:${s?.ino}:${s?.ctimeNs}` };
 }
 
-/** The files below `base`, in no order. Enters sub-directories, never linked ones; skips the kubelet's `..` names. */
+/** Lists the files below `base`, in no order. Follows no links to directories, and skips the kubelet's `..` names. */
 export async function list(base: string, { limits, names }: Target): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
   let count = 0;
@@ -91,7 +91,7 @@ export async function list(base: string, { limits, names }: Target): Promise<rea
     for await (const dirent of await opendir(directory.path, { bufferSize: 256 })) {
       if (directory.depth === 1 && dirent.name.startsWith('..')) continue;
       const name = directory.prefix + dirent.name;
-      if (names !== undefined && !names.has(name) && !leadsTo(name, dirent, names)) continue;
+      if (names !== undefined && !names.has(name) && !isParent(name, dirent, names)) continue;
       if (++count > limits.maxFiles) {
         throw volumeError('too_many_files', `more than ${limits.maxFiles} files in the directory`);
       }
@@ -113,15 +113,15 @@ export async function list(base: string, { limits, names }: Target): Promise<rea
   return entries;
 }
 
-/** A directory in which a named file may be; whatever else lies beside the files is nobody's business. */
-function leadsTo(name: string, dirent: Dirent, names: ReadonlySet<string>): boolean {
+/** Whether this directory is on the path to a wanted file. */
+function isParent(name: string, dirent: Dirent, names: ReadonlySet<string>): boolean {
   return dirent.isDirectory() && [...names].some((each) => each.startsWith(`${name}/`));
 }
 
-/** One at a time, 1,024 files would cost as many waits for a thread; all at once, as many open descriptors. */
-const atATime = 16;
+/** One at a time would be slow, and all at once would open up to 1,024 descriptors. */
+const concurrency = 16;
 
-/** Visits every entry, some at a time, and returns when no visit is under way any more. @throws the first error */
+/** Visits all entries, some at a time. Settles only when no visit is running. @throws the first error */
 export async function visit(
   entries: readonly Entry[],
   act: (entry: Entry) => Promise<unknown>,
@@ -134,7 +134,7 @@ export async function visit(
       await act(entry).catch((error) => errors.push(error));
     }
   };
-  await Promise.all(Array.from({ length: atATime }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   if (errors.length > 0) throw errors[0];
 }
 
@@ -155,7 +155,7 @@ async function statDirectory(directory: string): Promise<BigIntStats> {
   );
 }
 
-/** The name that `..data` points at; undefined where there is no such link. It must stay inside the volume. */
+/** The name that `..data` points to; undefined if there is no such link. @throws {VolumeError} `bad_layout` */
 async function dataTarget(directory: string): Promise<string | undefined> {
   let target: string;
   try {
@@ -165,12 +165,12 @@ async function dataTarget(directory: string): Promise<string | undefined> {
     if (code === 'ENOENT' || code === 'EINVAL') return undefined;
     throw error;
   }
-  // The kubelet links to a sibling "..<timestamp>"; anything else could lead out of the mount.
+  // The kubelet links to a sibling "..<timestamp>". Any other target could be outside the mount.
   if (!target.startsWith('..') || target === '..' || target.includes('/')) throw badLayout();
   return target;
 }
 
-/** The target may be removed between two looks at it; the reading then finds that `..data` has moved on. */
+/** The target may be removed at any time. The check after the reading then finds that `..data` has changed. */
 function unlessGone(error: unknown): undefined {
   if (systemCode(error) !== 'ENOENT') throw error;
 }

@@ -1,6 +1,11 @@
-/** Consumes a mounted secret directory whole, consistent and live. Stands alone: imports nothing of the signer. */
+/**
+ * Follows a mounted secret directory: consistent readings of all files, and a new value for each change. This folder
+ * imports nothing from the rest of the signer.
+ */
+
 export type { Change } from './change.ts';
 export type { Layout, VolumeLimits } from './identity.ts';
+export type { VolumeOptions } from './options.ts';
 export {
   systemCode,
   VolumeError,
@@ -9,5 +14,5 @@ export {
   type VolumeWarning,
 } from './problem.ts';
 export type { Credentials, Reading } from './reading.ts';
-export { openVolume, type Volume, type VolumeHealth, type VolumeOptions } from './volume.ts';
+export { openVolume, type Volume, type VolumeHealth } from './volume.ts';
 export { fileEvents, type HintEvents, type HintSource } from './watch.ts';

@@ -1,9 +1,9 @@
-/** Callbacks of one kind of event. A listener that fails is reported as a process warning and stops nobody else. */
+/** The listeners of one event. A listener that throws is reported as a process warning, and the others still run. */
 
 import { kindOf } from './problem.ts';
 
 export interface Listeners<E> {
-  /** Returns what removes the listener again. */
+  /** Returns a function that removes the listener. */
   add(listener: (event: E) => unknown): () => void;
   emit(event: E): void;
   clear(): void;
@@ -23,12 +23,12 @@ export function createListeners<E>(): Listeners<E> {
   };
 }
 
-/** Calls one listener, and waits for it if it is asynchronous; its failure is its own. */
+/** Calls one listener and waits for it. Never rejects. */
 export async function call<E>(listener: (event: E) => unknown, event: E): Promise<void> {
   try {
     await listener(event);
   } catch (error) {
-    // Its kind and place; its message could repeat the secret that the listener was working with.
+    // Only the class and the stack frames: the message could contain the secret that the listener works with.
     const frames = (error instanceof Error && error.stack?.match(/^\s+at .*$/gm)) || [];
     const place = frames.length > 0 ? { detail: frames.join('\n') } : {};
     process.emitWarning(`a listener of a secret volume failed: ${kindOf(error)}`, {

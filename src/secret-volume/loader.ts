@@ -1,6 +1,6 @@
 /**
- * Turns what is on disk into the published value: one load at a time and in order, whatever asked for it. Publishes
- * what the parser accepts and keeps the last good value through everything else.
+ * Reads the volume, parses it and publishes the value. Runs one load at a time. If a load fails, the last good value stays
+ * published.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,8 +21,8 @@ export interface LoadEvents {
   change(change: Change): void;
   problem(problem: VolumeError): void;
   warning(warning: VolumeWarning): void;
-  /** A directory was found where there was none, or another one; awaited before it is read. */
-  found(identity: Identity): Promise<void>;
+  /** The directory appeared, or was replaced by another one. Awaited before it is read. */
+  directory(identity: Identity): Promise<void>;
 }
 
 export interface Published<T> {
@@ -31,7 +31,7 @@ export interface Published<T> {
   readonly digests: Digests;
 }
 
-/** How the last load went. */
+/** The result of the last load. */
 export interface LoadHealth {
   readonly problem: VolumeError | undefined;
   readonly layout: Layout | undefined;
@@ -44,11 +44,12 @@ export interface Loader<T> {
   readonly published: Published<T> | undefined;
   readonly health: LoadHealth;
   /**
-   * Looks whether the volume changed, and reads it if so. If a load is under way, another one follows it.
-   * @param how `read` even if it seems unchanged; `retry` what was rejected, too. Default: `look`
+   * Reads the volume if it has changed. If a load is running, another one follows it.
+   * @param how `look` reads only after a change, `read` always, and `retry` also parses again what was rejected. Default:
+   * `look`
    */
   load(how?: 'look' | 'read' | 'retry'): Promise<void>;
-  /** Nothing is published or reported afterwards. */
+  /** Publishes and reports nothing afterwards. */
   close(): void;
 }
 
@@ -64,8 +65,8 @@ export function createLoader<T>(
   const digest = createDigest();
   let published: Published<T> | undefined;
   let refusal: { readonly key: string; readonly digests: Digests } | undefined;
-  /** Of what the parser was given last: it may hold on to that, even if it refused it. */
-  let given: Digests | undefined;
+  /** The content that `parse` received last. It may keep a part of it even if it refused it. */
+  let lastParsed: Digests | undefined;
   let seenKey: string | undefined;
   let root: string | undefined;
   let layout: Layout | undefined;
@@ -73,7 +74,7 @@ export function createLoader<T>(
   let lastSuccess: Date | undefined;
   let lastAttempt: Date | undefined;
   let rejected = 0;
-  const wanted = new Set<'look' | 'read' | 'retry'>();
+  const requested = new Set<'look' | 'read' | 'retry'>();
   let running = false;
   let closed = false;
 
@@ -90,13 +91,13 @@ export function createLoader<T>(
   };
   const fail = (error: unknown) => {
     const failure = asVolumeError(error, target.directory);
-    // What is mounted later is another directory even if it has the same inode.
+    // A directory that is mounted later is another one, even if it has the same inode.
     if (failure.problems.some(({ code }) => code === 'missing')) root = undefined;
     refusal = undefined;
     degrade(failure);
   };
 
-  const notice = async (found: Identity) => {
+  const noticeDirectory = async (found: Identity) => {
     if (layout !== undefined && layout !== found.layout) {
       const message = `${target.directory} changed from ${layout} to ${found.layout} layout`;
       events.warning({ code: 'layout_changed', message });
@@ -104,10 +105,10 @@ export function createLoader<T>(
     layout = found.layout;
     if (root === found.root) return;
     root = found.root;
-    await events.found(found);
+    await events.directory(found);
   };
 
-  /** Waits until a plain directory has been left alone for a moment, since its writers are not atomic. */
+  /** Waits until a plain directory has not changed for a moment, because its files are not replaced together. */
   const settled = async (found: Identity): Promise<Identity> => {
     const deadline = performance.now() + settleAtMostMs;
     let last = found;
@@ -133,7 +134,7 @@ export function createLoader<T>(
     let kept = false;
     try {
       refuseIncomplete(files, target, required);
-      given = digests;
+      lastParsed = digests;
       const value = await parse(owned.reading);
       if (closed) return;
       kept = value === owned.reading;
@@ -141,7 +142,7 @@ export function createLoader<T>(
       published = { value, generation, digests };
       succeed(identity);
     } catch (error) {
-      // Tried once more, it is the same content.
+      // Count the same content only once.
       if (refusal === undefined || compare(refusal.digests, digests) !== undefined) rejected++;
       refusal = { key: identity.key, digests };
       degrade(asRefusal(error));
@@ -157,14 +158,14 @@ export function createLoader<T>(
     const isFirst = lastAttempt === undefined;
     lastAttempt = new Date();
     const found = await identify(target);
-    await notice(found);
+    await noticeDirectory(found);
     if (!read && found.key === refusal?.key) return;
-    // What was refused since then has to be taken back: by giving the parser what is in use once more.
-    const isInUse = published !== undefined && given === published.digests;
+    // After a refusal, pass the content in use to `parse` again, so that it drops what it refused.
+    const isInUse = published !== undefined && lastParsed === published.digests;
     if (!read && isInUse && found.key === seenKey) return succeed(found);
-    // What is there at the start was written before it; nobody should wait for that to settle.
-    const calm = isFirst ? found : await settled(found);
-    const { files, digests, identity } = await readFiles(target, calm, digest);
+    // At the start the files are complete, so do not delay the start of the program.
+    const stable = isFirst ? found : await settled(found);
+    const { files, digests, identity } = await readFiles(target, stable, digest);
     const change = compare(published?.digests ?? new Map(), digests);
     if (isInUse && change === undefined) {
       wipe(files);
@@ -186,13 +187,13 @@ export function createLoader<T>(
       return { problem, layout, lastSuccess, lastAttempt, rejected };
     },
     load: async (how = 'look') => {
-      wanted.add(how);
+      requested.add(how);
       if (running) return;
       running = true;
-      while (wanted.size > 0 && !closed) {
-        const retry = wanted.has('retry');
-        const read = retry || wanted.has('read');
-        wanted.clear();
+      while (requested.size > 0 && !closed) {
+        const retry = requested.has('retry');
+        const read = retry || requested.has('read');
+        requested.clear();
         await loadOnce(read, retry).catch(fail);
       }
       running = false;
@@ -203,7 +204,7 @@ export function createLoader<T>(
   };
 }
 
-/** @throws {VolumeError} for a volume without a file, and for each required file that is missing or empty */
+/** @throws {VolumeError} for a volume without files, or with all required files that are missing or empty */
 function refuseIncomplete(files: Files, { names }: Target, required: readonly string[]): void {
   if (names === undefined && files.size === 0) {
     throw volumeError('empty', 'the volume holds no file; put one into the secret');
@@ -216,7 +217,7 @@ function refuseIncomplete(files: Files, { names }: Target, required: readonly st
   if (problems.length > 0) throw new VolumeError(problems);
 }
 
-/** A parser's own problems as they are. Other errors often quote what they could not parse, so only their kind is kept. */
+/** Keeps a `VolumeError` of `parse`. Other errors often quote what they could not parse, so only their class is kept. */
 function asRefusal(error: unknown): VolumeError {
   if (error instanceof VolumeError) return error;
   const message = `the reading was refused: parse threw ${kindOf(error)}; throw a VolumeError to say why`;

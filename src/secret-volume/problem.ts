@@ -1,9 +1,9 @@
 /**
- * What can be wrong with a secret volume. Owns the closed lists of codes and the error that carries them.
- * Messages name files, sizes, owners and modes; never content.
+ * The problems and warnings of a secret volume: the closed lists of codes, and the error. Messages contain names, sizes,
+ * owners and modes of files, but never content.
  */
 
-/** Why a reading could not be taken, or was refused. */
+/** Why the volume could not be read, or its content was refused. */
 export type VolumeProblemCode =
   | 'missing'
   | 'not_a_directory'
@@ -22,21 +22,21 @@ export type VolumeProblemCode =
   | 'not_json'
   | 'refused';
 
-/** One thing that is wrong; `name` is the secret file's name where the problem has one. */
+/** One problem. `name` is the name of the file, if the problem is about one file. */
 export interface VolumeProblem {
   readonly code: VolumeProblemCode;
   readonly name?: string;
   readonly message: string;
 }
 
-/** Every problem of one attempt to read a volume, all at once. */
+/** All problems of one attempt to read a volume. */
 export class VolumeError extends Error {
   override readonly name = 'VolumeError';
   readonly problems: readonly VolumeProblem[];
 
   /**
-   * @param problems what is wrong; a text alone is one problem of the code `refused`. It reaches health and logs, so it
-   * must not repeat a secret.
+   * @param problems a text alone becomes one problem with the code `refused`. Messages appear in logs, so they must not
+   * contain a secret.
    */
   constructor(problems: readonly VolumeProblem[] | string) {
     const all = typeof problems === 'string' ? [{ code: 'refused', message: problems } as const] : problems;
@@ -46,13 +46,14 @@ export class VolumeError extends Error {
 }
 
 /**
- * Something about a volume that works, but not as its owner may believe. Told once.
+ * A volume that works, but perhaps not as its owner expects. Each warning is reported once.
  *
- * - `never_updates`: a subPath or single-file mount, which stays as it was when the container started
- * - `plain_layout`: files without the kubelet's `..data` link; they are read once they have settled, each on its own
- * - `unreliable_events`: a file system that does not report every change; the poll finds them
- * - `layout_changed`: the directory went from plain to atomic, or back
- * - `trailing_newline`: `text` left out the newline at the end of a file
+ * - `never_updates`: a subPath mount or a mount of a single file, which never changes after the container has started
+ * - `plain_layout`: files without the kubelet's `..data` link. They are not replaced together, so they are read when they
+ *   have not changed for a moment
+ * - `unreliable_events`: a file system that does not report every change. The poll finds the others
+ * - `layout_changed`: the directory changed from the plain to the atomic layout, or back
+ * - `trailing_newline`: `text` removed the newline at the end of a file
  */
 export interface VolumeWarning {
   readonly code:
@@ -65,7 +66,7 @@ export interface VolumeWarning {
   readonly message: string;
 }
 
-/** The error of a single problem. */
+/** An error with a single problem. */
 export function volumeError(code: VolumeProblemCode, message: string): VolumeError {
   return new VolumeError([{ code, message }]);
 }
@@ -84,7 +85,7 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** All that is repeated of an unforeseen error: its message could quote a secret. */
+/** The class name of an unexpected error. Its message is not repeated, because it could contain a secret. */
 export function kindOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }

@@ -1,6 +1,6 @@
 /**
- * Takes the files of one generation, complete, or nothing. The pinned target of `..data` is read and then checked to
- * be still in force (a seqlock), since the kubelet removes an old generation file by file.
+ * Reads all files of one generation, or none. It reads the directory that `..data` points to, and then checks that the
+ * link has not changed (a seqlock), because the kubelet removes an old generation file by file.
  */
 
 import { constants } from 'node:fs';
@@ -11,16 +11,16 @@ import type { DigestFile, Digests } from './change.ts';
 import { type Entry, type Identity, identify, isTransient, list, type Target, visit } from './identity.ts';
 import { about, kindOf, systemCode, VolumeError, type VolumeProblem, volumeError } from './problem.ts';
 
-/** File name (with slashes for sub-directories) to exact bytes. */
+/** The exact bytes of each file, by its name (with slashes for sub-directories). */
 export type Files = ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 
 const maxAttempts = 20;
 const promptAttempts = 3;
 
 /**
- * Reads the volume, again for as long as it changes underneath (at most 20 times).
- * @param found its identity a moment ago
- * @throws {VolumeError} with every problem found
+ * Reads the volume. If it changes meanwhile, reads it again, up to 20 times.
+ * @param found the identity of the volume just before
+ * @throws {VolumeError} with all problems
  */
 export async function readFiles(
   target: Target,
@@ -41,7 +41,7 @@ export async function readFiles(
   throw volumeError('unsettled', `${target.directory} ${what}`);
 }
 
-/** A system error as a problem of this volume; a VolumeError as it is. */
+/** Turns a system error into a problem of this volume. Returns a `VolumeError` unchanged. */
 export function asVolumeError(error: unknown, directory: string): VolumeError {
   if (error instanceof VolumeError) return error;
   const code = systemCode(error) ?? kindOf(error);
@@ -51,12 +51,12 @@ export function asVolumeError(error: unknown, directory: string): VolumeError {
   return volumeError('io_error', `${directory} could not be read: ${code}`);
 }
 
-/** Overwrites the bytes of a reading that nobody will use any more. */
+/** Overwrites the bytes of a reading that is no longer needed. */
 export function wipe(files: Files): void {
   for (const bytes of files.values()) bytes.fill(0);
 }
 
-/** One attempt; undefined when the volume changed meanwhile. */
+/** One attempt; undefined if the volume changed meanwhile. */
 async function readOnce(
   target: Target,
   before: Identity,
@@ -78,7 +78,7 @@ async function readOnce(
       } else {
         totalBytes += outcome.length;
         files.set(entry.name, outcome);
-        // One file at a time, so that digesting a whole volume never holds up the host program.
+        // Digesting after each file, not all at the end, keeps the pauses of the host program short.
         digests.set(entry.name, digest(outcome));
       }
     });
@@ -102,7 +102,7 @@ async function readEntry(
 ): Promise<Uint8Array<ArrayBuffer> | VolumeProblem> {
   let path = entry.path;
   if (entry.dirent.isSymbolicLink()) {
-    // Inside a pinned generation the kubelet makes no links; in a plain directory a link may stay inside it.
+    // The kubelet creates no links within a generation. In a plain directory, a link may point inside the directory.
     const inside = pin.layout === 'plain' ? await linkInside(entry.path, pin.base) : undefined;
     if (inside === undefined) {
       return about(entry.name, 'not_a_file', 'is a link that leads out of the directory or nowhere');
@@ -113,7 +113,7 @@ async function readEntry(
   }
   let handle: FileHandle;
   try {
-    // O_NONBLOCK: opening a FIFO that took the file's place must not hang.
+    // O_NONBLOCK: opening must not hang if the file was replaced by a FIFO.
     handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   } catch (error) {
     const code = systemCode(error);
@@ -122,7 +122,7 @@ async function readEntry(
       return about(entry.name, 'unreadable', `cannot be read by ${who}${await ownership(path)}`);
     }
     if (code === 'ELOOP') return about(entry.name, 'not_a_file', 'was replaced by a link');
-    // Counts only if the volume turns out not to have changed meanwhile.
+    // The caller ignores this problem if the volume has changed meanwhile.
     if (isTransient(error)) return about(entry.name, 'io_error', `is listed but cannot be opened: ${code}`);
     throw error;
   }
@@ -133,7 +133,7 @@ async function readEntry(
   }
 }
 
-/** Reads to the end, and never more than one byte over the limit, whatever the file's size claims to be. */
+/** Reads to the end of the file, but at most one byte over the limit, even if the file grows. */
 async function readBounded(
   handle: FileHandle,
   { name }: Entry,
@@ -143,13 +143,13 @@ async function readBounded(
   if (!stats.isFile()) return about(name, 'not_a_file', 'is not a regular file');
   const tooLarge = about(name, 'too_large', `is over ${maxBytes} bytes`);
   if (stats.size > maxBytes) return tooLarge;
-  // One byte more than expected shows growth. A buffer of its own keeps secret bytes out of any shared pool.
+  // One byte more than the size shows whether the file grows. `new Uint8Array` never uses memory of a shared pool.
   let buffer = new Uint8Array(stats.size + 1);
   let length = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
     length += bytesRead;
-    // There was room for more than the file's size, and nothing came: this is its end.
+    // The read asked for more than the size of the file, so this is the end.
     if (bytesRead === 0 || length === stats.size) return buffer.subarray(0, length);
     if (length > maxBytes) {
       buffer.fill(0);
@@ -178,7 +178,7 @@ function byName(a: VolumeProblem, b: VolumeProblem): number {
 }
 
 function identityOfProcess(): string {
-  // Whether getgroups includes the effective group differs between the runtimes.
+  // In some runtimes, getgroups does not include the effective group.
   const gids = new Set([process.getegid?.() ?? 0, ...(process.getgroups?.() ?? [])]);
   return `uid ${process.geteuid?.()} with gids ${[...gids].sort((a, b) => a - b).join(',')}`;
 }
@@ -187,7 +187,7 @@ async function ownership(path: string): Promise<string> {
   try {
     const s = await stat(path);
     const mode = (s.mode & 0o7777).toString(8).padStart(4, '0');
-    return ` (mode ${mode}, owner ${s.uid}:${s.gid}); set fsGroup in the pod's securityContext and defaultMode 0440 on the volume`;
+    return ` (mode ${mode}, owner ${s.uid}:${s.gid}); set fsGroup in the pod's securityContext and defaultMode 0440 on the volume; outside Kubernetes, use chmod or chgrp`;
   } catch {
     return '';
   }

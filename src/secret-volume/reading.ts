@@ -1,45 +1,45 @@
 /**
- * One reading as a program uses it: typed access to the files of one generation. The bytes are held in a closure, so
- * that neither an inspection nor JSON of a reading can show them.
+ * A reading: access to the files of one generation. The bytes are in a closure, so that neither `console.log` nor
+ * `JSON.stringify` can show them.
  */
 
 import type { Layout } from './identity.ts';
 import { about, VolumeError, type VolumeProblemCode, type VolumeWarning } from './problem.ts';
 import { type Files, wipe } from './read.ts';
 
-/** What opens a database or a service (a Secret of the type `kubernetes.io/basic-auth` has these two files). */
+/** The two files of a Secret of the type `kubernetes.io/basic-auth`. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;
 }
 
 /**
- * One consistent set of files out of a secret volume, all of one generation; immutable.
- * Names have slashes for sub-directories, as the `path` of a Kubernetes `items` entry does.
+ * The files of a secret volume, all of the same generation. It never changes.
+ * A name contains slashes for sub-directories, like the `path` of an `items` entry in Kubernetes.
  */
 export interface Reading {
-  /** Every file's name, sorted. */
+  /** The names of all files, sorted. */
   readonly names: readonly string[];
   readonly layout: Layout;
-  /** Counts up from 1 with each published change of content. */
+  /** Starts at 1, and counts up with each published change of content. */
   readonly generation: number;
   readonly readAt: Date;
   has(name: string): boolean;
   /**
-   * The exact bytes of a file: a copy, which the caller may overwrite. Within `parse` it is the reading's own memory,
-   * which is overwritten when `parse` has settled.
+   * The exact bytes of a file. They are a copy, which the caller may overwrite. Only within `parse` they are the memory of
+   * the reading itself, which is overwritten when `parse` has settled.
    * @throws {VolumeError} `missing_file`
    */
   bytes(name: string): Uint8Array<ArrayBuffer>;
   /**
-   * A file as UTF-8 text without one final `\n` or `\r\n`, which an editor or `echo` leaves behind.
-   * @throws {VolumeError} `missing_file`; `not_text` for a byte order mark (UTF-16 included) or any invalid byte
+   * A file as UTF-8 text, without one final `\n` or `\r\n`, which editors and `echo` append.
+   * @throws {VolumeError} `missing_file`; `not_text` for a byte order mark (of UTF-8 or UTF-16) or invalid UTF-8
    */
   text(name: string): string;
-  /** @throws {VolumeError} `missing_file`, `not_text`, `not_json` (which repeats nothing of the text) */
+  /** @throws {VolumeError} `missing_file`, `not_text`, `not_json`, without any part of the text */
   json(name: string): unknown;
   /**
-   * A user name and the password that belongs to it, as `text` gives them.
+   * A user name and its password, as `text` returns them.
    * @param usernameFile default `username`
    * @param passwordFile default `password`
    * @throws {VolumeError} `missing_file`, `not_text`
@@ -47,16 +47,16 @@ export interface Reading {
   credentials(usernameFile?: string, passwordFile?: string): Credentials;
 }
 
-/** A reading together with the say over its memory, which stays with the volume. */
+/** A reading with the control of its memory, which only the volume has. */
 export interface OwnedReading {
   readonly reading: Reading;
-  /** From now on the reading is published: what it gives out are copies. */
+  /** From now on, the reading returns copies of its bytes. */
   publish(): void;
-  /** Overwrites every byte; whoever still asks for one gets a `TypeError`. */
+  /** Overwrites all bytes. Any later access throws a `TypeError`. */
   destroy(): void;
 }
 
-/** @param onWarning told each time `text` leaves out a newline */
+/** @param onWarning called each time that `text` removes a newline */
 export function createReading(
   files: Files,
   facts: Pick<Reading, 'layout' | 'generation' | 'readAt'>,

@@ -1,96 +1,72 @@
 /**
- * A live secret volume, as programs hold it. Wires the parts: hints and the poll wake the loader, the loader publishes,
- * and whoever subscribed is told.
+ * A live view of a secret volume. Connects the parts: hints and the poll start the loader, the loader publishes a new
+ * value, and the subscribers are notified.
  */
 
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Change, compare, type Digests } from './change.ts';
-import type { VolumeLimits } from './identity.ts';
 import { call, createListeners } from './listeners.ts';
 import { createLoader, type LoadHealth } from './loader.ts';
 import { inspectMount } from './mount.ts';
+import { resolveOptions, type VolumeOptions } from './options.ts';
 import type { VolumeError, VolumeWarning } from './problem.ts';
 import type { Reading } from './reading.ts';
-import { fileEvents, type HintSource, keepWatching, type Watcher } from './watch.ts';
+import { type HintSource, keepWatching, type Watcher } from './watch.ts';
 
-/** How a volume is doing; a snapshot. */
+/** The state of a volume at one moment. */
 export interface VolumeHealth extends LoadHealth {
-  /** Why the newest content on disk is not the one in use; undefined when it is. */
+  /** Why the latest content on disk is not in use; undefined if it is. */
   readonly problem: VolumeError | undefined;
-  /** Of the value in use; 0 before there is one. */
+  /** The generation of the value in use; 0 if there is none yet. */
   readonly generation: number;
-  /** When the volume was last found readable and valid. */
+  /** When the volume was last readable and valid. */
   readonly lastSuccess: Date | undefined;
-  /** When the volume was last looked at. */
+  /** When the volume was last checked. */
   readonly lastAttempt: Date | undefined;
-  /** How many contents were complete and yet refused: by `required`, by `parse`, or for being empty. */
+  /** How many contents were read completely, but rejected: by `required`, by `parse`, or because they were empty. */
   readonly rejected: number;
   readonly watcher: 'up' | 'down' | 'off';
-  /** How often the watcher was started anew: after an error, or because it had gone deaf. */
+  /** How often the watcher was restarted, after an error or because it had stopped reporting changes. */
   readonly watcherRestarts: number;
-  /** How many changes the poll found that the watcher, though up, had not announced. */
+  /** How many changes the poll found that the watcher had missed while it was up. */
   readonly rescuedByPoll: number;
 }
 
-export interface VolumeOptions<T = Reading> {
-  /**
-   * Files that must be there and not be empty. If `required` or `optional` is given, other files are neither read nor
-   * noticed. Default: every file is read, and there must be one.
-   */
-  readonly required?: readonly string[];
-  /** Files that may be missing. */
-  readonly optional?: readonly string[];
-  /**
-   * Checks a reading and turns it into what the program uses. A throw rejects the reading, and the last good value
-   * stays; throw a `VolumeError` to say why, since of any other error only the name is kept. Unless the reading itself
-   * is returned, its bytes are overwritten once `parse` has settled.
-   * Default: the reading itself.
-   */
-  readonly parse?: (reading: Reading) => T | Promise<T>;
-  readonly limits?: Partial<VolumeLimits>;
-  /** Milliseconds between looks at the directory when no event comes, give or take 10 %. Default 4000. */
-  readonly pollIntervalMs?: number;
-  /** Where hints of a change come from; `false` for the poll alone. Default: file system events. */
-  readonly watch?: HintSource | false;
-}
-
 /**
- * A live view of a mounted secret directory. Keeps the process alive until closed.
+ * A live view of a mounted secret directory. It keeps the process alive until you close it.
  *
- * Iterating over it gives the content at hand as `added`, then each change of content until the volume is closed. A
- * slow consumer gets several changes as one; `current` is never older than the change just given.
+ * An iteration first yields the present content as `added`, and then each change until the volume is closed. If the
+ * consumer is slow, several changes are merged into one. `current` is never older than the last change that was yielded.
  */
 export interface Volume<T> extends AsyncIterable<Change> {
   readonly directory: string;
-  /** The last good value; undefined until there is a first. */
+  /** The last good value; undefined if there was none yet. */
   readonly current: T | undefined;
   readonly health: VolumeHealth;
-  /** Resolves with `current` as soon as there is one. Rejects when the volume is closed or the signal aborts before. */
+  /** Resolves to `current` as soon as there is a value. Rejects if the volume is closed or the signal is aborted first. */
   ready(signal?: AbortSignal): Promise<T>;
-  /** Calls back after each change of content. Returns what ends the subscription. */
+  /** Calls the listener after each change of content. Returns a function that ends the subscription. */
   onChange(listener: (change: Change) => unknown): () => void;
-  /** Calls back once for each new problem, the present one included. Returns what ends the subscription. */
+  /** Calls the listener for the present problem and each new one. Returns a function that ends the subscription. */
   onProblem(listener: (problem: VolumeError) => unknown): () => void;
-  /** Calls back once for each warning, earlier ones included. Returns what ends the subscription. */
+  /** Calls the listener for all earlier warnings and each new one. Returns a function that ends the subscription. */
   onWarning(listener: (warning: VolumeWarning) => unknown): () => void;
-  /** Reads the directory now, a rejected reading included, instead of at the next poll. */
+  /** Reads the directory now instead of at the next poll, even if its content was rejected before. */
   refresh(): void;
-  /** Stops watching and ends iterations. Idempotent; no callback follows. `current` stays. */
+  /** Stops watching, ends iterations, and calls no listener afterwards. `current` stays. May be called again. */
   close(): Promise<void>;
 }
 
-const defaultLimits: VolumeLimits = { maxFileBytes: 2 ** 20, maxFiles: 1024, maxTotalBytes: 2 ** 24 };
-const defaultPollMs = 4000;
 const watcherDownPollMs = 1000;
-/** Coarse timestamps (NFS) can hide a change in a plain directory, so each 12th poll reads it anyway. */
+/** Coarse timestamps (NFS) can hide a change in a plain directory, so every 12th poll reads all files. */
 const fullReadEachPolls = 12;
-/** An event may still be on its way when the poll finds its change. */
+/** When the poll finds a change, the event for it may arrive a little later. */
 const eventGraceMs = 250;
 const maxWarnings = 1000;
 
 /**
- * Opens a mounted secret directory, which need not exist yet.
+ * Opens a mounted secret directory. It need not exist yet.
  * @throws {RangeError} for an interval or a limit that is not a positive number
  * @example
  * const db = openVolume('/etc/db', {
@@ -107,17 +83,13 @@ export function openVolume<T>(
 ): Volume<T>;
 export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Volume<T | Reading> {
   const directory = resolve(path);
-  const { required = [], optional = [], watch: source = fileEvents } = options;
-  const pollMs = positive('pollIntervalMs', options.pollIntervalMs ?? defaultPollMs);
-  const limits = { ...defaultLimits, ...options.limits };
-  for (const [name, limit] of Object.entries(limits)) positive(name, limit);
-  const names = (options.required ?? options.optional) ? new Set([...required, ...optional]) : undefined;
+  const { target, required, pollMs, source } = resolveOptions(directory, options);
   const parse = options.parse ?? ((reading: Reading) => reading);
 
   const changes = createListeners<Change>();
   const problems = createListeners<VolumeError>();
   const warnings = createListeners<VolumeWarning>();
-  const told = new Map<string, VolumeWarning>();
+  const warned = new Map<string, VolumeWarning>();
   const first = Promise.withResolvers<void>();
   first.promise.catch(() => undefined);
   const closing = new AbortController();
@@ -127,8 +99,8 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
   let rescuedByPoll = 0;
 
   const warn = (warning: VolumeWarning) => {
-    if (closing.signal.aborted || told.has(warning.message) || told.size === maxWarnings) return;
-    told.set(warning.message, warning);
+    if (closing.signal.aborted || warned.has(warning.message) || warned.size === maxWarnings) return;
+    warned.set(warning.message, warning);
     warnings.emit(warning);
   };
   const watch = (hintSource: HintSource) =>
@@ -141,7 +113,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
     wake = Promise.withResolvers();
   };
 
-  const loader = createLoader<T | Reading>({ directory, limits, names }, required, parse, {
+  const loader = createLoader<T | Reading>(target, required, parse, {
     change: (change) => {
       first.resolve();
       changes.emit(change);
@@ -149,7 +121,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
     },
     problem: problems.emit,
     warning: warn,
-    found: async ({ layout }) => {
+    directory: async ({ layout }) => {
       if (watcher !== undefined) watcher.rebuild();
       else if (source !== false && !closing.signal.aborted) watcher = watch(source);
       for (const warning of await inspectMount(directory, layout)) warn(warning);
@@ -169,12 +141,12 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       const before = { generation: generation(), hints };
       const full = loader.health.layout === 'plain' && count % fullReadEachPolls === 0;
       await loader.load(full ? 'read' : 'look');
-      const found = before.generation > 0 && generation() > before.generation;
+      const hasChanged = before.generation > 0 && generation() > before.generation;
       const unannounced = () => watcher?.up === true && hints === before.hints;
-      if (!found || !unannounced()) continue;
+      if (!hasChanged || !unannounced()) continue;
       await pause(eventGraceMs);
       if (!unannounced()) continue;
-      // The event for this change never came: the watch is deaf.
+      // There was no event for this change, so the watcher no longer works.
       rescuedByPoll++;
       watcher?.rebuild();
     }
@@ -212,7 +184,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       return problems.add(listener);
     },
     onWarning: (listener) => {
-      for (const warning of told.values()) void call(listener, warning);
+      for (const warning of warned.values()) void call(listener, warning);
       return warnings.add(listener);
     },
     async *[Symbol.asyncIterator]() {
@@ -238,13 +210,8 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       await watcher?.close();
     },
   };
-  // An inspection or JSON of a volume must not show the secret in use.
+  // `console.log` and `JSON.stringify` of a volume must not show the secret.
   return Object.freeze(Object.defineProperty(volume, 'current', { enumerable: false }));
-}
-
-function positive(name: string, value: number): number {
-  if (value > 0 && value < 2 ** 31) return value;
-  throw new RangeError(`"${name}" must be a positive number below 2^31`);
 }
 
 function orAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {

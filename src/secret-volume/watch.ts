@@ -1,24 +1,24 @@
 /**
- * Keeps a source of change hints alive. A hint only wakes the reader: correctness rests on the poll in volume.ts,
- * because a watcher can lose events, or hold no watch at all, without an error.
+ * Keeps a source of change hints running. A hint only makes the loader look sooner. The poll in volume.ts finds every
+ * change, because a watcher can lose events, or watch nothing at all, without an error.
  */
 
 import { stat } from 'node:fs/promises';
 import { watch } from 'chokidar';
 
-/** What a hint source reports. After `down` the source is closed and a new one is started. */
+/** The events of a hint source. After `down`, the source is closed and a new one is started. */
 export interface HintEvents {
   hint(): void;
   up(): void;
   down(): void;
 }
 
-/** Starts watching a directory that exists; returns what stops it. */
+/** Starts to watch an existing directory. */
 export type HintSource = (directory: string, events: HintEvents) => { close(): Promise<void> };
 
 /**
- * File system events by chokidar. Only the mount directory itself is watched: a second watch on `..data` dies at the
- * first swap and adds nothing.
+ * File system events by chokidar. It watches only the mount directory itself, because a watch on `..data` ends at the
+ * first swap and reports nothing more.
  */
 export const fileEvents: HintSource = (directory, events) => {
   const watcher = watch(directory, {
@@ -39,35 +39,35 @@ export const fileEvents: HintSource = (directory, events) => {
     if (root) fail();
     else events.hint();
   });
-  // "ready" comes even when the watch could not be set up (inotify limits), hence the flag.
+  // chokidar emits "ready" even if the watch could not be set up (inotify limits), hence the flag.
   watcher.on('ready', () => {
     if (!failed) events.up();
   });
   return watcher;
 };
 
-/** A hint source that is rebuilt whenever it fails. */
+/** A hint source that is restarted whenever it fails. */
 export interface Watcher {
   readonly up: boolean;
-  /** How many sources were started after the first. */
+  /** How often a source was started after the first. */
   readonly restarts: number;
-  /** Drops the present source and starts another: after the directory was replaced, or the source was found deaf. */
+  /** Replaces the source: after the directory was replaced, or if the source no longer reports changes. */
   rebuild(): void;
   close(): Promise<void>;
 }
 
-/** A source may remember every name that it has seen (chokidar does), and each generation of a volume has another one. */
+/** chokidar remembers every name that it has seen, and each generation of a volume adds one, so it is renewed. */
 const renewAfterHints = 1000;
 const firstBackoffMs = 200;
 const lastBackoffMs = 60_000;
 
-/** Watches `directory` as soon as it exists and whenever it comes back; `onHint` also fires when the watch gets up. */
+/** Watches `directory` as soon as it exists, and again whenever it reappears. `onHint` is also called when a watch starts. */
 export function keepWatching(directory: string, source: HintSource, onHint: () => void): Watcher {
   let current: ReturnType<HintSource> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let closing: Promise<void> = Promise.resolve();
   let backoffMs = firstBackoffMs;
-  /** Which start is in force; what an earlier one still reports is ignored. */
+  /** The number of the latest start. Events of earlier sources are ignored. */
   let attempt = 0;
   let upSince: number | undefined;
   let hints = 0;
@@ -85,7 +85,7 @@ export function keepWatching(directory: string, source: HintSource, onHint: () =
     current = undefined;
   };
   const retry = () => {
-    // A source that fails as soon as it is up would otherwise be started five times a second for ever.
+    // Only reset the delay after a long time up: a source that fails at once would restart five times a second.
     if (upSince !== undefined && performance.now() - upSince > lastBackoffMs) backoffMs = firstBackoffMs;
     drop();
     timer = setTimeout(start, backoffMs * (0.8 + Math.random() * 0.4));
@@ -98,28 +98,28 @@ export function keepWatching(directory: string, source: HintSource, onHint: () =
     start();
   };
   const start = () => {
-    const mine = ++attempt;
-    const inForce = () => mine === attempt && !closed;
-    const ifInForce = (act: () => void) => () => {
-      if (inForce()) act();
+    const own = ++attempt;
+    const isLatest = () => own === attempt && !closed;
+    const ifLatest = (act: () => void) => () => {
+      if (isLatest()) act();
     };
     const open = () => {
       started++;
       const opened = source(directory, {
-        hint: ifInForce(() => {
+        hint: ifLatest(() => {
           onHint();
           if (++hints === renewAfterHints) renew();
         }),
-        down: ifInForce(retry),
-        up: ifInForce(() => {
+        down: ifLatest(retry),
+        up: ifLatest(() => {
           upSince = performance.now();
           onHint();
         }),
       });
-      if (inForce()) current = opened;
+      if (isLatest()) current = opened;
       else end(opened);
     };
-    stat(directory).then(ifInForce(open)).catch(ifInForce(retry));
+    stat(directory).then(ifLatest(open)).catch(ifLatest(retry));
   };
   start();
   return {
