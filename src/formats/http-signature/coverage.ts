@@ -42,18 +42,13 @@ export const options = z.strictObject({
   nonce: z.optional(z.boolean()),
 });
 
-export function createPolicy({
-  components = usualComponents,
-  ...configured
-}: z.infer<typeof options>): Policy {
-  const { label = 'sig1', tag, expiresSeconds, nonce = false } = configured;
+export function createPolicy(configured: z.infer<typeof options>): Policy {
   return {
-    components: parseComponents(components) ?? [],
-    label,
-    tag,
+    ...configured,
+    components: parseComponents(configured.components ?? usualComponents) ?? [],
+    label: configured.label ?? 'sig1',
+    nonce: configured.nonce ?? false,
     ...toTolerance(configured),
-    expiresSeconds,
-    nonce,
   };
 }
 
