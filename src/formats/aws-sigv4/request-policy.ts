@@ -40,7 +40,7 @@ export const options = z.strictObject({
         .check(
           z.regex(
             /^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/,
-            'must be a host in lower case, or *.host for all in it',
+            'must be a host in lower case, or *.host for all its subdomains',
           ),
         ),
     ),
