@@ -33,24 +33,24 @@ export const raw = defineFormat({
     signature: z.object({ signature: text, keyId: text, algorithm: z.enum(algorithmNames) }),
     verification,
   },
-  create: ({ output: usual = 'hex' }) => ({
-    options: { output: usual },
+  create: ({ output: defaultOutput = 'hex' }) => ({
+    options: { output: defaultOutput },
     algorithms: algorithmNames,
     minKeyBytes: () => 0,
     sign: (context, request) => {
-      const { message, encoding, output = usual } = parse(sign, request);
+      const { message, encoding, output = defaultOutput } = parse(sign, request);
       return feed(context, startSigning(context, output), messageBytes('message', message, encoding));
     },
     verify: (context, request) => {
-      const { message, encoding, signature, output = usual } = parse(verify, request);
+      const { message, encoding, signature, output = defaultOutput } = parse(verify, request);
       return feed(
         context,
         startVerification(context, signature, output),
         messageBytes('message', message, encoding),
       );
     },
-    startSigning: (context) => startSigning(context, usual),
-    startVerification: (context, signature) => startVerification(context, signature, usual),
+    startSigning: (context) => startSigning(context, defaultOutput),
+    startVerification: (context, signature) => startVerification(context, signature, defaultOutput),
   }),
 });
 

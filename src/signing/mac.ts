@@ -28,7 +28,7 @@ export const algorithms = {
 
 export type Algorithm = keyof typeof algorithms;
 
-/** The length of a tag. A key should be as long (RFC 2104 §3). */
+/** The length of a tag. A key should be at least as long (RFC 2104 §3). */
 export function tagBytes(algorithm: Algorithm): number {
   return algorithms[algorithm].noble.outputLen;
 }

@@ -65,8 +65,8 @@ describe('the claims of a caller', () => {
   });
 
   const isSet = (name: string) => new RegExp(`^unprocessable: .*${name} is set by the signer`);
-  const notUnicode = /^malformed_request: .*well-formed Unicode without NUL/;
-  const notKept = /^unprocessable: .*a number in it/;
+  const notUnicode = /^malformed_request: .*well-formed Unicode text without NUL/;
+  const notKept = /^unprocessable: .*contains a number/;
   const named = /^malformed_request: .*__proto__/;
   it.each<[string, RegExp, Claims, Partial<ClaimPolicy>?]>([
     ['exp', isSet('exp'), { exp: seconds + 10 }],
@@ -86,7 +86,7 @@ describe('the claims of a caller', () => {
       { requiredClaims: ['constructor'] },
     ],
     ['an nbf that is text', /^malformed_request: .*nbf must be a number of seconds/, { nbf: '1' }],
-    ['an nbf after the end', /^unprocessable: .*nbf must lie before the end/, { nbf: seconds + 60 }],
+    ['an nbf after the end', /^unprocessable: .*nbf must be before the token expires/, { nbf: seconds + 60 }],
     ['a sub that is a number', /^malformed_request: .*sub must be a string/, { sub: 1 }],
     ['a jti that is null', /^malformed_request: .*jti must be a string/, { jti: null }],
     ['an infinite number', notKept, { n: Number.POSITIVE_INFINITY }],
@@ -182,7 +182,7 @@ describe('fixed claims', () => {
     [{ exp: 1 }, /must not have exp/],
     [{ iat: 1 }, /must not have iat/],
     [{ sub: 1 }, /sub must be a string/],
-    [{ n: Number.NaN }, /a number in it/],
+    [{ n: Number.NaN }, /contains a number/],
     [JSON.parse('{"__proto__":1}'), /__proto__/],
   ])('%j', (claims, expected) => {
     const flaw = fixedClaimsProblem(claims);

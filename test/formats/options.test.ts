@@ -63,7 +63,7 @@ it.each<[string, string]>([
   ['format: jwt, jwt: { fixedClaims: [a] }', 'keys.a.jwt.fixedClaims: must be an object'],
   [
     'format: jwt, jwt: { fixedClaims: { id: 9007199254740993 } }',
-    'keys.a.jwt.fixedClaims: a number in it is one that JSON does not keep; write it as a string',
+    'keys.a.jwt.fixedClaims: contains a number that JSON does not preserve; write it as a string',
   ],
   [
     'format: jwt, jwt: { type: application/jwt }',

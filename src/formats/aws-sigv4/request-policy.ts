@@ -11,9 +11,9 @@ export interface Policy extends Tolerance {
   readonly services: readonly string[];
   readonly regions: readonly string[];
   /** Undefined allows every host, method or path. */
-  readonly hosts: readonly string[] | undefined;
-  readonly methods: readonly string[] | undefined;
-  readonly pathPrefixes: readonly string[] | undefined;
+  readonly hosts?: readonly string[] | undefined;
+  readonly methods?: readonly string[] | undefined;
+  readonly pathPrefixes?: readonly string[] | undefined;
   /** The longest lifetime of a presigned URL; 0 forbids presigned URLs. */
   readonly maxExpiresSeconds: number;
   readonly allowUnsignedPayload: boolean;
@@ -40,7 +40,7 @@ export const options = z.strictObject({
         .check(
           z.regex(
             /^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/,
-            'must be a host in lower case, or *.host for all in it',
+            'must be a host in lower case, or *.host for all its subdomains',
           ),
         ),
     ),
@@ -55,17 +55,10 @@ export const options = z.strictObject({
 });
 
 export function createPolicy(configured: z.infer<typeof options>): Policy {
-  const { accessKeyId, services, regions, hosts, methods, pathPrefixes } = configured;
-  const { maxExpiresSeconds = 3600, allowUnsignedPayload = false } = configured;
   return {
-    accessKeyId,
-    services,
-    regions,
-    hosts,
-    methods,
-    pathPrefixes,
-    maxExpiresSeconds,
-    allowUnsignedPayload,
+    ...configured,
+    maxExpiresSeconds: configured.maxExpiresSeconds ?? 3600,
+    allowUnsignedPayload: configured.allowUnsignedPayload ?? false,
     ...toTolerance(configured),
   };
 }

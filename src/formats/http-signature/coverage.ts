@@ -18,7 +18,7 @@ export interface Policy extends Tolerance {
  * covered even if there is none; otherwise an attacker could add one. The scheme is not covered, because it differs
  * between the two sides of a proxy that terminates TLS.
  */
-export const usualComponents = ['@method', '@authority', '@path', '@query'];
+export const defaultComponents = ['@method', '@authority', '@path', '@query'];
 const mandatory = parseComponents(['@method', '@authority', '@path']) ?? [];
 const digestComponent = parseComponents(['content-digest']) ?? [];
 
@@ -27,33 +27,37 @@ export const options = z.strictObject({
     z.array(z.string()).check(
       z.refine((names) => parseComponents(names) !== undefined, {
         abort: true,
-        message: 'must hold, each once, names of headers in lower case or of components such as @method',
+        message: 'must be header names in lower case or components such as @method, each only once',
       }),
       z.refine((names) => mandatory.every((each) => covers(parseComponents(names) ?? [], each)), {
         message:
-          'must cover @method, @authority and @path (or @target-uri): without them a signature fits other requests',
+          'must cover @method, @authority and @path (or @target-uri): without them a signature would fit other requests',
       }),
     ),
   ),
-  label: z.optional(z.string().check(z.regex(/^[a-z*][a-z0-9_.*-]{0,63}$/, 'must be like sig1'))),
+  label: z.optional(
+    z
+      .string()
+      .check(
+        z.regex(
+          /^[a-z*][a-z0-9_.*-]{0,63}$/,
+          'must be a label like sig1: lower-case letters, digits and _ . * -',
+        ),
+      ),
+  ),
   tag: z.optional(z.string().check(z.regex(/^[\x20-\x7e]{1,256}$/, 'must be printable ASCII'))),
   ...toleranceFields,
   expiresSeconds: z.optional(z.int().check(z.gte(1))),
   nonce: z.optional(z.boolean()),
 });
 
-export function createPolicy({
-  components = usualComponents,
-  ...configured
-}: z.infer<typeof options>): Policy {
-  const { label = 'sig1', tag, expiresSeconds, nonce = false } = configured;
+export function createPolicy(configured: z.infer<typeof options>): Policy {
   return {
-    components: parseComponents(components) ?? [],
-    label,
-    tag,
+    ...configured,
+    components: parseComponents(configured.components ?? defaultComponents) ?? [],
+    label: configured.label ?? 'sig1',
+    nonce: configured.nonce ?? false,
     ...toTolerance(configured),
-    expiresSeconds,
-    nonce,
   };
 }
 

@@ -9,7 +9,7 @@ import { parse } from '../../api/schema.ts';
 import { headersAnswer, text, verificationWith } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import { httpRequestFields, parseHttpRequest } from '../http-request.ts';
-import { createPolicy, options, usualComponents } from './coverage.ts';
+import { createPolicy, defaultComponents, options } from './coverage.ts';
 import { sign } from './sign.ts';
 import { verify } from './verify.ts';
 
@@ -26,7 +26,7 @@ export const httpSignature = defineFormat({
   create: ({ 'http-signature': configured = {} }) => {
     const policy = createPolicy(configured);
     return {
-      options: { ...policy, components: configured.components ?? usualComponents },
+      options: { ...policy, components: configured.components ?? defaultComponents },
       algorithms: ['HS256'],
       minKeyBytes: () => 0,
       sign: (context, request) => sign(policy, context, parseHttpRequest(parse(httpRequest, request))),

@@ -113,7 +113,7 @@ export function completeClaims(
   if (missing !== undefined)
     throw unprocessable(`field "claims": ${missing} is required by the configuration`);
   if (Number(claims['nbf'] ?? 0) >= complete.exp) {
-    throw unprocessable('field "claims": nbf must lie before the end of the lifetime');
+    throw unprocessable('field "claims": nbf must be before the token expires');
   }
   return complete;
 }
@@ -157,18 +157,18 @@ interface ClaimProblem {
 /** Finds a value that another program could read differently; undefined if there is none. */
 function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | undefined {
   if (typeof value === 'string') {
-    return isText(value) ? undefined : malformed('text in it must be well-formed Unicode without NUL');
+    return isText(value) ? undefined : malformed('must contain only well-formed Unicode text without NUL');
   }
   if (typeof value === 'number') {
     if (fits(value)) return undefined;
     return {
       code: 'unprocessable',
-      what: 'a number in it is one that JSON does not keep; write it as a string',
+      what: 'contains a number that JSON does not preserve; write it as a string',
     };
   }
   if (typeof value !== 'object' || value === null) return undefined;
   if (depth >= maxDepth) {
-    return { code: 'unprocessable', what: `it must not be nested deeper than ${maxDepth} levels` };
+    return { code: 'unprocessable', what: `must not be nested deeper than ${maxDepth} levels` };
   }
   if (Array.isArray(value)) {
     for (const element of value) {
@@ -180,7 +180,7 @@ function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | und
   const members = value as Claims;
   // `Object.entries` would cost more than the rest of the check. Values from JSON inherit no enumerable members.
   for (const name in members) {
-    if (name === '__proto__') return malformed('no member in it may be named __proto__');
+    if (name === '__proto__') return malformed('must not have a member named __proto__');
     const problem = problemOf(name) ?? problemOf(members[name], fits, depth + 1);
     if (problem !== undefined) return problem;
   }

@@ -61,7 +61,7 @@ const options = z.strictObject({
 
 const algorithms: readonly [Algorithm, ...Algorithm[]] = ['HS256', 'HS384', 'HS512'];
 /** The `typ` of tokens if the configuration sets none (RFC 7519 §5.1). */
-const usualType = 'JWT';
+const defaultType = 'JWT';
 /** Servers do not accept headers in which a longer token would fit. */
 const maxClaimsBytes = 16 * 1024;
 /** The header is parsed before the signature is verified, so anyone can send one. */
@@ -76,7 +76,7 @@ export const jwt = defineFormat({
     verification: verificationWith({ claims: z.record(text, z.unknown()) }),
   },
   create: ({ jwt: configured = {} }) => {
-    const { type = usualType } = configured;
+    const { type = defaultType } = configured;
     const policy: ClaimPolicy = {
       ...configured,
       maxLifetimeSeconds: configured.maxLifetimeSeconds ?? 3600,
@@ -192,7 +192,7 @@ function candidateKeys(keys: SigningContext['keys'], { kid, alg }: Header): read
 
 /** Compares `typ` (RFC 7515 §4.1.9). A configured type must be present, to tell these tokens from others (RFC 8725 §3.11). */
 function isOfType(type: string, typ: string | undefined): boolean {
-  if (typ === undefined) return type === usualType;
+  if (typ === undefined) return type === defaultType;
   return typ.toLowerCase().replace(/^application\//, '') === type.toLowerCase();
 }
 

@@ -12,18 +12,11 @@ import type {
   Verification,
   VerificationFailure,
   WebhookSignature,
-  WebhookSignRequest,
   WebhookVerifyRequest,
 } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
-import {
-  type Format,
-  feed,
-  type MessageSink,
-  type SigningContext,
-  type TextEncoding,
-} from '../../signing/format.ts';
+import { feed, type MessageSink, type SigningContext, type TextEncoding } from '../../signing/format.ts';
 import { tagBytes, tagOf } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { headersAnswer, text, verification } from '../answers.ts';
@@ -51,8 +44,6 @@ export interface Scheme<SignedMetadata> {
   read(header: HeaderLookup): Received<SignedMetadata> | VerificationFailure;
   /** Checks metadata whose signature is valid; returns why it is not accepted. */
   check(metadata: SignedMetadata, context: SigningContext): VerificationFailure | undefined;
-  /** Set if the caller may choose the id of the message. */
-  readonly takesId?: true;
   /** Whether every key of the set signs, for receivers that accept any match. Default: only the primary signs. */
   readonly signWithAll?: boolean;
 }
@@ -81,20 +72,19 @@ const id = z
   .check(
     z.regex(signedIdPattern, 'must be 1 to 256 of A-Z a-z 0-9 _ - without a dot, and not a number alone'),
   );
-const sign: z.ZodMiniType<WebhookSignRequest> = z.strictObject(fields);
-const signWithId: z.ZodMiniType<StandardWebhooksSignRequest> = z.strictObject({
-  ...fields,
-  id: z.optional(id),
-});
 const verify: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({ ...fields, headers });
 
-export const requests = { sign, verify };
-export const requestsWithId = { sign: signWithId, verify };
+interface Requests {
+  readonly sign: z.ZodMiniType<StandardWebhooksSignRequest>;
+  readonly verify: typeof verify;
+}
+export const requests: Requests = { sign: z.strictObject(fields), verify };
+export const requestsWithId: Requests = { sign: z.strictObject({ ...fields, id: z.optional(id) }), verify };
 
 export function defineWebhook<F extends FormatDefinition['fields'], SignedMetadata>(
   name: WebhookName,
   fields: F,
-  requests: { readonly sign: typeof sign | typeof signWithId; readonly verify: typeof verify },
+  requests: Requests,
   createScheme: (configured: z.infer<z.ZodMiniObject<F>>) => Scheme<SignedMetadata>,
 ): FormatDefinition {
   return defineFormat({
@@ -102,36 +92,28 @@ export function defineWebhook<F extends FormatDefinition['fields'], SignedMetada
     fields,
     requests,
     answers: { signature: headersAnswer, verification },
-    create: (configured) => createWebhook(createScheme(configured)),
+    create: (configured) => {
+      const scheme = createScheme(configured);
+      const { options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
+      return {
+        options,
+        algorithms: [algorithm],
+        minKeyBytes: () => minKeyBytes,
+        secretEncoding,
+        sign: (context, request) => {
+          const { body, encoding, id } = parse(requests.sign, request);
+          return feed(context, startSigning(scheme, context, id), messageBytes('body', body, encoding));
+        },
+        verify: (context, request) => {
+          const { body, encoding, headers } = parse(verify, request);
+          const bytes = messageBytes('body', body, encoding);
+          context.checkSize(bytes.length);
+          return verifyHeaders(scheme, context, bytes, lookup(headers));
+        },
+        startSigning: (context) => startSigning(scheme, context),
+      };
+    },
   });
-}
-
-function createWebhook<SignedMetadata>(scheme: Scheme<SignedMetadata>): Omit<Format, 'name'> {
-  const { options, minKeyBytes = 0, secretEncoding = 'text' } = scheme;
-  return {
-    options,
-    algorithms: [algorithm],
-    minKeyBytes: () => minKeyBytes,
-    secretEncoding,
-    sign: (context, request) => {
-      const { body, encoding, id } = parseSignRequest(scheme, request);
-      return feed(context, startSigning(scheme, context, id), messageBytes('body', body, encoding));
-    },
-    verify: (context, request) => {
-      const { body, encoding, headers } = parse(verify, request);
-      const bytes = messageBytes('body', body, encoding);
-      context.checkSize(bytes.length);
-      return verifyHeaders(scheme, context, bytes, lookup(headers));
-    },
-    startSigning: (context) => startSigning(scheme, context),
-  };
-}
-
-function parseSignRequest<SignedMetadata>(
-  { takesId }: Scheme<SignedMetadata>,
-  request: unknown,
-): StandardWebhooksSignRequest {
-  return takesId ? parse(signWithId, request) : parse(sign, request);
 }
 
 function startSigning<SignedMetadata>(

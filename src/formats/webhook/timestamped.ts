@@ -56,16 +56,15 @@ interface TimestampedOptions extends ToleranceOptions {
   readonly signWith?: 'primary' | 'all' | undefined;
 }
 
-const options = z.optional(z.strictObject(toleranceFields));
-const optionsOfSeveral = z.optional(
-  z.strictObject({ ...toleranceFields, signWith: z.optional(z.enum(['primary', 'all'])) }),
-);
+const signWith = z.optional(z.enum(['primary', 'all']));
 
 const timestampPattern = /^[1-9][0-9]{0,11}$/;
 
 export function timestampedFormat(name: WebhookName, settings: TimestampedSettings): FormatDefinition {
   const { ids, several, prefix, write, read, ...common } = settings;
-  const schema: z.ZodMiniType<TimestampedOptions | undefined> = several ? optionsOfSeveral : options;
+  const schema: z.ZodMiniType<TimestampedOptions | undefined> = z.optional(
+    several ? z.strictObject({ ...toleranceFields, signWith }) : z.strictObject(toleranceFields),
+  );
   return defineWebhook(
     name,
     { [name]: schema },
@@ -76,7 +75,6 @@ export function timestampedFormat(name: WebhookName, settings: TimestampedSettin
       return {
         ...common,
         options: { ...tolerance, ...(several && { signWith }) },
-        ...(ids && { takesId: ids }),
         signWithAll: signWith === 'all',
         metadata: (context, id = ids ? `msg_${context.random(18).toString('base64url')}` : '') => ({
           id,
