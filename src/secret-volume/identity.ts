@@ -27,6 +27,8 @@ export interface Target {
   readonly limits: VolumeLimits;
   /** Which files to read; undefined for all. */
   readonly selection: Selection | undefined;
+  /** Whether a directory without any file is accepted. Otherwise that is more likely a mistake. */
+  readonly mayBeEmpty: boolean;
 }
 
 /**

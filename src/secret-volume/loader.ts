@@ -14,7 +14,7 @@ import {
   type VolumeWarning,
   volumeError,
 } from './problem.ts';
-import { asVolumeError, type Content, type Files, readFiles, wipe } from './read.ts';
+import { asVolumeError, type Content, readFiles, wipe } from './read.ts';
 import { createReading, type Reading } from './reading.ts';
 
 export interface LoadEvents {
@@ -128,18 +128,15 @@ export function createLoader<T>(
     return last;
   };
 
-  const publish = async (
-    { files, digests, others }: Content,
-    change: ReturnType<typeof compare>,
-    identity: Identity,
-  ) => {
+  const publish = async (content: Content, change: ReturnType<typeof compare>, identity: Identity) => {
+    const { files, digests, others } = content;
     const isNew = published === undefined || change !== undefined;
     const generation = (published?.generation ?? 0) + (isNew ? 1 : 0);
     const facts = { layout: identity.layout, generation, readAt: new Date(), others };
     const owned = createReading(files, facts, events.warning);
     let kept = false;
     try {
-      refuseIncomplete(files, target, required);
+      refuseIncomplete(content, target, required);
       const value = await parse(owned.reading);
       if (closed) return;
       kept = value === owned.reading;
@@ -174,7 +171,8 @@ export function createLoader<T>(
     const { identity, ...content } = await readFiles(target, stable, digest);
     const { files, digests } = content;
     const change = compare(published?.digests ?? new Map(), digests);
-    if (published !== undefined && change === undefined) {
+    const isEmpty = isEmptyDirectory(content, target);
+    if (published !== undefined && change === undefined && !isEmpty) {
       wipe(files);
       return succeed(identity);
     }
@@ -209,7 +207,7 @@ export function createLoader<T>(
     },
     load,
     select: (selection) => {
-      target = { ...target, selection };
+      target = { ...target, selection, mayBeEmpty: false };
       return load('reread');
     },
     close: () => {
@@ -218,9 +216,14 @@ export function createLoader<T>(
   };
 }
 
+function isEmptyDirectory({ files, others }: Content, { mayBeEmpty }: Target): boolean {
+  return !mayBeEmpty && files.size + others.length === 0;
+}
+
 /** @throws {VolumeError} for a volume without files, or with all required files that are missing or empty */
-function refuseIncomplete(files: Files, { selection }: Target, required: readonly string[]): void {
-  if (selection === undefined && files.size === 0) {
+function refuseIncomplete(content: Content, target: Target, required: readonly string[]): void {
+  const { files } = content;
+  if (isEmptyDirectory(content, target)) {
     throw volumeError('empty', 'the volume holds no file; put one into the secret');
   }
   const problems = required.flatMap((name): VolumeProblem[] => {

@@ -45,7 +45,13 @@ export function resolveOptions(directory: string, options: VolumeOptions<unknown
       throw new RangeError(`"${name}" must be a positive number below 2^31`);
     }
   }
+  const names = new Set([...required, ...optional]);
   const isNamed = options.required !== undefined || options.optional !== undefined;
-  const selection = isNamed ? selectPaths(new Set([...required, ...optional])) : undefined;
-  return { target: { directory, limits, selection }, required, pollMs: pollIntervalMs, source: watch };
+  const selection = isNamed ? selectPaths(names) : undefined;
+  return {
+    target: { directory, limits, selection, mayBeEmpty: names.size > 0 },
+    required,
+    pollMs: pollIntervalMs,
+    source: watch,
+  };
 }

@@ -649,13 +649,31 @@ describe('the configuration', () => {
   it.each([
     ['{ components: [] }', 'components: must cover @method, @authority and @path'],
     ['{ components: ["@method", "@path"] }', 'components: must cover @method'],
-    ['{ components: ["@method", "@target-uri", "@method"] }', 'components: must be header names in lower case'],
-    ['{ components: ["@method", "@target-uri", Content-Type] }', 'components: must be header names in lower case'],
-    ['{ components: ["@method", "@target-uri", "@status"] }', 'components: must be header names in lower case'],
-    ['{ components: ["@method", "@target-uri", "@query-param"] }', 'components: must be header names in lower case'],
+    [
+      '{ components: ["@method", "@target-uri", "@method"] }',
+      'components: must be header names in lower case',
+    ],
+    [
+      '{ components: ["@method", "@target-uri", Content-Type] }',
+      'components: must be header names in lower case',
+    ],
+    [
+      '{ components: ["@method", "@target-uri", "@status"] }',
+      'components: must be header names in lower case',
+    ],
+    [
+      '{ components: ["@method", "@target-uri", "@query-param"] }',
+      'components: must be header names in lower case',
+    ],
     ['{ components: ["@method", "@target-uri", "a;sf"] }', 'components: must be header names in lower case'],
-    ['{ components: ["@method", "@target-uri", signature] }', 'components: must be header names in lower case'],
-    ['{ components: ["@method", "@target-uri", "a\\" \\"b"] }', 'components: must be header names in lower case'],
+    [
+      '{ components: ["@method", "@target-uri", signature] }',
+      'components: must be header names in lower case',
+    ],
+    [
+      '{ components: ["@method", "@target-uri", "a\\" \\"b"] }',
+      'components: must be header names in lower case',
+    ],
     ['{ label: A }', 'label: must be a label like sig1'],
     ['{ tag: caf\u00e9 }', 'tag: must be printable ASCII'],
     ['{ toleranceSeconds: -1 }', 'toleranceSeconds: must be at least 0'],

@@ -88,7 +88,9 @@ function removedOnFailure(path: string, step: () => void): void {
 /** @throws {SettingError} */
 function openManifest(path: string, entry: string | undefined): Target {
   const parsed = parseSecretManifest(readBytes(path).toString());
-  if (!parsed.ok) throw new SettingError(parsed.problems.join('; '));
+  if (!parsed.ok) {
+    throw new SettingError(`${path === '-' ? '' : `${path}: `}${parsed.problems.join('; ')}`);
+  }
   const manifest = parsed.value;
   const entries = manifest.secrets.flatMap((secret) => secret.entries);
   const [found, another] = entries.filter(({ name }) => entry === undefined || name === entry);

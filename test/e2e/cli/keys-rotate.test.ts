@@ -96,7 +96,7 @@ describe('--json', () => {
 
 describe('a manifest from standard input', () => {
   const secret = 'apiVersion: v1\nkind: Secret\ndata: { s.jwks.json: e30= }\n';
-  const list = `apiVersion: v1\nkind: List\nitems: [{ kind: Secret, data: { s.jwks.json: e30= } }]\n`;
+  const list = `apiVersion: v1\nkind: List\nitems: [{ kind: Pod }, { kind: Deployment }]\n`;
   const steps = [
     ['add', '-', '--kid', 'two'],
     ['promote', '-', 'two'],
@@ -112,7 +112,8 @@ describe('a manifest from standard input', () => {
   };
 
   it.each([
-    ['a list, which "kubectl get secrets" writes', list, 'List'],
+    ['a list of other objects', list, 'Pod, Deployment'],
+    ['a list of nothing', 'kind: List\nitems: []\n', 'List'],
     ['another kind', 'kind: ConfigMap\ndata: { s.jwks.json: "{}" }\n', 'ConfigMap'],
     ['several others', 'kind: ConfigMap\n---\nkind: Deployment\n', 'ConfigMap, Deployment'],
     ['a text', 'SECRET\n', 'none'],
@@ -135,10 +136,29 @@ describe('a manifest from standard input', () => {
     ]);
   });
 
-  it.each(['kind: [\n', 'kind: Secret\ndata: { s.jwks.json: *SECRET }\n'])(
-    'must be YAML, aliases included: %j',
-    async (input) => {
-      expect(await refusals(input)).toEqual(['sidecar-signer: - is not valid YAML\n']);
-    },
-  );
+  it.each([
+    ['kind: [\n', ' (line 2)'],
+    ['kind: Secret\ndata: { s.jwks.json: *SECRET }\n', ''],
+  ])('must be YAML, aliases included: %j', async (input, where) => {
+    expect(await refusals(input)).toEqual([`sidecar-signer: the manifest is not valid YAML${where}\n`]);
+  });
+
+  it('may be a list or several documents, and keeps its comments and its other objects', async () => {
+    const made = await run(['keys', 'new', '-o', 'secret', '--kid', 'one', 's.jwks.json']);
+    const data = /s\.jwks\.json: (\S+)/.exec(made.stdout)?.[1];
+    const others = '# what comes first\nkind: ConfigMap\ndata: { a: yes } # as it is\n---\n';
+    const item = `  - kind: Secret # the keys\n    data:\n      s.jwks.json: ${data} # the set\n`;
+    const input = `${others}kind: List\nitems:\n${item}  - kind: Pod\n`;
+    const { code, stdout } = await run(['keys', 'add', '-', '--kid', 'two'], { input });
+    const written = /s\.jwks\.json: (\S+)/.exec(stdout)?.[1] ?? '';
+    expect({ code, rest: stdout.replace(written, `${data}`) }).toEqual({ code: 0, rest: input });
+    expect(JSON.parse(Buffer.from(written, 'base64').toString())).toMatchObject({
+      primary: 'one',
+      keys: [{ kid: 'one' }, { kid: 'two' }],
+    });
+    const shown = await run(['keys', 'show', '-'], { input: stdout });
+    expect(shown.stdout).toMatch(/^one .*primary.*\ntwo .*verifies\n$/s);
+    const checked = await run(['check', '--secret', '-'], { input: stdout });
+    expect(checked).toMatchObject({ code: 0, stdout: expect.stringContaining('1 key set, ready to serve') });
+  });
 });
