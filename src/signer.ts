@@ -96,7 +96,7 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
   };
 }
 
-/** A tenant's own key is found by what a JSON request says beside the format's own members. */
+/** Separates the tenant's name from the members of the format's request. */
 function takeTenant(body: unknown): { readonly tenant: string; readonly request: unknown } {
   if (typeof body !== 'object' || body === null || !('tenant' in body)) {
     throw new SignerError(

@@ -1,10 +1,10 @@
-/** Breaks up long work, so that the host program answers requests in between. */
+/** Breaks up long work, so that requests are answered in between. */
 
 import { setImmediate } from 'node:timers/promises';
 
 /**
  * @param turnMs milliseconds of work at a time
- * @returns what to await before each step of the work; the first step is in a turn of its own
+ * @returns a function to await before each step of the work. The first step starts a new turn
  */
 export function yieldTurns(turnMs = 0.25): () => Promise<void> {
   let begun = Number.NEGATIVE_INFINITY;

@@ -20,9 +20,22 @@ export function parseExactJson(text: string): unknown {
  */
 export function parseUnambiguousJson(text: string): unknown {
   const value = parseExactJson(text);
-  // Outside strings, a colon follows the name of each member and appears nowhere else (RFC 8259 §4).
-  const withoutStrings = text.replace(/\\./g, '').replace(/"[^"]*"/g, '');
-  return withoutStrings.split(':').length - 1 === countMembers(value) ? value : undefined;
+  return countColons(text) === countMembers(value) ? value : undefined;
+}
+
+const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
+
+/** Outside strings, a colon follows the name of each member and appears nowhere else (RFC 8259 §4). */
+function countColons(text: string): number {
+  let colons = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === quote) inString = !inString;
+    else if (character === backslash) at++;
+    else if (character === colon && !inString) colons++;
+  }
+  return colons;
 }
 
 function countMembers(value: unknown): number {

@@ -1,7 +1,4 @@
-/**
- * The routes of the signing listener. Each handler takes one snapshot and uses it to the end; what it is given has
- * passed the guard.
- */
+/** The handlers of the signing listener. Each request uses one snapshot from beginning to end. */
 
 import { Hono } from 'hono';
 import { SignerError } from '../api/errors.ts';
@@ -19,25 +16,25 @@ import type { Handler } from './listen.ts';
 import { methodOf, type OperationPath, operationPaths, operationUrl } from './paths.ts';
 import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
 
-/** Of one request whose message could come as it is, and then be of any length. */
+/** For a request whose message could be streamed, and then have any length. */
 export const jsonBesideStream: JsonBound = {
   maxBytes: maxJsonBytesBesideStream,
   advice: 'send the message itself as application/octet-stream, or the request in a batch',
 };
-/** Of a batch, and of one request that can come in no other way. */
+/** For a batch, and for a request that can only be JSON. */
 export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
 
-/** Milliseconds that a batch is worked on before others have their turn. */
+/** How many milliseconds a batch may run before other requests get a turn. */
 const batchTurnMs = 1;
 
 export interface AppOptions {
-  /** The snapshot in force, or undefined before there is one. */
+  /** The current snapshot, if there is one yet. */
   readonly snapshot: () => Snapshot | undefined;
   readonly bodies: BodyReader;
   readonly signer: Signer;
-  /** Told how each operation of a key set ended; each item of a batch is one. */
+  /** Called with the outcome of each operation of a key set. Each item of a batch is an operation. */
   readonly onOperation: (keySet: string, operation: Operation, outcome: Outcome) => void;
-  /** Told of an error that is a fault of the signer. */
+  /** Called with an error that is a fault of the signer. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -70,7 +67,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     return answer;
   };
 
-  /** An item of a batch fails alone; its `reference` comes back either way. */
+  /** An item fails alone. Its `reference` comes back with an answer or an error. */
   const batchItem = (authorized: AuthorizedOperation, item: unknown): object => {
     let label: Labelled['label'] = {};
     try {
@@ -84,7 +81,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     }
   };
 
-  /** With pauses: a thousand items may take a second, and others are not to wait for it. */
+  /** A thousand items may take a second, so other requests get their turns in between. */
   const batch = async (authorized: AuthorizedOperation, bytes: Uint8Array): Promise<Response> => {
     const pause = yieldTurns(batchTurnMs);
     const results: object[] = [];
@@ -115,7 +112,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
       return answer(carriedOut(authorized, await bodies.json(request, bound, parserFor(authorized))));
     } catch (thrown) {
       const error = fault(thrown);
-      // Of the names that a caller can think of, only those that exist are counted; and of callers, those still there.
+      // Count only key sets that exist, which bounds the number of labels, and only callers that still wait.
       if (!request.signal.aborted && snapshot()?.keySets.has(name)) onOperation(name, operation, error.code);
       return problemResponse(error);
     }
@@ -138,7 +135,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
   };
 }
 
-/** What anybody who may use a key set may know of it: never key material. */
+/** What a caller may know about a key set: never key material. */
 function describe({ name, settings, keys, tenantKeys, since }: KeySet): object {
   const { format, policy } = settings;
   const [primary] = keys;
@@ -150,7 +147,7 @@ function describe({ name, settings, keys, tenantKeys, since }: KeySet): object {
     keyIds: keys.map(({ id }) => id),
     primary: primary.id,
     since: since.toISOString(),
-    // Not for whom: who an application's customers are is nothing that its neighbour has to be told.
+    // Do not list the tenants: they are the application's customers.
     ...(tenantKeys && { derived: true }),
     policy: {
       ...format.options,
@@ -183,7 +180,7 @@ function isJson(request: Request): boolean {
   return request.headers.get('content-type')?.toLowerCase().startsWith('application/json') ?? false;
 }
 
-// One Headers for all answers: a Response copies it, which costs less than building it anew.
+// A Response copies these headers, which costs less than building them for each answer.
 const answerInit: ResponseInit = {
   headers: new Headers({ ...answerHeaders, 'content-type': 'application/json' }),
 };

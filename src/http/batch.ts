@@ -1,4 +1,4 @@
-/** The shape of a batch: many requests in one, each with the caller's own name for it. */
+/** Parses batches: many requests in one, each with an optional reference of the caller's. */
 
 import * as z from 'zod/mini';
 import { SignerError } from '../api/errors.ts';
@@ -11,14 +11,14 @@ const batchSchema = z.strictObject({
   items: z.array(z.unknown()).check(z.minLength(1), z.maxLength(maxBatchItems)),
 });
 
-/** The items of a batch, each still to be parsed on its own. @throws {SignerError} `malformed_request` */
+/** Returns the items, which are not parsed yet. @throws {SignerError} `malformed_request` */
 export function parseBatch(body: unknown): readonly unknown[] {
   return parse(batchSchema, body).items;
 }
 
-/** An item of a batch: the request, and the caller's own name for it, which comes back with the answer. */
 export interface Labelled {
   readonly request: unknown;
+  /** Comes back with the answer. */
   readonly label: { readonly reference?: string };
 }
 

@@ -1,6 +1,4 @@
-/**
- * Reads request bodies within bounds of size, time and memory: JSON whole, a message in parts as it arrives.
- */
+/** Reads request bodies within limits of size, time and memory: JSON as a whole, a message in parts as it arrives. */
 
 import { SignerError } from '../api/errors.ts';
 import { createDeadline } from './deadline.ts';
@@ -8,15 +6,15 @@ import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
 
 export interface BodyLimits {
-  /** How long a JSON body may take to arrive, and how long a streamed one may pause. */
+  /** How long a JSON body may take to arrive, and how long a streamed body may pause. */
   readonly timeoutMs: number;
-  /** Bytes a second that a streamed message must reach on average once the time-out is over. */
+  /** The average rate that a streamed body must reach after the first `timeoutMs`. */
   readonly minBytesPerSecond: number;
-  /** How long a streamed body may take in all: for no longer does one go on with keys that have been removed since. */
+  /** How long a streamed body may take in all. It also limits how long removed keys can still be used. */
   readonly maxStreamMs: number;
-  /** A body of one request that says it is no longer than this is always read: the number of requests bounds these. */
+  /** Up to this declared length, a body is always read. The number of requests limits their memory. */
   readonly smallBytes: number;
-  /** Bytes of all other bodies that may be held in memory at the same time. */
+  /** How many bytes of longer bodies may be in memory at the same time. */
   readonly maxHeldBytes: number;
 }
 
@@ -28,30 +26,29 @@ export const defaultBodyLimits: BodyLimits = {
   maxHeldBytes: 16 * 2 ** 20,
 };
 
-/** As much of a longer body is held at once, or of one that does not say how long it is: the runtime reads ahead of us. */
+/** Counted for a long body, or one of unknown length: the runtime reads ahead of us. */
 const readAheadBytes = 2 ** 20;
 
-/** How long a JSON body may be. */
 export interface JsonBound {
   readonly maxBytes: number;
-  /** What to do with a longer one. */
+  /** What the caller can do about a longer body. */
   readonly advice: string;
 }
 
 export interface BodyReader {
   /**
-   * @param parse of the body's text
+   * Reads and parses a JSON body.
    * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`
    */
   json(request: Request, bound: JsonBound, parse?: (text: string) => unknown): Promise<unknown>;
   /**
-   * A body that is worked on for long, between other requests. One at a time: the others wait as they came, and count as
-   * held until they have been used, so that they cannot fill the memory together.
+   * Reads a body whose processing takes long. Bodies are processed one at a time, in the order of their arrival. Those that
+   * wait count towards `maxHeldBytes`.
    * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`, and whatever `use` throws
    */
   inTurn<T>(request: Request, bound: JsonBound, use: (bytes: Uint8Array) => Promise<T>): Promise<T>;
   /**
-   * The body's parts in order, each valid until the next is asked for.
+   * Reads a body in parts. Each part is valid until the next one is requested.
    * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
    */
   parts(request: Request): AsyncGenerator<Uint8Array, void, void>;
@@ -61,7 +58,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
   let heldBytes = 0;
   const inTime = createDeadline(limits.timeoutMs);
 
-  /** Reserves what a body may take. Those that stall keep out others of their kind, but no small one. */
+  /** Reserves memory for a body. Slow bodies can keep out other long ones, but no small one. */
   const reserve = (length: number): Disposable => {
     const bytes = Math.min(length, readAheadBytes);
     if (heldBytes + bytes > limits.maxHeldBytes) throw overloaded();
@@ -87,12 +84,12 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     held(request, bound, (bytes) => {
       const arrived = performance.now();
       const turn = last.then(() => {
-        // Its caller has gone away, and is no longer counted among the requests at work.
+        // The caller has disconnected, and no longer counts towards the limit of requests.
         if (request.signal.aborted) throw brokenOff();
         if (performance.now() - arrived > limits.timeoutMs) throw overloaded();
         return use(bytes);
       });
-      // Nothing of it is kept until the next.
+      // Do not retain this batch's result.
       last = turn.then(
         () => undefined,
         () => undefined,
@@ -111,7 +108,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
 
   async function* parts(request: Request): AsyncGenerator<Uint8Array, void, void> {
     const length = declaredLength(request);
-    // To stream a short message would cost twice as much as to sign it.
+    // Streaming a short message would cost twice as much as signing it.
     if (length !== undefined && length <= limits.smallBytes) {
       yield await whole(request, (bytes) => bytes);
     } else {
@@ -120,7 +117,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     }
   }
 
-  /** A body that comes at once, or not in time. Of few promises, since every request makes them anew. */
+  /** Reads the whole body or rejects with `timeout`. Uses callbacks because it runs on every request. */
   const whole = <T>(request: Request, use: (bytes: Uint8Array) => T): Promise<T> =>
     new Promise((resolve, reject) => {
       const arrived = inTime(() => reject(late()));
@@ -152,7 +149,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
       for (;;) {
         const passedMs = performance.now() - started;
         const leftMs = limits.maxStreamMs - passedMs;
-        // Asked here, too: where each next part is there already, no timer runs out.
+        // If each next part is there already, no timer fires.
         if (leftMs <= 0) throw endless(limits.maxStreamMs);
         const dueMs = limits.timeoutMs + (received * 1000) / minBytesPerSecond - passedMs;
         const pauseMs = Math.min(dueMs, limits.timeoutMs);
@@ -164,16 +161,16 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
         yield value;
       }
     } finally {
-      // Ends the transfer when the message was not wanted to its end.
+      // Stop the transfer if the message is not read to its end.
       reader.cancel().catch(() => undefined);
     }
   }
 
   const collect = async (request: Request, bound: JsonBound) => {
-    // Of one piece: a list of parts would cost a hundred bytes for each, however short it is.
+    // One buffer, because each of many short parts would cost a hundred bytes more.
     const body = Buffer.allocUnsafe(bound.maxBytes);
     let length = 0;
-    // No rate wins a JSON body more time.
+    // A JSON body gets no more time for arriving steadily.
     for await (const part of receive(request, Number.POSITIVE_INFINITY)) {
       if (length + part.length > bound.maxBytes) throw tooLarge(bound);
       body.set(part, length);
@@ -185,14 +182,14 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
   return { json, inTurn, parts };
 }
 
-/** Undefined for a body in chunks; without a body there is neither. */
+/** Undefined for a chunked body, and 0 without a body. */
 function declaredLength({ headers }: Request): number | undefined {
   const length = headers.get('content-length');
   if (length !== null) return Number(length);
   return headers.has('transfer-encoding') ? undefined : 0;
 }
 
-/** The promise's value, or an error when it takes longer. A transfer that breaks off is malformed. */
+/** Waits for a part of the body, for a limited time. */
 function within<T>(ms: number, promise: Promise<T>, expired: () => SignerError): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(expired()), Math.max(ms, 0));

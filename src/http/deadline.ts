@@ -1,11 +1,11 @@
-/** One time-out for many waits of the same length. A timer for each would cost more than the signature it waits for. */
+/** One timer for many waits of the same length. A timer for each request would cost more than its signature. */
 
 /**
  * @param ms how long each wait may take
- * @returns begins a wait: `expire` is called unless what it returns is called before
+ * @returns starts a wait. `expire` is called unless the function that it returns is called first
  */
 export function createDeadline(ms: number): (expire: () => void) => () => void {
-  // In the order in which they began, and so in that in which they end.
+  // In the order in which they start, which is the order in which they expire.
   const waits = new Map<() => void, number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
 

@@ -1,20 +1,20 @@
 /**
- * Who may speak to the signer at all: judged from the request line and the headers, before any routing. It stops
- * browsers, DNS rebinding and server-side request forgery; a program that speaks the protocol is a matter of policy.
+ * Decides from the request line and headers, before any routing, whether a caller is served at all. It stops browsers, DNS
+ * rebinding and server-side request forgery. What a program may do that knows the protocol is up to the policy.
  */
 
 import { SignerError } from '../api/errors.ts';
 import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
 
-/** Throws a SignerError for a request that must not reach a handler. */
+/** @throws {SignerError} for a request that must not reach a handler */
 export type Guard = (request: Request) => void;
 
-/** Sent by browsers and proxies, never by the neighbour for which the signer is there. */
+/** Browsers and proxies send these; an application that calls the signer directly does not. */
 const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
 const hostPattern = /^[A-Za-z0-9.:[\]_-]+$/;
 const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
-/** A query, a fragment, an invalid escape, NUL or non-ASCII: no client of this API writes them. */
+/** A query, a fragment, an invalid escape, NUL or non-ASCII, which no client of this API sends. */
 const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
 const contentTypes = /^(?:application\/octet-stream|application\/json(?:; ?charset=utf-8)?)$/i;
 
@@ -24,7 +24,7 @@ export function createGuard(hosts: ReadonlySet<string>): Guard {
     const { headers } = request;
     const host = headers.get('host');
     if (host === null || !hosts.has(host)) throw foreignHost(host);
-    // Without a valid Host the runtime gives a URL of another shape, in which a router finds other paths.
+    // Without a valid Host the runtime builds another URL, in which a router would find another path.
     const origin = `http://${host}/`;
     if (!request.url.startsWith(origin)) throw malformed('the request target must be a path');
     const path = request.url.slice(origin.length - 1);
@@ -41,7 +41,7 @@ export function createGuard(hosts: ReadonlySet<string>): Guard {
   };
 }
 
-/** Every path that the signing listener does not have. */
+/** The error for every path that does not exist. */
 export function noSuchPath(): SignerError {
   return notFound(`the paths are ${pathList}`);
 }

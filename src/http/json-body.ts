@@ -1,26 +1,23 @@
-/**
- * Parses JSON bodies. A text that would become far more memory than its own length is refused unparsed: a mebibyte of
- * brackets is a hundred mebibytes of arrays.
- */
+/** Parses JSON bodies. It first refuses a text that would need much memory: 1 MiB of brackets becomes 100 MiB of arrays. */
 
 import { SignerError } from '../api/errors.ts';
+import { decodeUtf8 } from '../bytes/text.ts';
 
-/** Members and elements of one text; a batch of 1,000 items may have 30 in each. */
+/** Limits members and elements together. Each of 1,000 items of a batch may have 30. */
 const maxValues = 32 * 1024;
 const maxDepth = 64;
-/** What a shorter text can become is not worth a look. */
+/** A shorter text is not checked. */
 const smallBytes = 4096;
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /**
- * @param parse of the text; throws for what is not JSON
+ * @param parse throws for a text that is not JSON
  * @throws {SignerError} `malformed_request`, `message_too_large`
  */
 export function parseJson(bytes: Uint8Array, parse: (text: string) => unknown = JSON.parse): unknown {
   if (bytes.length > smallBytes) refuseBomb(bytes);
   try {
-    return parse(decoder.decode(bytes));
+    // The empty text is no JSON.
+    return parse(decodeUtf8(bytes) ?? '');
   } catch {
     throw new SignerError(
       'malformed_request',
@@ -37,7 +34,7 @@ const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 
-/** Counts what opens or continues an array or an object, outside of strings. */
+/** Counts the brackets and commas outside strings. */
 function refuseBomb(bytes: Uint8Array): void {
   let values = 0;
   let depth = 0;
@@ -45,7 +42,7 @@ function refuseBomb(bytes: Uint8Array): void {
     switch (bytes[at]) {
       case quote:
         at = endOfString(bytes, at);
-        if (at < 0) return; // not JSON, as the parser will say
+        if (at < 0) return; // not JSON: the parser will refuse it
         break;
       case comma:
         values++;
@@ -69,7 +66,7 @@ function refuseBomb(bytes: Uint8Array): void {
   }
 }
 
-/** The index of the quote that ends the string begun at `start`, or -1. */
+/** The index of the closing quote of the string that starts at `start`, or -1. */
 function endOfString(bytes: Uint8Array, start: number): number {
   for (let end = bytes.indexOf(quote, start + 1); end >= 0; end = bytes.indexOf(quote, end + 1)) {
     let escapes = 0;

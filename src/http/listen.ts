@@ -1,6 +1,6 @@
 /**
- * The one place that opens a listener. Bounds the number of requests at work, applies the guard, and stops without
- * losing a request that has begun.
+ * Opens listeners. Limits the number of concurrent requests, applies the guard, and shuts down gracefully: no request that
+ * has started is lost.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,12 +10,12 @@ import { asSignerError, overloaded, problemResponse } from './problem.ts';
 /** Where to listen: a TCP address (port 0 for any free one) or the path of a Unix socket. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Answers a request that has passed the guard. */
+/** Answers requests that have passed the guard. */
 export type Handler = (request: Request) => Response | Promise<Response>;
 
 export interface ListenOptions {
   readonly address: Address;
-  /** Built once the port is known. */
+  /** Called when the port is known. */
   readonly guard?: (port: number | undefined) => Guard;
   readonly handle: Handler;
   /** Told of an error that is a fault of the signer. */
@@ -28,22 +28,22 @@ export interface Listener {
   /** The TCP port; undefined for a Unix socket. */
   readonly port: number | undefined;
   /**
-   * Ends each connection in use with its next answer, takes no new ones, lets requests at work finish, and after at
-   * most `graceMs` closes what is left.
+   * Shuts down gracefully: closes each connection in use after its next answer, accepts no new connection, waits for
+   * running requests, and after at most `graceMs` closes the rest.
    */
   stop(graceMs: number): Promise<void>;
 }
 
-/** More than a neighbour's connection pool ever has at work; beyond it, an honest refusal is quicker than a queue. */
+/** More than the connection pool of an application has. Beyond it, a refusal is better than a long queue. */
 const maxPendingRequests = 1024;
 const maxHeaders = 64;
-/** Several times the longest URL there is: a name of 253 characters, an operation, and the longest Host. */
+/** Several times the longest URL: a name of 253 characters, an operation, and the longest Host. */
 const maxUrlLength = 2048;
 /** Seconds without a byte after which a connection is closed. */
 const idleTimeoutSeconds = 5;
-/** A listener that stops goes on until no request has come for this long: each connection in use has then had its last answer. */
+/** While it shuts down, a listener waits until no request has come for this long. Then no connection is in use. */
 const quietMs = 100;
-/** New connections could keep it from ever being quiet; it stops nevertheless. */
+/** The longest such wait, in case requests never stop coming. */
 const quietWithinMs = 1000;
 
 /** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be had */
@@ -68,16 +68,16 @@ export function listen(options: ListenOptions): Listener {
 
   const server = Bun.serve({
     ...endpoint(address),
-    // The runtime would share the port with another process of the same user, and split its requests.
+    // Otherwise another process of the same user could bind the port too, and get a part of the requests.
     reusePort: false,
     development: false,
     idleTimeout: idleTimeoutSeconds,
-    // Bodies are bounded by their readers, which know what each path may take.
+    // body.ts limits bodies, because the limit depends on the request.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch: async (request, { pendingRequests }) => {
       if (stopping) lastRequestAt = performance.now();
       const response = await admit(request, pendingRequests);
-      // RFC 9112 §9.6. Asked last: the stop may have come while the request was at work.
+      // RFC 9112 §9.6. Check after the handler: shutdown may have begun while it ran.
       if (stopping) response.headers.set('connection', 'close');
       onAnswer?.(response.status);
       return response;
@@ -93,7 +93,7 @@ export function listen(options: ListenOptions): Listener {
     stopping = true;
     lastRequestAt = performance.now();
     const deadline = lastRequestAt + graceMs;
-    // The runtime closes idle connections as it stops, and with them loses requests that are on their way.
+    // When the runtime stops, it closes idle connections, and loses requests that are on their way.
     const isQuiet = () => performance.now() - lastRequestAt >= quietMs;
     await until(isQuiet, Math.min(deadline, lastRequestAt + quietWithinMs));
     void server.stop(false);
@@ -104,14 +104,14 @@ export function listen(options: ListenOptions): Listener {
   return { port: server.port, stop };
 }
 
-/** Bun's types know no idle time-out on a Unix socket; its runtime does. */
+/** Bun's types do not allow an idle time-out on a Unix socket, but Bun does. */
 function endpoint(address: Address): { hostname: string; port: number } {
   if (!('path' in address)) return { hostname: address.host, port: address.port };
   const unix: object = { unix: address.path };
   return unix as ReturnType<typeof endpoint>;
 }
 
-/** Answered as the runtime's own parser does: without a body, and without another request on this connection. */
+/** Answers like the runtime's own HTTP parser: no body, and the connection is closed. */
 function bare(status: number): Response {
   return new Response(null, { status, headers: { connection: 'close' } });
 }

@@ -1,4 +1,4 @@
-/** The signing listener's API as an OpenAPI 3.1 document; its requests are described by the schemas that check them. */
+/** Describes the API of the signing listener as an OpenAPI 3.1 document, from the schemas that check requests. */
 
 import * as z from 'zod/mini';
 import { errorCodes } from '../api/errors.ts';
@@ -148,7 +148,7 @@ const reference = {
   description: 'Comes back with the answer.',
 };
 
-/** Every answer that is not 200, by its status. */
+/** The error answers by status. */
 const refusals = Object.fromEntries(
   Object.entries(Object.groupBy(Object.entries(errorCodes), ([, { status }]) => status)).map(
     ([status, codes = []]) => [
@@ -161,7 +161,7 @@ const refusals = Object.fromEntries(
   ),
 );
 
-/** Named as the types of the wire are: `raw.sign`, `raw.signature`, `raw.verify`, `raw.verification`. */
+/** Named like the types in api/messages.ts: `raw.sign`, `raw.signature`, `raw.verify`, `raw.verification`. */
 function schemas(): Readonly<Record<string, Schema>> {
   const named: Record<string, Schema> = { keySet: toJsonSchema(keySet), problem: toJsonSchema(problem) };
   for (const { name, requests, answers } of formats.values()) {
@@ -172,7 +172,7 @@ function schemas(): Readonly<Record<string, Schema>> {
   return named;
 }
 
-/** Open to members beside its own: where it is used says which those are. */
+/** Allows more members than its own, because the place that uses it adds some. */
 function toJsonSchema(schema: z.ZodMiniType): Schema {
   const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, {
     io: 'input',

@@ -1,9 +1,9 @@
-/** Errors as RFC 9457 problem documents. Nothing of an unexpected error reaches the caller. */
+/** Errors as problem documents (RFC 9457). An unexpected error is never shown to the caller. */
 
 import type { Problem } from '../api/errors.ts';
 import { errorCodes, SignerError } from '../api/errors.ts';
 
-/** Headers of every answer: signatures are for the caller alone, and never a document. */
+/** Sent with every answer: nobody may cache a signature or render it as a document. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 
 export function toProblem(error: SignerError): Problem {
@@ -25,17 +25,17 @@ export function problemResponse(error: SignerError): Response {
   });
 }
 
-/** @param paths which paths there are */
+/** @param paths the paths that exist */
 export function notFound(paths: string): SignerError {
   return new SignerError('not_found', paths);
 }
 
-/** Retried by a client after the second it names. */
+/** A client may retry after one second. */
 export function overloaded(): SignerError {
   return new SignerError('overloaded', 'too many requests at once; try again', { 'retry-after': '1' });
 }
 
-/** Whatever was thrown, as an error that may be shown. */
+/** Turns whatever was thrown into an error that may be shown. */
 export function asSignerError(error: unknown): SignerError {
   if (error instanceof SignerError) return error;
   return new SignerError(

@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { shapeProblems } from '../api/schema.ts';
 import { decode } from '../bytes/encoding.ts';
 import { parseUnambiguousJson } from '../bytes/exact-json.ts';
+import { decodeUtf8 } from '../bytes/text.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
 import { ok, type Result, refused } from './result.ts';
 
@@ -40,8 +41,8 @@ export type JwkSet = z.infer<typeof jwkSet>;
 export function readJwkSet(content: Uint8Array): Result<JwkSet> {
   let json: unknown;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content);
-    json = parseUnambiguousJson(text);
+    // The empty text is no JSON.
+    json = parseUnambiguousJson(decodeUtf8(content) ?? '');
   } catch {
     // The parser's own error repeats a part of the text.
     return refused('is not one JSON text in UTF-8 without a byte order mark');
