@@ -13,7 +13,7 @@ import type { BodyReader, JsonBound } from './body.ts';
 import { noSuchPath } from './guard.ts';
 import { parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
-import { methodOf, type OperationPath, operationPaths, operationUrl } from './paths.ts';
+import { methodOf, operations, operationUrl } from './paths.ts';
 import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
 
 /** For a request whose message could be streamed, and then have any length. */
@@ -97,7 +97,11 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     return asSignerError(error);
   };
 
-  const operate = async (name: string, { operation, isBatch }: OperationPath, request: Request) => {
+  const operate = async (
+    name: string,
+    { operation, isBatch }: (typeof operations)[keyof typeof operations],
+    request: Request,
+  ) => {
     try {
       const authorized = authorize(name, operation);
       if (!isJson(request)) {
@@ -129,9 +133,9 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
 
   return (request) => {
     // Operations do not pass the router, which costs a seventh of their throughput.
-    const [, name = '', segment = ''] = operationUrl.exec(request.url) ?? [];
-    const path = operationPaths.get(segment);
-    return path?.method === request.method ? operate(name, path, request) : app.fetch(request);
+    const [, name, segment] = operationUrl.exec(request.url) ?? [];
+    if (name === undefined || request.method !== 'POST') return app.fetch(request);
+    return operate(name, operations[segment as keyof typeof operations], request);
   };
 }
 

@@ -1,6 +1,6 @@
 /** Reads request bodies within limits of size, time and memory: JSON as a whole, a message in parts as it arrives. */
 
-import { SignerError } from '../api/errors.ts';
+import { type ErrorCode, SignerError } from '../api/errors.ts';
 import { createDeadline } from './deadline.ts';
 import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
@@ -56,10 +56,11 @@ export interface BodyReader {
 
 export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyReader {
   let heldBytes = 0;
+  let lastTurn: Promise<unknown> = Promise.resolve();
   const inTime = createDeadline(limits.timeoutMs);
 
   /** Reserves memory for a body. Slow bodies can keep out other long ones, but no small one. */
-  const reserve = (length: number): Disposable => {
+  const reserve = (length: number = readAheadBytes): Disposable => {
     const bytes = Math.min(length, readAheadBytes);
     if (heldBytes + bytes > limits.maxHeldBytes) throw overloaded();
     heldBytes += bytes;
@@ -70,65 +71,14 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     };
   };
 
-  const json: BodyReader['json'] = (request, bound, parse) => {
-    const length = declaredLength(request);
-    const read = (bytes: Uint8Array) => parseJson(bytes, parse);
-    if (length !== undefined && length <= Math.min(limits.smallBytes, bound.maxBytes)) {
-      return whole(request, read);
-    }
-    return held(request, bound, async (bytes) => read(bytes));
-  };
-
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn: BodyReader['inTurn'] = (request, bound, use) =>
-    held(request, bound, (bytes) => {
-      const arrived = performance.now();
-      const turn = last.then(() => {
-        // The caller has disconnected, and no longer counts towards the limit of requests.
-        if (request.signal.aborted) throw brokenOff();
-        if (performance.now() - arrived > limits.timeoutMs) throw overloaded();
-        return use(bytes);
-      });
-      // Do not retain this batch's result.
-      last = turn.then(
-        () => undefined,
-        () => undefined,
-      );
-      return turn;
-    });
-
-  const held = async <T>(request: Request, bound: JsonBound, use: (bytes: Uint8Array) => Promise<T>) => {
-    const length = declaredLength(request);
-    if (length !== undefined && length > bound.maxBytes) throw tooLarge(bound);
-    using _held = reserve(length ?? readAheadBytes);
-    return await use(
-      await (length === undefined ? collect(request, bound) : whole(request, (bytes) => bytes)),
-    );
-  };
-
-  async function* parts(request: Request): AsyncGenerator<Uint8Array, void, void> {
-    const length = declaredLength(request);
-    // Streaming a short message would cost twice as much as signing it.
-    if (length !== undefined && length <= limits.smallBytes) {
-      yield await whole(request, (bytes) => bytes);
-    } else {
-      using _held = reserve(length ?? readAheadBytes);
-      yield* receive(request, limits.minBytesPerSecond);
-    }
-  }
-
   /** Reads the whole body or rejects with `timeout`. Uses callbacks because it runs on every request. */
-  const whole = <T>(request: Request, use: (bytes: Uint8Array) => T): Promise<T> =>
+  const whole = (request: Request): Promise<Uint8Array> =>
     new Promise((resolve, reject) => {
       const arrived = inTime(() => reject(late()));
       request.bytes().then(
         (bytes) => {
           arrived();
-          try {
-            resolve(use(bytes));
-          } catch (error) {
-            reject(error);
-          }
+          resolve(bytes);
         },
         () => {
           arrived();
@@ -137,10 +87,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
       );
     });
 
-  async function* receive(
-    request: Request,
-    minBytesPerSecond: number,
-  ): AsyncGenerator<Uint8Array, void, void> {
+  async function* receive(request: Request, minBytesPerSecond: number): ReturnType<BodyReader['parts']> {
     const reader = request.body?.getReader();
     if (reader === undefined) return;
     const started = performance.now();
@@ -153,9 +100,8 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
         if (leftMs <= 0) throw endless(limits.maxStreamMs);
         const dueMs = limits.timeoutMs + (received * 1000) / minBytesPerSecond - passedMs;
         const pauseMs = Math.min(dueMs, limits.timeoutMs);
-        const { done, value } = await (leftMs < pauseMs
-          ? within(leftMs, reader.read(), () => endless(limits.maxStreamMs))
-          : within(pauseMs, reader.read(), late));
+        const expired = leftMs < pauseMs ? () => endless(limits.maxStreamMs) : late;
+        const { done, value } = await within(Math.min(leftMs, pauseMs), reader.read(), expired);
         if (done) return;
         received += value.length;
         yield value;
@@ -166,7 +112,8 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     }
   }
 
-  const collect = async (request: Request, bound: JsonBound) => {
+  /** Reads a chunked body of JSON. */
+  const collect = async (request: Request, bound: JsonBound): Promise<Uint8Array> => {
     // One buffer, because each of many short parts would cost a hundred bytes more.
     const body = Buffer.allocUnsafe(bound.maxBytes);
     let length = 0;
@@ -179,7 +126,39 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     return body.subarray(0, length);
   };
 
-  return { json, inTurn, parts };
+  return {
+    json: async (request, bound, parse) => {
+      const length = lengthWithin(request, bound);
+      if (length !== undefined && length <= limits.smallBytes) return parseJson(await whole(request), parse);
+      using _held = reserve(length);
+      return parseJson(await (length === undefined ? collect(request, bound) : whole(request)), parse);
+    },
+    inTurn: async (request, bound, use) => {
+      const length = lengthWithin(request, bound);
+      using _held = reserve(length);
+      const bytes = await (length === undefined ? collect(request, bound) : whole(request));
+      const arrived = performance.now();
+      const turn = lastTurn.then(() => {
+        // The caller has disconnected, and no longer counts towards the limit of requests.
+        if (request.signal.aborted) throw brokenOff();
+        if (performance.now() - arrived > limits.timeoutMs) throw overloaded();
+        return use(bytes);
+      });
+      // Do not retain this batch's result.
+      lastTurn = turn.then(
+        () => undefined,
+        () => undefined,
+      );
+      return await turn;
+    },
+    async *parts(request) {
+      const length = declaredLength(request);
+      // Streaming a short message would cost twice as much as signing it.
+      if (length !== undefined && length <= limits.smallBytes) return yield await whole(request);
+      using _held = reserve(length);
+      yield* receive(request, limits.minBytesPerSecond);
+    },
+  };
 }
 
 /** Undefined for a chunked body, and 0 without a body. */
@@ -189,43 +168,39 @@ function declaredLength({ headers }: Request): number | undefined {
   return headers.has('transfer-encoding') ? undefined : 0;
 }
 
+/** @throws {SignerError} `message_too_large` */
+function lengthWithin(request: Request, bound: JsonBound): number | undefined {
+  const length = declaredLength(request);
+  if (length !== undefined && length > bound.maxBytes) throw tooLarge(bound);
+  return length;
+}
+
 /** Waits for a part of the body, for a limited time. */
 function within<T>(ms: number, promise: Promise<T>, expired: () => SignerError): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(expired()), Math.max(ms, 0));
-    promise.then(
-      (value) => {
-        clearTimeout(timer);
-        resolve(value);
-      },
-      () => {
-        clearTimeout(timer);
-        reject(brokenOff());
-      },
-    );
+    const settled = () => clearTimeout(timer);
+    promise.then(resolve, () => reject(brokenOff())).finally(settled);
   });
 }
 
 function late(): SignerError {
-  return new SignerError('timeout', 'send the whole body at once', { connection: 'close' });
+  return closing('timeout', 'send the whole body at once');
 }
 
 function endless(maxMs: number): SignerError {
-  return new SignerError(
-    'timeout',
-    `the whole message must arrive within ${maxMs / 1000} seconds; send it faster`,
-    { connection: 'close' },
-  );
+  return closing('timeout', `the whole message must arrive within ${maxMs / 1000} seconds; send it faster`);
 }
 
 function brokenOff(): SignerError {
-  return new SignerError('malformed_request', 'the body broke off', { connection: 'close' });
+  return closing('malformed_request', 'the body broke off');
 }
 
 function tooLarge({ maxBytes, advice }: JsonBound): SignerError {
-  return new SignerError(
-    'message_too_large',
-    `a JSON request has at most ${maxBytes} bytes here; ${advice}`,
-    { connection: 'close' },
-  );
+  return closing('message_too_large', `a JSON request has at most ${maxBytes} bytes here; ${advice}`);
+}
+
+/** An error after which the connection is closed, because the rest of the body is not read. */
+function closing(code: ErrorCode, detail: string): SignerError {
+  return new SignerError(code, detail, { connection: 'close' });
 }

@@ -9,110 +9,94 @@ import type { Operation } from '../signing/policy.ts';
 import { keySet, problem } from './answer-shapes.ts';
 import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
-import { descriptionPaths, type OperationPath, operationPaths, type Path } from './paths.ts';
+import { type Path, paths } from './paths.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
 /** @param version of the signer */
 export function describeApi(version: string): object {
-  const operation = ({ operation: what, operationId, summary }: OperationPath) => ({
-    post: {
-      operationId,
-      summary,
-      parameters: [
-        ref('parameters', 'guard'),
-        ...(what === 'verify' ? [ref('parameters', 'signature')] : []),
-      ],
-      requestBody: {
-        required: true,
-        description: `JSON of at most ${jsonAlone.maxBytes} bytes; of at most ${jsonBesideStream.maxBytes} where the message itself can come as application/octet-stream, which is so with ${streamed[what].join(', ')} unless the keys are derived.`,
-        content: {
-          ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
-          'application/octet-stream': {},
-        },
-      },
-      responses: { 200: { description: 'The answer.', content: json(anyAnswer(what)) }, ...refusals },
-    },
-  });
-  const batch = ({ operation: what, operationId, summary }: OperationPath) => ({
-    post: {
-      operationId,
-      summary,
-      parameters: [ref('parameters', 'guard')],
-      requestBody: {
-        required: true,
-        description: `At most ${jsonAlone.maxBytes} bytes.`,
-        content: json(
-          object({
-            items: {
-              type: 'array',
-              minItems: 1,
-              maxItems: maxBatchItems,
-              items: {
-                ...anyRequest(what),
-                properties: { tenant, reference },
-                unevaluatedProperties: false,
-              },
-            },
-          }),
-        ),
-      },
-      responses: {
-        200: {
-          description: 'The answers in the order of the items; an item fails alone.',
-          content: json(
-            object({
-              results: {
-                type: 'array',
-                items: {
-                  anyOf: [anyAnswer(what), object({ error: ref('schemas', 'problem') })],
-                  properties: { reference },
-                },
-              },
-            }),
-          ),
-        },
-        ...refusals,
-      },
-    },
-  });
-  const read = ({ operationId, summary }: Path, answer: Schema) => ({
-    get: {
-      operationId,
-      summary,
-      parameters: [ref('parameters', 'guard')],
-      responses: { 200: { description: 'Never key material.', content: json(answer) }, ...refusals },
-    },
-  });
-  const named = { parameters: [ref('parameters', 'name')] };
   return {
     openapi: '3.1.0',
     info: {
       title: 'sidecar-signer',
       version,
-      description: 'Signs and verifies HMAC messages for the container next to it, which never sees the key.',
+      description:
+        'Keeps HMAC keys in a separate container and signs on behalf of your app, which never sees them.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: 'http://127.0.0.1:8700' }],
     security: [],
-    paths: {
-      '/v1/keys': read(
-        descriptionPaths['/v1/keys'],
-        object({ keys: { type: 'array', items: ref('schemas', 'keySet') } }),
-      ),
-      '/v1/keys/{name}': {
-        ...named,
-        ...read(descriptionPaths['/v1/keys/{name}'], ref('schemas', 'keySet')),
-      },
-      ...Object.fromEntries(
-        [...operationPaths].map(([segment, path]) => [
-          `/v1/keys/{name}/${segment}`,
-          { ...named, ...(path.isBatch ? batch(path) : operation(path)) },
-        ]),
-      ),
-    },
+    paths: Object.fromEntries(
+      Object.entries(paths).map(([template, path]) => [
+        template,
+        {
+          ...(template.includes('{name}') && { parameters: [ref('parameters', 'name')] }),
+          [path.method.toLowerCase()]: describePath(template, path),
+        },
+      ]),
+    ),
     components: { parameters, schemas: schemas() },
   };
+}
+
+function describePath(template: string, path: Path): object {
+  const { operationId, summary, operation, isBatch } = path;
+  const isStreamed = operation === 'verify' && !isBatch;
+  const answer =
+    operation === undefined
+      ? { description: 'Never key material.', content: json(descriptions[template] ?? {}) }
+      : isBatch
+        ? {
+            description: 'The answers in the order of the items. An item fails alone.',
+            content: json(batchAnswer(operation)),
+          }
+        : { description: 'The answer.', content: json(anyAnswer(operation)) };
+  return {
+    operationId,
+    summary,
+    parameters: [ref('parameters', 'guard'), ...(isStreamed ? [ref('parameters', 'signature')] : [])],
+    ...(operation && { requestBody: isBatch ? batchBody(operation) : requestBody(operation) }),
+    responses: { 200: answer, ...refusals },
+  };
+}
+
+/** What the paths that describe key sets answer. */
+const descriptions: Readonly<Record<string, Schema>> = {
+  '/v1/keys': object({ keys: { type: 'array', items: ref('schemas', 'keySet') } }),
+  '/v1/keys/{name}': ref('schemas', 'keySet'),
+};
+
+function requestBody(what: Operation): Schema {
+  return {
+    required: true,
+    description: `JSON of at most ${jsonAlone.maxBytes} bytes, or ${jsonBesideStream.maxBytes} if the message itself could be sent as application/octet-stream. The formats ${streamed[what].join(', ')} accept that, unless the keys are derived.`,
+    content: {
+      ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
+      'application/octet-stream': {},
+    },
+  };
+}
+
+function batchBody(what: Operation): Schema {
+  const item = {
+    ...anyRequest(what),
+    properties: { tenant, reference },
+    unevaluatedProperties: false,
+  };
+  const items = { type: 'array', minItems: 1, maxItems: maxBatchItems, items: item };
+  return {
+    required: true,
+    description: `At most ${jsonAlone.maxBytes} bytes.`,
+    content: json(object({ items })),
+  };
+}
+
+function batchAnswer(what: Operation): Schema {
+  const result = {
+    anyOf: [anyAnswer(what), object({ error: ref('schemas', 'problem') })],
+    properties: { reference },
+  };
+  return object({ results: { type: 'array', items: result } });
 }
 
 const parameters = {

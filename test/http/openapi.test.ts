@@ -111,7 +111,7 @@ describe('how long a request may be', () => {
     'to %s stands with the formats that take the message itself',
     (path) => {
       expect(bodyOf(path)).toBe(
-        `JSON of at most 1048576 bytes; of at most 65536 where the message itself can come as application/octet-stream, which is so with ${streamed[path].join(', ')} unless the keys are derived.`,
+        `JSON of at most 1048576 bytes, or 65536 if the message itself could be sent as application/octet-stream. The formats ${streamed[path].join(', ')} accept that, unless the keys are derived.`,
       );
       expect(bodyOf(`${path}-batch`)).toBe('At most 1048576 bytes.');
     },
