@@ -1,7 +1,8 @@
 /** The configuration file as its users meet it: through the binary, its API, its log and its `check`. */
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Algorithm } from '../../src/signing/mac.ts';
@@ -71,6 +72,15 @@ const loggedProblems = (signer: Signer): readonly string[] => {
 };
 const untilProblem = (signer: Signer, problem: string) =>
   waitFor(() => (loggedProblems(signer).some((each) => each.includes(problem)) ? true : undefined));
+interface Volumes {
+  readonly volumes: readonly { content: string; rejected: number; problems: readonly string[] }[];
+}
+const volumesOf = async (signer: Signer) =>
+  (await bodyOf<Volumes>(await fetch(`${signer.opsUrl}/status`))).volumes;
+const degraded = async (signer: Signer) =>
+  (await volumesOf(signer)).filter(({ problems }) => problems.length > 0).map(({ content }) => content);
+const untilDegraded = (signer: Signer, expected: readonly string[]) =>
+  waitFor(async () => `${await degraded(signer)}` === `${expected}` || undefined);
 const readiness = async (signer: Signer) => (await fetch(`${signer.opsUrl}/readyz`)).status;
 const octets = (body: string | Buffer, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
@@ -431,15 +441,6 @@ describe('a key from the environment', () => {
 });
 
 describe('what does not fit to the newest of the other', () => {
-  interface Volumes {
-    readonly volumes: readonly { content: string; rejected: number; problems: readonly string[] }[];
-  }
-  const volumesOf = async (signer: Signer) =>
-    (await bodyOf<Volumes>(await fetch(`${signer.opsUrl}/status`))).volumes;
-  const degraded = async (signer: Signer) =>
-    (await volumesOf(signer)).filter(({ problems }) => problems.length > 0).map(({ content }) => content);
-  const untilDegraded = (signer: Signer, expected: readonly string[]) =>
-    waitFor(async () => `${await degraded(signer)}` === `${expected}` || undefined);
   const begin = async (volume: ReturnType<typeof mounted>) => {
     const signer = await volume.start({ a: newKey() }, 'keys: { a: }');
     await untilNames(signer, 'a');
@@ -512,6 +513,48 @@ describe('what does not fit to the newest of the other', () => {
     await untilNames(signer, 'f,k');
     await untilDegraded(signer, []);
     expect((await signer.call('/v1/keys/k/sign', { message: 'm' })).status).toBe(403);
+  });
+});
+
+describe('files that the configuration does not name', () => {
+  /** Each would be refused if it were read. */
+  const beside = (directory: string) => {
+    mkdirSync(join(directory, 'lost+found'), { mode: 0 });
+    mkdirSync(join(directory, 'a/b/c/d/e/f'), { recursive: true });
+    writeFileSync(join(directory, 'large'), Buffer.alloc(2 ** 20 + 1));
+    writeFileSync(join(directory, 'arn:aws:secret x'), 'colons and spaces');
+    symlinkSync('/etc/hostname', join(directory, 'outside'));
+    execFileSync('mkfifo', [join(directory, 'fifo')]);
+  };
+
+  it('are neither read nor refused, and hold up no rotation', async () => {
+    using directory = temporaryDirectory();
+    const [keys, config] = [join(directory.path, 'keys'), join(directory.path, 'signer.yaml')];
+    const args = ['--keys', keys, '--config', config];
+    mkdirSync(keys);
+    beside(keys);
+    const [first, second] = [newKey(), newKey()];
+    writeFileSync(join(keys, 'orders'), first);
+    writeFileSync(config, 'keys: { orders: }');
+    expect(await run(['check', ...args])).toMatchObject({ code: 0 });
+    expect(await run(['check', '--keys', keys])).toMatchObject({ code: 1 });
+    await using signer = await startSigner(args);
+    await untilNames(signer, 'orders');
+    writeFileSync(join(keys, 'next'), second);
+    renameSync(join(keys, 'next'), join(keys, 'orders'));
+    await waitFor(async () => (await signatureOf(signer, 'orders')) === tag('HS256', second) || undefined);
+    // A file that is named later is read then.
+    writeFileSync(join(keys, 'more'), newKey());
+    writeFileSync(config, 'keys: { orders: , more: , typo: { file: ordres } }');
+    await untilProblem(
+      signer,
+      '"typo" needs a file ("file") that is not there in the mounted secrets; did you mean',
+    );
+    writeFileSync(config, 'keys: { orders: , more: }');
+    await untilNames(signer, 'more,orders');
+    await untilDegraded(signer, []);
+    const status = await bodyOf<{ generation: number }>(await fetch(`${signer.opsUrl}/status`));
+    expect(status.generation).toBe(3);
   });
 });
 
