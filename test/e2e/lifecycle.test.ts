@@ -191,12 +191,6 @@ describe('SIGTERM', () => {
     expect(signer.output()).toContain('"msg":"stopped"');
   });
 
-  it('ends a signer without keys with exit code 0', async () => {
-    using directory = temporaryDirectory();
-    await using signer = await startSigner(['--keys', join(directory.path, 'none')]);
-    expect(await signer.stop()).toBe(0);
-  });
-
   it('waits at most its time of grace for an upload that never ends', async () => {
     await using signer = await serving();
     const upload = begin(signer.url, sign);
