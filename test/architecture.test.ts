@@ -29,7 +29,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'node:stream': ['client/over-node-http.ts'],
   'node:util': ['cli', 'formats'],
   'bun:ffi': ['cli'],
-  'node:timers': ['http', 'ops', 'secret-volume', 'turns'],
+  'node:timers': ['http', 'key-sets', 'ops', 'secret-volume', 'turns'],
   // Computation.
   'node:buffer': ['cli', 'key-sets'],
   'node:crypto': ['bytes', 'cli', 'key-sets', 'secret-volume', 'signing'],

@@ -1,6 +1,7 @@
 /** Feeds a key store from mounted directories: from those that hold keys, and from the one that holds the configuration. */
 
 import { isUtf8 } from 'node:buffer';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   openVolume,
   type Reading,
@@ -60,6 +61,9 @@ export interface MountedKeysEvents {
   leftOut?(warning: string): void;
 }
 
+/** A directory that takes longer to read, on a broken network for instance, must not hold up the others. */
+const selectWithinMs = 5000;
+
 export function mountKeys(options: MountedKeysOptions): MountedKeys {
   const { directories, configuration, variable, events = {} } = options;
   const file = 'parse' in configuration ? configuration : undefined;
@@ -71,7 +75,10 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
     directories,
     configuration: 'parse' in configuration ? undefined : configuration,
     variable,
-    select: (files) => Promise.all(keyVolumes.map((volume) => volume.select(selectFiles(files)))),
+    select: async (files) => {
+      const read = keyVolumes.map((volume) => volume.select(selectFiles(files)));
+      await Promise.race([Promise.all(read), delay(selectWithinMs, undefined, { ref: false })]);
+    },
     onAccepted: (source, changes) => {
       for (const mount of mountsOf(source)) events.accepted?.(mount, changes);
     },
