@@ -29,7 +29,8 @@ export default defineConfig({
         ['test/*.test.ts', 'test/{api,bytes,cli,config,formats,http,key-sets,ops,signing}/*.test.ts'],
         { isolate: false, maxWorkers: 2 },
       ),
-      suite('volume', ['test/secret-volume/*.test.ts']),
+      // Some of these race against the clock of another process, so fewer run at once.
+      suite('volume', ['test/secret-volume/*.test.ts'], { maxWorkers: 2 }),
       suite('soak', ['test/soak/*.test.ts']),
       suite('interop', ['test/interop/*.test.ts'], onBinary),
       suite('hostile', ['test/hostile/*.test.ts'], onBinary),

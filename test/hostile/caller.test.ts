@@ -48,8 +48,6 @@ const rows: readonly Row[] = [
   ...rowsOfTexts('A38', unsupported, typeIs, [
     '',
     'text/plain',
-    'multipart/form-data; boundary=x',
-    'application/json; charset=utf-16',
     'application/json, text/plain',
     'application/octet-stream; charset=utf-8',
     'application/json\r\nContent-Type: application/json',

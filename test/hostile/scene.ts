@@ -79,7 +79,8 @@ export function openScene(): Scene {
     return signer;
   };
   const get = async (url: string, init: RequestInit = {}): Promise<Answered> => {
-    const headers = { 'sec-signer': '1', 'content-type': 'application/json' };
+    // A connection that is kept may have been closed while this process was busy.
+    const headers = { 'sec-signer': '1', 'content-type': 'application/json', connection: 'close' };
     const response = await fetch(url, { ...init, headers });
     const text = await response.text();
     markers.saw(JSON.stringify([...response.headers]));

@@ -136,11 +136,9 @@ describe('bad keys', () => {
 
   it('are listed with --json', async () => {
     using volume = mounted(bad);
-    const { code, stdout } = await run(['check', '--json', '--keys', volume.keys]);
-    expect(code).toBe(1);
-    const report = JSON.parse(stdout);
-    expect(report).toMatchObject({ valid: false, keys: [] });
-    expect(report.problems).toHaveLength(Object.keys(problems).length);
+    const { stdout } = await run(['check', '--json', '--keys', volume.keys]);
+    const { length } = Object.keys(problems);
+    expect(JSON.parse(stdout)).toMatchObject({ valid: false, keys: [], problems: { length } });
   });
 
   it('are those whose file has no usable name', async () => {
