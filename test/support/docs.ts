@@ -2,45 +2,12 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lexer, type Token, type Tokens, walkTokens } from 'marked';
+import { lexer, type MarkedToken, walkTokens } from 'marked';
 
 const root = join(import.meta.dirname, '../..');
 
-export interface Table {
-  readonly heading: string;
-  readonly header: readonly string[];
-  /** Cells as text, without backticks and with the text of links alone. */
-  readonly rows: readonly (readonly string[])[];
-  /** Cells as they are written. */
-  readonly sources: readonly (readonly string[])[];
-}
-
-export interface CodeBlock {
-  readonly heading: string;
-  readonly language: string;
-  readonly code: string;
-  /** The name in the comment on its first line, if the block is a file. */
-  readonly file: string | undefined;
-}
-
-export interface Page {
-  /** Relative to the root of the repository. */
-  readonly path: string;
-  readonly text: string;
-  readonly headings: readonly string[];
-  /** What GitHub lets a link to a heading end with. */
-  readonly anchors: readonly string[];
-  /** Where links and images lead, as written. */
-  readonly links: readonly string[];
-  /** What stands in backticks in running text and in tables. */
-  readonly codeSpans: readonly string[];
-  readonly blocks: readonly CodeBlock[];
-  readonly tables: readonly Table[];
-  /** The blocks under a heading, of one language if it is given. */
-  blocksUnder(heading: string, language?: string): readonly CodeBlock[];
-  /** The first table under a heading that has this first column. @throws if there is none */
-  table(heading: string, firstColumn: string): Table;
-}
+export type Page = ReturnType<typeof read>;
+export type CodeBlock = ReturnType<typeof readBlock>;
 
 export const pages: readonly Page[] = [
   ...readdirSync(root),
@@ -57,50 +24,39 @@ export function page(path: string): Page {
   return found;
 }
 
-function read(path: string): Page {
+function read(path: string) {
   const text = readFileSync(join(root, path), 'utf8');
   const headings: string[] = [];
   const links: string[] = [];
+  /** What stands in backticks. */
   const codeSpans: string[] = [];
   const blocks: CodeBlock[] = [];
-  const tables: Table[] = [];
-  const visit = (token: Token) => {
+  const tables: ReturnType<typeof readTable>[] = [];
+  void walkTokens(lexer(text), (each) => {
+    const token = each as MarkedToken;
     const heading = headings.at(-1) ?? '';
-    if (isOf('heading', token)) headings.push(plain(token));
-    else if (isOf('link', token) || isOf('image', token)) links.push(token.href);
-    else if (isOf('codespan', token)) codeSpans.push(token.text);
-    else if (isOf('code', token)) {
-      const file = /^(?:#|\/\/|<\?php \/\/) ([\w./-]+\.\w+)\n/.exec(token.text)?.[1];
-      blocks.push({ heading, language: token.lang ?? '', code: token.text, file });
-    } else if (isOf('table', token)) {
-      const rows = token.rows.map((row) => row.map(plain));
-      const sources = token.rows.map((row) => row.map((cell) => cell.text));
-      tables.push({ heading, header: token.header.map(plain), rows, sources });
-    }
-  };
-  void walkTokens(lexer(text), visit);
+    if (token.type === 'heading') headings.push(plain(token));
+    else if (token.type === 'link' || token.type === 'image') links.push(token.href);
+    else if (token.type === 'codespan') codeSpans.push(token.text);
+    else if (token.type === 'code') blocks.push(readBlock(heading, token.text, token.lang));
+    else if (token.type === 'table') tables.push(readTable(heading, token));
+  });
   return {
     path,
     text,
-    headings,
-    anchors: headings.map((heading, index) => {
-      const anchor = (each: string) =>
-        each
-          .toLowerCase()
-          .replaceAll(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, '')
-          .replaceAll(' ', '-');
-      const earlier = headings.slice(0, index).filter((each) => anchor(each) === anchor(heading)).length;
-      return anchor(heading) + (earlier > 0 ? `-${earlier}` : '');
-    }),
     links,
     codeSpans,
     blocks,
     tables,
-    blocksUnder: (heading, language) =>
-      blocks.filter(
-        (each) => each.heading === heading && (language === undefined || each.language === language),
-      ),
-    table: (heading, firstColumn) => {
+    /** What GitHub lets a link to a heading end with. */
+    anchors: headings.map(anchor).map((each, index, all) => {
+      const earlier = all.slice(0, index).filter((other) => other === each).length;
+      return earlier > 0 ? `${each}-${earlier}` : each;
+    }),
+    blocksUnder: (heading: string, language?: string) =>
+      blocks.filter((each) => each.heading === heading && (language ?? each.language) === each.language),
+    /** The first table under a heading that has this first column. @throws if there is none */
+    table: (heading: string, firstColumn: string) => {
       const found = tables.find((each) => each.heading === heading && each.header[0] === firstColumn);
       if (found === undefined) throw new Error(`${path} has no table "${firstColumn}" under "${heading}"`);
       return found;
@@ -108,19 +64,30 @@ function read(path: string): Page {
   };
 }
 
-interface Kinds {
-  readonly heading: Tokens.Heading;
-  readonly link: Tokens.Link;
-  readonly image: Tokens.Image;
-  readonly codespan: Tokens.Codespan;
-  readonly code: Tokens.Code;
-  readonly table: Tokens.Table;
+function readBlock(heading: string, code: string, language = '') {
+  /** The name in the comment on its first line, if the block is a file. */
+  const file = /^(?:#|\/\/|<\?php \/\/) ([\w./-]+\.\w+)\n/.exec(code)?.[1];
+  return { heading, language, code, file };
 }
 
-function isOf<K extends keyof Kinds>(kind: K, token: Token): token is Kinds[K] {
-  return token.type === kind;
+type Cells = readonly { readonly text: string }[];
+
+/** Its cells as text and, in `sources`, as they are written. */
+function readTable(
+  heading: string,
+  { header, rows }: { readonly header: Cells; readonly rows: readonly Cells[] },
+) {
+  const sources = rows.map((row) => row.map(({ text }) => text));
+  return { heading, header: header.map(plain), rows: rows.map((row) => row.map(plain)), sources };
 }
 
 function plain({ text }: { readonly text: string }): string {
   return text.replaceAll('`', '').replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1');
+}
+
+function anchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, '')
+    .replaceAll(' ', '-');
 }
