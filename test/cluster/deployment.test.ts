@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { codeBlocks } from '../support/readme.ts';
+import { page } from '../support/docs.ts';
 import {
   createNamespace,
   eventually,
@@ -55,8 +55,9 @@ describe('manifests/deployment', () => {
     for (const pod of pods) expect(isSignedBy(key, await shopIn(namespace, pod).order())).toBe(true);
   });
 
-  test('is asked by the command of the README which keys each replica has', () => {
-    const listing = codeBlocks.find(({ code }) => code.includes('/sidecar-signer keys list'))?.code ?? '';
+  test('is asked by the command of docs/keys-and-rotation.md which keys each replica has', () => {
+    const rotation = page('docs/keys-and-rotation.md').blocksUnder('Rotate a JWK set across replicas', 'sh');
+    const listing = rotation.find(({ code }) => code.includes('/sidecar-signer keys list'))?.code ?? '';
     const command = listing.replaceAll('kubectl ', `kubectl --namespace=${namespace.name} `);
     const printed = execFileSync('bash', ['-euo', 'pipefail', '-c', command], { encoding: 'utf8' });
     expect(printed).toMatch(/^(?:orders {2}raw {2}HS256 {2}primary \w+\n){2}$/);

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { page } from '../support/docs.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 import { copyManifests } from './manifests.ts';
 import { podSecurityViolations, podSpec, type Workload } from './pod-security.ts';
@@ -76,7 +77,15 @@ describe('the manifests', () => {
       writeFileSync(join(manifests.path, name, 'kustomization.yaml'), stringify(kustomization));
       writeFileSync(join(manifests.path, name, 'deployment.yaml'), stringify(application));
     };
-    write('adopted', { resources: ['deployment.yaml'], components: ['../sidecar'] });
+    // As the page says, in a clone beside it.
+    const [configuration, kustomization] = [
+      '3. Declare what the key may be used for',
+      '4. Add the component and apply',
+    ]
+      .flatMap((heading) => page('docs/kubernetes.md').blocksUnder(heading, 'yaml'))
+      .map(({ code }) => code);
+    write('adopted', { ...parse(kustomization ?? ''), components: ['../sidecar'] });
+    writeFileSync(join(manifests.path, 'adopted/signer.yaml'), configuration ?? '');
     write('with-pull-secret', {
       resources: ['../deployment'],
       components: ['../image-pull-secret'],

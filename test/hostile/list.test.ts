@@ -1,14 +1,16 @@
-/** No row of the list of hostile inputs is lost: each has at least one test that carries its number. */
+/** No row of the hostile inputs that docs/security.md lists is lost: each has at least one test of its number. */
 
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { page } from '../support/docs.ts';
 
 const root = join(import.meta.dirname, '../..');
-const numbers = (letter: string, count: number) =>
-  Array.from({ length: count }, (_, index) => `${letter}${String(index + 1).padStart(2, '0')}`);
-/** Of the HTTP API and of the key directory. */
-const rows = [...numbers('A', 53), 'A42a', ...numbers('K', 27)];
+const rowsUnder = (heading: string) =>
+  page('docs/security.md')
+    .table(heading, 'row')
+    .rows.map(([number]) => number);
+const rows = [...rowsUnder('Hostile requests to the HTTP API'), ...rowsUnder('Hostile key directories')];
 
 test('each of the 81 rows has a test', { timeout: 120_000 }, () => {
   const list = spawnSync(

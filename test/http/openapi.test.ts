@@ -4,12 +4,13 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { errorCodes, SignerError } from '../../src/api/errors.ts';
+import { maxJsonBytes, maxJsonBytesBesideStream } from '../../src/api/limits.ts';
 import type { Formats } from '../../src/api/messages.ts';
 import { defaultBodyLimits } from '../../src/http/body.ts';
 import { describeApi } from '../../src/http/openapi.ts';
 import { toProblem } from '../../src/http/problem.ts';
+import { page } from '../support/docs.ts';
 import { inUse } from '../support/format.ts';
-import { table, tokens } from '../support/readme.ts';
 
 const document = JSON.parse(JSON.stringify(describeApi('1.2.3')));
 const ajv = new Ajv2020({ strict: false, schemas: { api: document } });
@@ -88,8 +89,10 @@ it('is a valid OpenAPI document', async () => {
   expect(await validator.validate(broken)).toMatchObject({ valid: false });
 });
 
-it('has the routes of the README, with the version of the signer', () => {
-  const listed = table('HTTP API', 'method and path').rows.map(([cell]) => cell);
+it('has the routes that docs/http-api.md lists, with the version of the signer', () => {
+  const listed = page('docs/http-api.md')
+    .table('Paths', 'method and path')
+    .rows.map(([cell]) => cell);
   const described = Object.entries<object>(document.paths).flatMap(([path, item]) =>
     Object.keys(item)
       .filter((method) => method !== 'parameters')
@@ -117,15 +120,24 @@ describe('how long a request may be', () => {
     },
   );
 
-  it('stands in the README', () => {
-    const paragraph = tokens.find(({ raw }) => raw.startsWith('A JSON request has'))?.raw ?? '';
-    expect(paragraph.replaceAll('\n', ' ')).toContain(
-      'at most 1 MiB, as a batch has; 64 KiB where the message can go as it is instead: to sign with `raw` or a webhook format, to verify with `raw` (never with [derived keys](#derived-keys))',
+  it('stands in docs/http-api.md', () => {
+    const { table, tables } = page('docs/http-api.md');
+    const messages = Object.fromEntries(table('Send the message itself', 'operation').rows);
+    expect(messages).toEqual({ sign: streamed.sign.join(', '), verify: streamed.verify.join(', ') });
+    const limits = Object.fromEntries(
+      tables.flatMap(({ heading, rows }) => (heading === 'Limits' ? rows : [])),
     );
-    expect(streamed.sign).toEqual(['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack']);
-    expect(streamed.verify).toEqual(['raw']);
-    const [body] = table('HTTP API', 'method and path').rows.map(([, cell]) => cell);
-    expect(body).toContain(`within ${defaultBodyLimits.maxStreamMs / 60_000} minutes`);
+    const { timeoutMs, maxStreamMs, minBytesPerSecond, smallBytes, maxHeldBytes } = defaultBodyLimits;
+    expect(limits).toMatchObject({
+      'JSON of one request': `1 MiB (${maxJsonBytes.toLocaleString('en')} bytes)`,
+      'the same, where the message can come as application/octet-stream': `64 KiB (${maxJsonBytesBesideStream.toLocaleString('en')} bytes): to sign with raw or a webhook format, to verify with raw; not with derived keys`,
+      'JSON of a batch': `${maxJsonBytes / 2 ** 20} MiB`,
+      'until the whole JSON body has arrived': `${timeoutMs / 1000} s`,
+      'between two parts of an application/octet-stream': `${timeoutMs / 1000} s`,
+      'average speed of an application/octet-stream, after 5 s': `${minBytesPerSecond / 1024} KiB a second`,
+      'until the whole application/octet-stream has arrived': `${maxStreamMs / 60_000} minutes`,
+      [`bodies of more than ${smallBytes / 1024} KiB, or of unknown length`]: `${maxHeldBytes / 2 ** 20} MiB; one body counts at most 1 MiB`,
+    });
   });
 });
 

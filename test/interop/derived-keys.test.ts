@@ -131,7 +131,7 @@ describe.each(['acme', '__proto__'])('the tenant %s', (tenant) => {
     expect(verified).toBe(true);
   });
 
-  it('has a secret of raw, in hex, which OpenSSL derives from the root as the README says', async () => {
+  it('has a secret of raw, in hex, which OpenSSL derives from the root as docs/derived-keys.md says', async () => {
     const secret = await secretOf('raw', tenant);
     const { signature } = await running.client.keySet('raw', 'raw').sign({ message: body, tenant });
     const key = Buffer.from(secret, 'hex');

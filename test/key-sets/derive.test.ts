@@ -37,7 +37,7 @@ async function load(fields: string, files: Record<string, string | Uint8Array>, 
   return { ...test, clocks, keySet, keysOf, reload };
 }
 
-/** What the README says of it, by another implementation. */
+/** What docs/derived-keys.md says of it, by another implementation. */
 function derivedBytes(root: Uint8Array, format: string, tenant: string, length = 32): Buffer {
   const info = Buffer.from(`sidecar-signer/v1\0${format}\0${tenant}`);
   return Buffer.from(independentHkdf(sha256, root, Buffer.from('sidecar-signer'), info, length));

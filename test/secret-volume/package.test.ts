@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
-import { codeBlocks } from '../support/readme.ts';
+import { page } from '../support/docs.ts';
 import { until } from '../support/scenario.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 
@@ -14,11 +14,9 @@ const root = join(import.meta.dirname, '../..');
 const place = temporaryDirectory();
 const project = join(place.path);
 const volume = join(place.path, 'database');
-/** The example of the README: a program that keeps its database credentials up to date. */
-const databaseExample =
-  codeBlocks.find(
-    ({ heading, language }) => heading === 'The secret volume as a library' && language === 'ts',
-  )?.code ?? '';
+/** The example of the page: a program that keeps its database credentials up to date, and what it then prints. */
+const [{ code: databaseExample } = { code: '' }, { code: warning } = { code: '' }] =
+  page('docs/secret-volume.md').blocksUnder('Use it');
 const program = databaseExample.replace('/etc/database', volume);
 
 beforeAll(() => {
@@ -91,7 +89,7 @@ test('follows database credentials in ten lines', async () => {
     const first = 'generation 1 connects as shop with 5 characters\n';
     await until(() => output === first);
     writeVolume(volume, { username: 'shop', password: '' });
-    const kept = 'keeping the last good credentials: "password" is required and empty\n';
+    const kept = `${warning}\n`;
     await until(() => output === first + kept);
     writeVolume(volume, { username: 'shop', password: 'another' });
     await until(() => output === `${first + kept}generation 2 connects as shop with 7 characters\n`);

@@ -1,20 +1,17 @@
-/** The README's section "In compose" as its reader follows it, with a small application in the place of his. */
+/** docs/compose.md as its reader follows it, with a small application in the place of the reader's own. */
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { page } from '../support/docs.ts';
 import { freePort } from '../support/free-port.ts';
-import { codeBlocks } from '../support/readme.ts';
 import { temporaryDirectory, waitFor } from '../support/signer.ts';
 import { image } from './obstacle.ts';
 
-const blocks = codeBlocks.filter(({ heading }) => heading === 'In compose');
-const [configuration = '', compose = ''] = blocks
-  .filter(({ language }) => language === 'yaml')
-  .map(({ code }) => code);
-const rotate = blocks.find(({ language }) => language === 'sh')?.code ?? '';
+const files = page('docs/compose.md').blocks.filter(({ language }) => language === 'yaml');
+const [{ code: rotate } = { code: '' }] = page('docs/compose.md').blocksUnder('Rotate the key', 'sh');
 
 /** Has the signer sign whatever it is sent. The binary of the image is a whole Bun. */
 const app = {
@@ -44,16 +41,17 @@ test('makes a key, serves an application, exchanges the key, and starts either a
 }, async () => {
   using place = temporaryDirectory();
   const port = await freePort();
-  const project = `signer-readme-${randomBytes(4).toString('hex')}`;
+  const project = `signer-docs-${randomBytes(4).toString('hex')}`;
   const write = (path: string, text: string) => writeFileSync(join(place.path, path), text);
   chmodSync(place.path, 0o755);
   mkdirSync(join(place.path, 'signer'));
-  write('signer/signer.yaml', configuration);
-  expect(compose).toContain('127.0.0.1:8080:8080');
-  write(
-    'compose.yaml',
-    compose.replace('127.0.0.1:8080:8080', `127.0.0.1:${port}:8080`).replaceAll('sidecar-signer:dev', image),
-  );
+  expect(files.map(({ file }) => file)).toContain('compose.yaml');
+  for (const { file = '', code } of files) {
+    write(
+      file,
+      code.replace('127.0.0.1:8080:8080', `127.0.0.1:${port}:8080`).replaceAll('sidecar-signer:dev', image),
+    );
+  }
   write('compose.override.yaml', JSON.stringify({ services: { app } }));
   const run = (command: string) => {
     const env = { ...process.env, COMPOSE_PROJECT_NAME: project };
@@ -71,6 +69,7 @@ test('makes a key, serves an application, exchanges the key, and starts either a
     return (await answer.json()) as { readonly signature: string; readonly keyId: string };
   };
   try {
+    run('docker compose -f compose.shared-network.yaml config --quiet');
     run('docker compose up --wait');
     const first = await sign();
     expect(first).toMatchObject({ signature: expect.stringMatching(/^[0-9a-f]{64}$/) });

@@ -1,5 +1,5 @@
 /**
- * The section "Rotation" of the README, command by command as it stands, over two replicas whose mounts are updated one
+ * "Rotate a JWK set across replicas" of docs/keys-and-rotation.md, command by command as it stands, over two replicas whose mounts are updated one
  * after the other. A script stands for the cluster, of which the commands know one Secret and two pods.
  */
 
@@ -9,16 +9,16 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { SignerClient } from '../../src/client/index.ts';
 import { writeVolume } from '../support/atomic-writer.ts';
+import { page } from '../support/docs.ts';
 import { leaksOfAny } from '../support/leaks.ts';
-import { codeBlocks } from '../support/readme.ts';
 import { openShell } from '../support/shell.ts';
 import { type Signer, startSigner, waitFor } from '../support/signer.ts';
 
-const blocks = codeBlocks.filter(({ heading }) => heading === 'Rotation');
+const blocks = page('docs/keys-and-rotation.md').blocksUnder('Rotate a JWK set across replicas');
 const configuration = blocks.find(({ language }) => language === 'yaml')?.code ?? '';
 const commands = blocks.filter(({ language }) => language === 'sh').map(({ code }) => code);
 const [make = '', ...steps] = commands;
-/** What follows a command in the README, if that is what it prints. */
+/** What follows a command on the page, if that is what it prints. */
 const shownAfter = (command: string, from: number) => {
   const at = blocks.findIndex(({ code }, index) => code === command && index >= from);
   const next = blocks[at + 1];
@@ -33,7 +33,7 @@ const kubectl = `case "$*" in
   'get secret signer-keys -o yaml') cat secret.yaml ;;
   'get pods -l app.kubernetes.io/name=shop -o name') printf 'pod/%s\\n' a b ;;
   'exec pod/'?' -c signer -- /sidecar-signer '*) listen=$(cat "listen-\${2#pod/}"); shift 6; sidecar-signer "$@" --listen "$listen" ;;
-  *) echo "kubectl $*: not a command of the README" >&2; exit 1 ;;
+  *) echo "kubectl $*: not a command of the page" >&2; exit 1 ;;
 esac`;
 
 const shell = openShell();
