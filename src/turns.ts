@@ -1,10 +1,10 @@
-/** Breaks up long work, so that the host program answers requests in between. */
+/** Interrupts long work, so that the program can answer requests in between. */
 
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * @param turnMs milliseconds of work at a time
- * @returns what to await before each step of the work; the first step is in a turn of its own
+ * @param turnMs how many milliseconds of work to do without an interruption
+ * @returns a function to await before each step of the work. It yields before the first step, and then in every `turnMs`
  */
 export function yieldTurns(turnMs = 0.25): () => Promise<void> {
   let begun = Number.NEGATIVE_INFINITY;

@@ -4,7 +4,7 @@ import { type Document, isScalar, LineCounter, parseAllDocuments, stringify } fr
 import { decode } from '../bytes/encoding.ts';
 import { ok, type Result, refused } from '../key-sets/result.ts';
 import { isKeySetName, keySetNameRule } from '../key-sets/settings.ts';
-import { SettingError } from './setting-error.ts';
+import { CommandFailure } from './failure.ts';
 
 /** The Secrets of a manifest: of one document or several, or the items of a list. */
 export interface SecretManifest {
@@ -25,7 +25,7 @@ export interface SecretEntry {
   readonly name: string;
   /** Problems name the field and never a value. */
   read(): Result<Uint8Array>;
-  /** @throws {SettingError} where the entry is an alias for something else */
+  /** @throws {CommandFailure} where the entry is an alias for something else */
   write(content: Uint8Array): void;
 }
 
@@ -142,7 +142,7 @@ function entryOf(
     write: (content) => {
       const at = [...path, field, name];
       if (!isScalar(document.getIn(at, true))) {
-        throw new SettingError(`${field}.${name}: is an alias (*) for something else; write it out`);
+        throw new CommandFailure(`${field}.${name}: is an alias (*) for something else; write it out`);
       }
       document.setIn(at, Buffer.from(content).toString(field === 'data' ? 'base64' : 'utf8'));
     },

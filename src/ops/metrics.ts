@@ -42,7 +42,7 @@ function increment<K>(counts: Map<K, number>, key: K): void {
 }
 
 /** Prometheus's text format, version 0.0.4. */
-export async function describeMetrics(status: Status, counters: Counters): Promise<string> {
+export async function formatMetrics(status: Status, counters: Counters): Promise<string> {
   const { Registry, Counter, Gauge } = await import('@prometheus-io/client');
   const registry = new Registry();
   for (const [name, help, samples] of [...stateOf(status), ...countsOf(status, counters)]) {
