@@ -374,7 +374,7 @@ describe('a key from the environment', () => {
     await waitFor(() =>
       signer.output().includes('comes from the environment, so it is not reloaded') ? true : undefined,
     );
-    expect(signer.output()).toContain('keys.skipped.env: not a name that a variable can have');
+    expect(signer.output()).toContain('keys.skipped.env: is not a name that a variable can have');
 
     volume.putKeys({ file: newKey(), more: newKey() });
     volume.putConfig('keys: { file: , more: , env: { env: SIGNING_KEY, encoding: hex, algorithm: HS512 } }');
@@ -656,7 +656,7 @@ describe('check', () => {
       expect.arrayContaining([
         '"weak" holds a weak key, let in by allowWeakKey; replace it',
         expect.stringMatching(/^"text" ends with a newline, which is not part of the key/),
-        expect.stringMatching(/^keys\.skipped\.env: not a name that a variable can have/),
+        expect.stringMatching(/^keys\.skipped\.env: is not a name that a variable can have/),
       ]),
     );
   });
