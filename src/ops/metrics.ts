@@ -1,19 +1,16 @@
-/**
- * What the signer counts, and what it tells Prometheus. A request pays for an addition or two; the writer of the format
- * is loaded when somebody asks for the first time.
- */
+/** Counters of the signer, and its metrics in the format of Prometheus. */
 
 import type { Status, VolumeStatus } from '../api/status.ts';
 import type { Outcome } from '../signer.ts';
 import { type Operation, operations } from '../signing/policy.ts';
 
 export interface Counters {
-  /** Counts an answer of the signing listener, a refusal included. */
+  /** Counts an answer of the signing listener, with any status. */
   answer(status: number): void;
   /** Counts a signature or a verification; each item of a batch is one. */
   operation(keySet: string, operation: Operation, outcome: Outcome): void;
   readonly answers: ReadonlyMap<number, number>;
-  /** By key set, then by operation. */
+  /** By the name of the key set, then by operation. */
   readonly operations: ReadonlyMap<string, Operations>;
 }
 
@@ -41,13 +38,14 @@ function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** Prometheus's text format, version 0.0.4. */
+/** @returns the text format of Prometheus, version 0.0.4 */
 export async function formatMetrics(status: Status, counters: Counters): Promise<string> {
+  // Imported by the first scrape, because not every signer is scraped.
   const { Registry, Counter, Gauge } = await import('@prometheus-io/client');
   const registry = new Registry();
   for (const [name, help, samples] of [...stateOf(status), ...countsOf(status, counters)]) {
     const [sample] = samples;
-    // The registry would make up a zero, such as for a moment that has not been.
+    // Without a value, the registry would report 0, which is wrong for a time that is not known.
     if (sample === undefined) continue;
     const labelNames = Object.keys(sample[0]);
     const Metric = name.endsWith('_total') ? Counter : Gauge;
@@ -57,7 +55,7 @@ export async function formatMetrics(status: Status, counters: Counters): Promise
   return registry.metrics();
 }
 
-/** A metric with its values, which have all the same labels. One whose name ends with `_total` counts. */
+/** All samples of a metric have the same labels. A name that ends with `_total` makes it a counter, else it is a gauge. */
 type Metric = readonly [name: string, help: string, samples: readonly Sample[]];
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
 
@@ -65,22 +63,22 @@ function stateOf({ version, ready, generation, loadedAt, keySets, volumes }: Sta
   return [
     ['build_info', 'Always 1; its label is the version.', [[{ version }, 1]]],
     ['ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]],
-    ['generation', 'How many snapshots of the keys there have been.', [[{}, generation]]],
-    ['loaded_timestamp_seconds', 'When the keys in use were loaded.', at({}, loadedAt)],
+    ['generation', 'How many times new keys or a new configuration came into use.', [[{}, generation]]],
+    ['loaded_timestamp_seconds', 'When the keys in use were loaded.', timeOf({}, loadedAt)],
     ['key_sets', 'How many key sets there are.', [[{}, keySets]]],
     [
       'volume_degraded',
-      'Whether the newest content of a directory is not in use; /status says why.',
+      'Whether the latest content of a directory is not in use; /status says why.',
       volumes.map((volume) => [labelsOf(volume), Number(volume.problems.length > 0)]),
     ],
     [
       'volume_last_success_timestamp_seconds',
       'When a directory was last found readable and valid.',
-      volumes.flatMap((volume) => at(labelsOf(volume), volume.lastSuccess)),
+      volumes.flatMap((volume) => timeOf(labelsOf(volume), volume.lastSuccess)),
     ],
     [
       'volume_watcher_up',
-      'Whether events announce changes of a directory; the poll finds them without.',
+      'Whether events report changes of a directory; otherwise the poll finds them.',
       volumes.map((volume) => [labelsOf(volume), Number(volume.watcher === 'up')]),
     ],
   ];
@@ -90,7 +88,7 @@ function countsOf({ volumes }: Status, counters: Counters): readonly Metric[] {
   return [
     [
       'requests_total',
-      'Answers of the signing listener by HTTP status, refusals included.',
+      'Answers of the signing listener by HTTP status, errors included.',
       [...counters.answers].map(([status, count]) => [{ status: String(status) }, count]),
     ],
     [
@@ -104,12 +102,12 @@ function countsOf({ volumes }: Status, counters: Counters): readonly Metric[] {
     ],
     [
       'volume_rejected_total',
-      'Contents of a directory that were complete and yet refused.',
+      'Complete contents of a directory that were refused.',
       volumes.map((volume) => [labelsOf(volume), volume.rejected]),
     ],
     [
       'volume_rescued_by_poll_total',
-      'Changes of a directory that no event announced.',
+      'Changes of a directory that the poll found without an event.',
       volumes.map((volume) => [labelsOf(volume), volume.rescuedByPoll]),
     ],
   ];
@@ -119,7 +117,7 @@ function labelsOf({ directory, content }: VolumeStatus): Sample[0] {
   return { directory, content };
 }
 
-/** A moment, if there is one. */
-function at(labels: Sample[0], moment: string | null): readonly Sample[] {
+/** A time in seconds, or no sample if it is not known. */
+function timeOf(labels: Sample[0], moment: string | null): readonly Sample[] {
   return moment === null ? [] : [[labels, Date.parse(moment) / 1000]];
 }
