@@ -96,7 +96,6 @@ describe('--json', () => {
 
 describe('a manifest from standard input', () => {
   const secret = 'apiVersion: v1\nkind: Secret\ndata: { s.jwks.json: e30= }\n';
-  const list = `apiVersion: v1\nkind: List\nitems: [{ kind: Secret, data: { s.jwks.json: e30= } }]\n`;
   const steps = [
     ['add', '-', '--kid', 'two'],
     ['promote', '-', 'two'],
@@ -112,7 +111,7 @@ describe('a manifest from standard input', () => {
   };
 
   it.each([
-    ['a list, which "kubectl get secrets" writes', list, 'List'],
+    ['a list without one', 'kind: List\nitems: [{ kind: ConfigMap }]\n', 'ConfigMap'],
     ['another kind', 'kind: ConfigMap\ndata: { s.jwks.json: "{}" }\n', 'ConfigMap'],
     ['several others', 'kind: ConfigMap\n---\nkind: Deployment\n', 'ConfigMap, Deployment'],
     ['a text', 'SECRET\n', 'none'],
@@ -135,10 +134,10 @@ describe('a manifest from standard input', () => {
     ]);
   });
 
-  it.each(['kind: [\n', 'kind: Secret\ndata: { s.jwks.json: *SECRET }\n'])(
-    'must be YAML, aliases included: %j',
-    async (input) => {
-      expect(await refusals(input)).toEqual(['sidecar-signer: - is not valid YAML\n']);
-    },
-  );
+  it.each([
+    ['kind: [\n', 'the manifest is not valid YAML (line 2)'],
+    ['kind: Secret\ndata: { s.jwks.json: *SECRET }\n', 'the manifest is not valid YAML'],
+  ])('must be YAML, aliases included: %j', async (input, message) => {
+    expect(await refusals(input)).toEqual([`sidecar-signer: ${message}\n`]);
+  });
 });
