@@ -8,7 +8,9 @@ const maxNames = 10;
 
 /** Such files are not refused, because 0644 is the default mode of a Secret volume in Kubernetes. */
 export function permissionNotes(directory: string): readonly string[] {
-  const files = filesIn(directory);
+  // In a volume of Kubernetes, the files are in ..data, and beside it there are only links to them.
+  const data = join(directory, '..data');
+  const files = filesBelow(existsSync(data) ? data : directory);
   return [
     { what: 'read', bits: 0o4 },
     { what: 'write', bits: 0o2 },
@@ -22,27 +24,18 @@ export function permissionNotes(directory: string): readonly string[] {
   });
 }
 
-interface FileMode {
-  /** The path from the directory. */
-  readonly name: string;
-  readonly mode: number;
-}
-
-function filesIn(directory: string): readonly FileMode[] {
-  // In a volume of Kubernetes, the files are here, and beside it there are only links to them.
-  const data = join(directory, '..data');
-  return filesBelow(existsSync(data) ? data : directory);
-}
-
-/** Follows no link to a directory, because it could lead into a circle. Skips what cannot be looked at. */
-function filesBelow(directory: string, prefix = ''): readonly FileMode[] {
+/**
+ * The files with their paths from the directory. Skips what cannot be read. Unlike a recursive `readdirSync`, it follows no
+ * link to a directory, which could lead into a circle.
+ */
+function filesBelow(directory: string, prefix = ''): readonly { name: string; mode: number }[] {
   return orNone(() => readdirSync(directory, { withFileTypes: true })).flatMap((entry) => {
     if (entry.name.startsWith('..')) return [];
     const path = join(directory, entry.name);
     const name = prefix + entry.name;
     if (entry.isDirectory()) return filesBelow(path, `${name}/`);
-    const files = orNone(() => [statSync(path)]).filter((stats) => stats.isFile());
-    return files.map(({ mode }) => ({ name, mode }));
+    const stats = orNone(() => [statSync(path)]).filter((each) => each.isFile());
+    return stats.map(({ mode }) => ({ name, mode }));
   });
 }
 

@@ -39,27 +39,20 @@ const keySetFields = {
 export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);
 export type KeySetFields = z.infer<z.ZodMiniObject<typeof keySetFields>>;
 
-const schemas: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
+const shapes: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
   [...formats.values()].map((format) => [
     format,
     z.strictObject({ ...keySetFields, ...format.fields }) as z.ZodMiniType<KeySetFields>,
   ]),
 );
 
+/** Other fields are allowed, because they may belong to the format once its name is corrected. */
+const shapeOfUnknownFormat: z.ZodMiniType<KeySetFields> = z.object(keySetFields);
+
 /** @param format undefined if the configuration names one that does not exist */
 export function shapeOf(format: FormatDefinition | undefined): z.ZodMiniType<KeySetFields> {
-  return (format && schemas.get(format)) ?? unknownFormatShape;
+  return (format && shapes.get(format)) ?? shapeOfUnknownFormat;
 }
-
-/** Allows the fields of all formats, because any of them may be right once the name of the format is corrected. */
-const unknownFormatShape = z.strictObject({
-  ...Object.fromEntries(
-    [...formats.values()].flatMap(({ fields }) =>
-      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
-    ),
-  ),
-  ...keySetFields,
-});
 
 /** The fields that exclude each other, each with what is wrong, whatever their values are. */
 export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFields, string])[] {

@@ -119,7 +119,7 @@ function parseKeySet(
         return problem(path, isMissing(value, path) ? `is missing; it ${needed(path, message)}` : message);
       }
       const { field, fields } = unknown;
-      const owner = path.length === 0 ? ownerOf(field, format) : undefined;
+      const owner = path.length === 0 ? format && ownerOf(field, format) : undefined;
       if (owner !== undefined) return problem([field], owner);
       return `${unknownField(['keys', name, ...path], field, fields)}${lineOf([...path, field])}`;
     });
@@ -142,8 +142,7 @@ function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
 }
 
 /** What to say about a field that is in the wrong place, or that is for another format. */
-function ownerOf(field: string, format: FormatDefinition | undefined): string | undefined {
-  if (format === undefined) return undefined;
+function ownerOf(field: string, format: FormatDefinition): string | undefined {
   const { [format.name]: options } = format.fields;
   if (options !== undefined && fieldsAt(options, []).includes(field)) {
     return `belongs under "${format.name}:"`;
