@@ -6,18 +6,14 @@ import { ok, type Result, refused } from '../key-sets/result.ts';
 import { isKeySetName, keySetNameRule } from '../key-sets/settings.ts';
 import { CommandFailure } from './failure.ts';
 
-/** All Secrets of a manifest, which may have several documents, or a list of objects. */
+/** A manifest may have several Secrets: as several documents, or in a list of objects. */
 export interface SecretManifest {
-  readonly secrets: readonly Secret[];
-  /** @returns the manifest as YAML, with the changes that were written to its entries */
-  toString(): string;
-}
-
-export interface Secret {
-  /** From `data` and `stringData`. If a name is in both, `stringData` wins, as in the API server. */
+  /** Of all Secrets. In a Secret that has a name in `data` and `stringData`, `stringData` wins, as in the API server. */
   readonly entries: readonly SecretEntry[];
   /** What is wrong with `data` and `stringData` as a whole. */
   readonly problems: readonly string[];
+  /** @returns the manifest as YAML, with the changes that were written to its entries */
+  toString(): string;
 }
 
 /** An entry of a Secret, which is a file in a mounted volume. */
@@ -64,14 +60,16 @@ export function parseSecretManifest(text: string): Result<SecretManifest> {
       `the manifest holds no Secret (kind: ${kinds || 'none'}); give one as "kubectl get secret NAME -o yaml" writes it`,
     );
   }
-  return ok({ secrets: secrets.map(readSecret), toString: () => write(documents) });
+  const problems: string[] = [];
+  const entries = secrets.flatMap((secret) => entriesOf(secret, problems));
+  return ok({ entries, problems, toString: () => write(documents) });
 }
 
 /** The files of a volume in which all Secrets of the manifest are mounted. */
-export function filesOf({ secrets }: SecretManifest): Result<ReadonlyMap<string, Uint8Array>> {
-  const problems: string[] = secrets.flatMap((secret) => secret.problems);
+export function filesOf({ entries, ...manifest }: SecretManifest): Result<ReadonlyMap<string, Uint8Array>> {
+  const problems = [...manifest.problems];
   const files = new Map<string, Uint8Array>();
-  for (const { name, read } of secrets.flatMap(({ entries }) => entries)) {
+  for (const { name, read } of entries) {
     const content = read();
     if (!content.ok) problems.push(...content.problems);
     else if (files.has(name)) problems.push(`${name}: is in two Secrets; rename one of them`);
@@ -107,16 +105,15 @@ function kindOf(value: unknown): string | undefined {
   return typeof kind === 'string' && /^[A-Z][A-Za-z0-9]*$/.test(kind) ? kind : undefined;
 }
 
-function readSecret(object: KubernetesObject): Secret {
-  const problems: string[] = [];
+function entriesOf(object: KubernetesObject, problems: string[]): readonly SecretEntry[] {
   const entries = new Map<string, SecretEntry>();
   for (const field of fields) {
     const values = (isObject(object.value) && object.value[field]) ?? {};
-    if (!isObject(values)) problems.push(`${field}: must be an object with an entry for each file`);
-    else
+    if (isObject(values)) {
       for (const name of Object.keys(values)) entries.set(name, entryOf(object, field, name, values[name]));
+    } else problems.push(`${field}: must be an object with an entry for each file`);
   }
-  return { entries: [...entries.values()], problems };
+  return [...entries.values()];
 }
 
 function entryOf(

@@ -54,7 +54,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   let stopping = false;
   const counters = createCounters();
   const onFault = (error: unknown) =>
-    log.error('a request failed by a fault of the signer', describeFault(error));
+    log.error('a request failed because of a bug in the signer', describeFault(error));
   const api = createApp({
     snapshot: () => store.current,
     bodies: createBodyReader(),
@@ -101,7 +101,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
 /** Logs the kind and place of an unforeseen error, and not its message, which could contain anything. */
 function exitOnFaults(log: Log): void {
   const exit = (error: unknown) => {
-    log.error('stopping after a fault of the signer', describeFault(error));
+    log.error('stopping because of a bug in the signer', describeFault(error));
     void log.end().then(() => process.exit(1));
   };
   process.on('uncaughtException', exit);

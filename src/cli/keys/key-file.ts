@@ -43,10 +43,9 @@ export function openKeyFile(path: string, entry: string | undefined): KeyFile {
 
 function openManifestEntry(path: string, entry: string | undefined): KeyFile {
   const manifest = unwrap(parseSecretManifest(readInput(path).toString()));
-  const entries = manifest.secrets.flatMap((secret) => secret.entries);
-  const [found, another] = entries.filter(({ name }) => entry === undefined || name === entry);
+  const [found, another] = manifest.entries.filter(({ name }) => entry === undefined || name === entry);
   if (found === undefined || another !== undefined) {
-    const names = entries.map(({ name }) => name).join(', ');
+    const names = manifest.entries.map(({ name }) => name).join(', ');
     throw new CommandFailure(`--entry must name one entry of the Secret; it has: ${names || 'none'}`);
   }
   return {
