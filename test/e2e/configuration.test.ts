@@ -415,7 +415,9 @@ describe('a key from the environment', () => {
     for (const mixed of [['none,/a'], ['/a', '--keys', 'none'], ['none', '--keys', '/a']]) {
       const refused = await run(['check', '--keys', ...mixed]);
       expect([mixed, refused.code]).toEqual([mixed, 2]);
-      expect(refused.stderr).toContain('expected directories or none; a directory of that name is ./none');
+      expect(refused.stderr).toContain(
+        'expected directories or none; write ./none for a directory of that name',
+      );
     }
   });
 
