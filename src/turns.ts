@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 
 /**
  * @param turnMs how many milliseconds of work to do without an interruption
- * @returns a function to await before each step of the work. It yields before the first step, and then in every `turnMs`
+ * @returns a function to await before each step of the work. It yields at the first call, and then every `turnMs`
  */
 export function yieldTurns(turnMs = 0.25): () => Promise<void> {
   let begun = Number.NEGATIVE_INFINITY;

@@ -1,6 +1,6 @@
 /**
- * The counter-example: the same shop, with its keys mounted where it can read them. It uses good libraries, but a key that
- * the shop can read can be stolen.
+ * The counter-example: the same shop, with its keys mounted where it can read them. It uses good libraries, but a key
+ * that the shop can read can be stolen.
  */
 
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';

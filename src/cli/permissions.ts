@@ -25,8 +25,8 @@ export function permissionNotes(directory: string): readonly string[] {
 }
 
 /**
- * The files with their paths from the directory. Skips what cannot be read. Unlike a recursive `readdirSync`, it follows no
- * link to a directory, which could lead into a circle.
+ * The files with their paths from the directory. Skips what cannot be read. Unlike a recursive `readdirSync`, it follows
+ * no link to a directory, which could lead into a circle.
  */
 function filesBelow(directory: string, prefix = ''): readonly { name: string; mode: number }[] {
   return orNone(() => readdirSync(directory, { withFileTypes: true })).flatMap((entry) => {

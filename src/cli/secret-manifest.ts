@@ -8,7 +8,7 @@ import { CommandFailure } from './failure.ts';
 
 /** A manifest may have several Secrets: as several documents, or in a list of objects. */
 export interface SecretManifest {
-  /** Of all Secrets. In a Secret that has a name in `data` and `stringData`, `stringData` wins, as in the API server. */
+  /** Of all Secrets. If a Secret has a name in `data` and in `stringData`, `stringData` wins, as in the API server. */
   readonly entries: readonly SecretEntry[];
   /** What is wrong with `data` and `stringData` as a whole. */
   readonly problems: readonly string[];

@@ -21,7 +21,7 @@ export interface ServeOptions extends KeyOptions, ListenerFlags {
   readonly logLevel: LogLevel;
 }
 
-/** Returns the same bytes as `randomBytes`, at a tenth of its cost. */
+/** As unpredictable as `randomBytes`, at a tenth of its cost. */
 const random = (size: number) => crypto.getRandomValues(Buffer.allocUnsafe(size));
 
 /** How long requests that have begun may take to finish after SIGTERM. */

@@ -1,4 +1,4 @@
-/** `sidecar-signer verify`: asks a running signer whether a signature is valid. The exit code says it. */
+/** `sidecar-signer verify`: asks a running signer whether a signature is valid, and sets the exit code. */
 
 import { isSignatureText } from '../api/limits.ts';
 import type { Verification } from '../api/messages.ts';

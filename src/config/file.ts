@@ -1,6 +1,6 @@
 /**
- * Parses the configuration file: from YAML to the settings of each key set. Reports every problem at once, with its path
- * and line. No message contains a value, because it could be a key that was pasted into the wrong file.
+ * Parses the configuration file: from YAML to the settings of each key set. Reports every problem at once, with its
+ * path and line. No message contains a value, because it could be a key that was pasted into the wrong file.
  */
 
 import { closest, distance } from 'fastest-levenshtein';

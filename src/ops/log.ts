@@ -1,6 +1,6 @@
 /**
- * The log: JSON lines with named fields. A field is text, a number or a boolean. This is also checked at run time, so that
- * no error, buffer or request gets into the log by accident.
+ * The log: JSON lines with named fields. A field is text, a number or a boolean. This is also checked at run time, so
+ * that no error, buffer or request gets into the log by accident.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';

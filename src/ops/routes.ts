@@ -1,4 +1,4 @@
-/** The routes of the ops listener: probes, status and metrics. They use no key, so the listener may be reachable remotely. */
+/** The routes of the ops listener: probes, status and metrics. They use no key, so a kubelet may reach them remotely. */
 
 import { Hono } from 'hono';
 import type { Status } from '../api/status.ts';

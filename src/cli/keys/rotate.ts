@@ -23,7 +23,7 @@ export function keysAdd(file: string, options: AddOptions): void {
   });
 }
 
-/** By default for the algorithm of the primary and as long, because whoever uses the set may require that. */
+/** By default, for the same algorithm as the primary and as long, because other readers of the set may require that. */
 function newKey(content: Uint8Array, wanted: Algorithm | undefined) {
   if (wanted !== undefined) return { bytes: randomBytes(tagBytes(wanted)), algorithm: wanted };
   const { algorithm, length } = primaryOf(content);
