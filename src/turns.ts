@@ -1,10 +1,10 @@
-/** Breaks up long work, so that requests are answered in between. */
+/** Interrupts long work, so that the program can answer requests in between. */
 
 import { setImmediate } from 'node:timers/promises';
 
 /**
- * @param turnMs milliseconds of work at a time
- * @returns a function to await before each step of the work. The first step starts a new turn
+ * @param turnMs how many milliseconds of work to do without an interruption
+ * @returns a function to await before each step of the work. It yields at the first call, and then every `turnMs`
  */
 export function yieldTurns(turnMs = 0.25): () => Promise<void> {
   let begun = Number.NEGATIVE_INFINITY;

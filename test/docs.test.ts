@@ -24,7 +24,7 @@ import { formats } from '../src/formats/index.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
-import { createCounters, describeMetrics } from '../src/ops/metrics.ts';
+import { createCounters, formatMetrics } from '../src/ops/metrics.ts';
 import { createSigner } from '../src/signer.ts';
 import { type CodeBlock, page, pages } from './support/docs.ts';
 import { readTexts } from './support/source-tree.ts';
@@ -90,7 +90,7 @@ describe('the tables', () => {
     const counters = createCounters();
     counters.answer(200);
     counters.operation('demo', 'sign', 'ok');
-    const lines = (await describeMetrics(status, counters)).split('\n');
+    const lines = (await formatMetrics(status, counters)).split('\n');
     const actual = lines
       .filter((line) => line.startsWith('# HELP '))
       .map((line) => {

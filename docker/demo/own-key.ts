@@ -1,6 +1,6 @@
 /**
- * The counter-example: the same shop with its keys mounted where it can read them, and good libraries to use them. What
- * can be read can be stolen.
+ * The counter-example: the same shop, with its keys mounted where it can read them. It uses good libraries, but a key
+ * that the shop can read can be stolen.
  */
 
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
@@ -12,7 +12,7 @@ import { type Shop, sessionSeconds } from './shop.ts';
 const issuer = 'https://shop.example';
 const audience = 'shop';
 
-/** @param directory holds the files `orders` and `session`, each a key in hex */
+/** @param directory has the files `orders` and `session`, each with a key in hex */
 export function shopWithOwnKey(directory: string): Shop {
   const keyOf = (name: string) => Buffer.from(readFileSync(join(directory, name), 'utf8'), 'hex');
   return {
@@ -67,13 +67,13 @@ export function shopWithOwnKey(directory: string): Shop {
   };
 }
 
-/** As Standard Webhooks has it. */
+/** The tag as Standard Webhooks defines it. */
 function webhookTag(key: Buffer, body: string, headers: Readonly<Record<string, string>>): Buffer {
   const { 'webhook-id': id, 'webhook-timestamp': time } = headers;
   return createHmac('sha256', key).update(`${id}.${time}.${body}`).digest();
 }
 
-/** The key's id, as the signer derives it. */
+/** The id of the key, as the signer derives it. */
 function idOf(key: Buffer): string {
   return createHmac('sha256', key).update('sidecar-signer key id').digest('hex').slice(0, 16);
 }

@@ -1,4 +1,4 @@
-/** The demo's shop: a page, an API for it, and, on purpose, a hole through which anybody reads any file. */
+/** The shop of the demo: a page, its API, and a deliberate bug that lets anyone read any file. */
 
 import { constants, readdirSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { shopWithOwnKey } from './own-key.ts';
 import { shopWithSigner } from './shop.ts';
 
 const { PORT = '8080', SIGNER_SOCKET, SIGNER_URL, SHOP_KEYS } = process.env;
-/** Where the two shops are for a browser, and how a key is rotated: known to whoever started them. */
+/** For the page: the ports of the two shops, and the command that rotates the keys. */
 const { SHOP_PORT, EXPOSED_SHOP_PORT, ROTATE_COMMAND } = process.env;
 
 const shop =
@@ -59,7 +59,7 @@ app.post('/api/orders', async (c) => {
   return c.json({ body, headers, keyId, accepted: sent.ok });
 });
 
-/** Who receives the shop's webhooks. In the demo that is the shop itself; anybody else can send here as well. */
+/** The receiver of the webhooks. In the demo it is the shop itself. Anyone can send requests here. */
 app.post('/webhooks', async (c) => {
   const verdict = await shop.verifyOrder(await c.req.text(), c.req.header());
   return c.json(verdict, verdict.valid ? 200 : 401);
@@ -72,7 +72,7 @@ app.get('/api/session', async (c) => {
   return c.json(verdict, verdict.valid ? 200 : 401);
 });
 
-// The hole: the name of an invoice becomes a path, and nobody looks whether it leaves the folder.
+// The bug: the name of an invoice becomes a path without a check that it stays in the folder.
 app.get('/invoices', async (c) => {
   const path = join(import.meta.dirname, 'invoices', c.req.query('name') ?? '');
   try {
@@ -94,7 +94,7 @@ for (const name of readdirSync(folder)) {
   const headers = { 'content-type': types[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream' };
   app.get(`/${name}`, (c) => c.body(content, 200, headers));
 }
-// One page for both shops, which says what holds for the one that it is of.
+// Both shops have the same page. It shows only the texts for the shop that serves it.
 const page = readFileSync(join(folder, 'index.html'), 'utf8');
 const thisPage =
   SHOP_KEYS === undefined ? page : page.replace('data-keys-in="signer"', 'data-keys-in="shop"');
@@ -107,15 +107,15 @@ app.onError((error, c) => {
   return c.json({ error: 'the shop failed; its log says more' }, 500);
 });
 
-/** A member of the request's JSON body. */
+/** A member of the JSON in the request body. */
 async function text(c: Context, name: string): Promise<string> {
   const body: unknown = await c.req.json().catch(() => undefined);
   const value = (body as Record<string, unknown> | undefined)?.[name];
   if (typeof value === 'string' && value !== '' && value.length <= 200) return value;
-  throw new HTTPException(400, { message: `"${name}" must be a text of 1 to 200 characters` });
+  throw new HTTPException(400, { message: `"${name}" must be text of 1 to 200 characters` });
 }
 
-/** Not a whole device, and not waiting for one. What `/proc` separates with NUL is shown in lines. */
+/** Reads a limited part, without blocking, because the path may be a device. NUL, as in `/proc`, becomes a new line. */
 async function firstPartOf(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -133,13 +133,13 @@ const server = Bun.serve({
   maxRequestBodySize: 65_536,
   fetch: app.fetch,
 });
-const where = SHOP_KEYS === undefined ? 'with its key in the signer' : 'with its key where it can read it';
+const where = SHOP_KEYS === undefined ? 'with its keys in the signer' : 'with its own keys';
 console.log(
   `the shop ${where}: http://localhost:${(SHOP_KEYS === undefined ? SHOP_PORT : EXPOSED_SHOP_PORT) ?? PORT}`,
 );
 
 process.once('SIGTERM', async () => {
-  // Pages that look for keys each second keep their connections.
+  // Open pages poll each second and keep their connections open.
   const cut = setTimeout(() => server.stop(true), 1000);
   await server.stop();
   clearTimeout(cut);

@@ -1,6 +1,6 @@
 /**
- * What the shop has signed: the webhook of an order, and the token of a session. It holds no key and asks the signer
- * next door. own-key.ts is the same shop as it is usually written.
+ * The shop with the signer. It has no key: the signer signs and verifies its webhooks and session tokens. The file
+ * own-key.ts is the same shop as it is usually written.
  */
 
 import { type ClientOptions, SignerClient } from 'sidecar-signer/client';
@@ -8,7 +8,7 @@ import { type ClientOptions, SignerClient } from 'sidecar-signer/client';
 export type Headers = Readonly<Record<string, string>>;
 
 export interface SignedOrder {
-  /** What is sent along with the body, in lower case. */
+  /** To be sent with the body. Names are in lower case. */
   readonly headers: Headers;
   readonly keyId: string;
 }
@@ -25,11 +25,11 @@ export type Verdict =
 export interface KeyInUse {
   readonly name: string;
   readonly format: string;
-  /** Of the key that signs. */
+  /** The id of the key that signs. */
   readonly keyId: string;
-  /** Of those that verify what they signed before. */
+  /** The ids of earlier keys, which still verify. */
   readonly earlierKeyIds: readonly string[];
-  /** RFC 3339; since when it signs. */
+  /** When the key began to sign (RFC 3339). */
   readonly since: string;
 }
 
@@ -58,7 +58,7 @@ export function shopWithSigner(options: ClientOptions): Shop {
   };
 }
 
-/** How orders are signed is said by the signer's configuration: as Standard Webhooks, or as a tag in one header. */
+/** The configuration of the signer decides how orders are signed: as Standard Webhooks, or as a tag in one header. */
 async function ordersOf(signer: SignerClient): Promise<Pick<Shop, 'signOrder' | 'verifyOrder'>> {
   const { format } = await signer.keySet('orders', 'raw').describe();
   if (format === 'raw') {

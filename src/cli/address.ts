@@ -1,8 +1,8 @@
-/** Addresses, host names, file modes, times and switches as the flags write them. */
+/** Addresses of listeners, and the host names under which they are called. */
 
-import { SettingError } from './setting-error.ts';
+import { InvalidArgumentError } from 'commander';
 
-/** A TCP address as `--listen` and `--ops-listen` take it. */
+/** A TCP address, as in `--listen` and `--ops-listen`. */
 export interface TcpAddress {
   readonly host: string;
   readonly port: number;
@@ -10,7 +10,7 @@ export interface TcpAddress {
 
 /**
  * `HOST:PORT`, `[IPV6]:PORT`, or `none`.
- * @throws {SettingError}
+ * @throws {InvalidArgumentError}
  */
 export function parseAddress(text: string): TcpAddress | 'none' {
   if (text === 'none') return text;
@@ -18,32 +18,12 @@ export function parseAddress(text: string): TcpAddress | 'none' {
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port > 65535) {
-    throw new SettingError('expected HOST:PORT, for instance 127.0.0.1:8700, or none');
+    throw new InvalidArgumentError('expected HOST:PORT, for instance 127.0.0.1:8700, or none');
   }
   return { host, port };
 }
 
-/** An octal file mode such as 0660. @throws {SettingError} */
-export function parseMode(text: string): number {
-  if (!/^0?[0-7]{3}$/.test(text)) throw new SettingError('expected an octal file mode, for instance 0660');
-  return Number.parseInt(text, 8);
-}
-
-/** Whole seconds, up to an hour. @throws {SettingError} */
-export function parseSeconds(text: string): number {
-  const seconds = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN;
-  if (seconds <= 3600) return seconds;
-  throw new SettingError('expected whole seconds from 0 to 3600, for instance 10');
-}
-
-/** A switch with a value, as a variable has to write it. @throws {SettingError} */
-export function parseSwitch(text: string): boolean {
-  if (text === 'true' || text === '1') return true;
-  if (text === 'false' || text === '0') return false;
-  throw new SettingError('expected true or false');
-}
-
-/** Whether only this machine (in a pod: only the pod's own containers) can reach the host. */
+/** Whether only this machine can reach the host. In a pod, these are the containers of the pod. */
 export function isLoopback({ host }: TcpAddress): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
@@ -52,26 +32,23 @@ export function formatAddress({ host, port }: TcpAddress): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** A listener on every address is asked on this machine's own. */
+/** The address at which to call a listener. One that listens on all addresses is called on the loopback. */
 export function reachable({ host, port }: TcpAddress): TcpAddress {
   if (host === '0.0.0.0') return { host: '127.0.0.1', port };
   return host === '::' ? { host: '::1', port } : { host, port };
 }
 
 /**
- * The values of `Host` that a listener answers to: its loopback names with the port, and the names that were allowed,
- * with and without it. A Unix socket (no address) answers to the bare names.
+ * The values of the `Host` header that a listener accepts: loopback names with the port, and the allowed hosts with and
+ * without it. A Unix socket has no address and accepts the names without a port.
  */
 export function servedHosts(allowedHosts: readonly string[], address?: TcpAddress): ReadonlySet<string> {
   const loopback = ['127.0.0.1', 'localhost', '[::1]'];
   if (address === undefined) return new Set([...loopback, ...allowedHosts]);
   const { host, port } = address;
-  // Another address of 127.0.0.0/8.
+  // Another IPv4 loopback address, such as 127.0.0.2.
   if (isLoopback(address) && !host.includes(':')) loopback.push(host);
-  const bare = port === 80 ? loopback : [];
-  return new Set([
-    ...[...loopback, ...allowedHosts].map((name) => `${name}:${port}`),
-    ...bare,
-    ...allowedHosts,
-  ]);
+  const names = [...loopback, ...allowedHosts];
+  // Clients leave out the default port of HTTP.
+  return new Set([...names.map((name) => `${name}:${port}`), ...(port === 80 ? names : allowedHosts)]);
 }

@@ -1,58 +1,82 @@
-/** One request of a command to a running signer. */
+/** Requests that commands send to a running signer. */
 
-import { fstatSync, openSync } from 'node:fs';
 import type { ErrorCode, Problem } from '../api/errors.ts';
 import { parseAnswer } from '../client/transport.ts';
+import type { Operation } from '../signing/policy.ts';
 import { formatAddress, reachable, type TcpAddress } from './address.ts';
-import { SettingError } from './setting-error.ts';
+import { CommandFailure } from './failure.ts';
+import { streamInput } from './input.ts';
 
-/** Where the signer listens: the socket if there is one, else the TCP address. */
-export interface Target {
+/** Where the signer listens: on the socket if there is one, else on the TCP address. */
+export interface SignerAddress {
   readonly listen: TcpAddress | 'none';
   readonly socket?: string;
 }
 
-/** What to do about an error, for who has commands and does not speak HTTP. */
-export type Advice = Partial<Readonly<Record<ErrorCode, string>>>;
+/** The flags of commands that call a signer. */
+export interface CallOptions extends SignerAddress {
+  readonly json?: true;
+}
 
-export const noSuchKeySet =
-  'no key set of this name is loaded; "sidecar-signer keys list" lists those that are';
-
-export interface Request {
+interface Call {
   readonly method?: 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly message?: ReadableStream<Uint8Array>;
-  /** In place of what the signer says. */
-  readonly advice?: Advice;
+  /** What to print for an error of the signer. Default: its detail, which is written for users of the HTTP API. */
+  readonly advice?: Partial<Readonly<Record<ErrorCode, string>>>;
 }
 
-/** How long a signer may be silent: neither take a part of the message nor answer. */
+/** How long to wait for the signer to read the next part of the message, or to answer. */
 const patienceMs = 10_000;
 
 /**
- * @param isAnswer whether an answer has what the command prints
+ * @param isAnswer whether the answer has everything that the command prints
  * @returns the answer of a request that succeeded
- * @throws {SettingError} when nobody answers, or not a signer, or the answer is an error: with its detail
+ * @throws {CommandFailure} if there is no signer or it answers with an error
  */
-export async function call<T extends object>(
-  target: Target,
+export async function callSigner<T extends object>(
+  address: SignerAddress,
   path: string,
   isAnswer: (answer: object) => answer is T,
-  { message, advice = {}, ...init }: Request = {},
+  { message, advice = {}, ...init }: Call = {},
 ): Promise<T> {
-  const ending = new AbortController();
-  const timer = setTimeout(() => ending.abort(), patienceMs);
+  const aborter = new AbortController();
+  const timer = setTimeout(() => aborter.abort(), patienceMs);
   const body = message && { body: message.pipeThrough(onEachPart(() => timer.refresh())) };
   try {
-    const response = await send(target, path, { ...init, ...body, signal: ending.signal });
+    const response = await fetchFrom(address, path, { ...init, ...body, signal: aborter.signal });
     const answer = await readAnswer(response);
     if (response.ok && answer !== undefined && isAnswer(answer)) return answer;
     const { code, detail }: Partial<Problem> = response.ok ? {} : (answer ?? {});
-    const told = (code && advice[code]) ?? detail ?? 'the answer is not that of a signer';
-    throw new SettingError(`${told} (${code ?? response.status})`);
+    const told = (code && advice[code]) ?? detail;
+    throw told === undefined
+      ? notASigner(response, '--listen or --socket')
+      : new CommandFailure(`${told} (${code ?? response.status})`);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/**
+ * Sends the content of a file to a key set.
+ * @param formats what the command can be used for, to be printed if this key set is something else
+ */
+export function callKeySet<T extends object>(
+  address: SignerAddress,
+  { key, operation, file }: { readonly key: string; readonly operation: Operation; readonly file: string },
+  isAnswer: (answer: object) => answer is T,
+  formats: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<T> {
+  return callSigner(address, `/v1/keys/${encodeURIComponent(key)}/${operation}`, isAnswer, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream', ...headers },
+    message: streamInput(file),
+    advice: {
+      unknown_key: 'no key set of this name is loaded; "sidecar-signer keys list" lists those that are',
+      unsupported_media_type: `this command is only for ${formats}, without derived keys; use the HTTP API`,
+    },
+  });
 }
 
 function onEachPart(tell: () => void): TransformStream<Uint8Array, Uint8Array> {
@@ -64,46 +88,39 @@ function onEachPart(tell: () => void): TransformStream<Uint8Array, Uint8Array> {
   });
 }
 
-/** The message of a command: a file's content, or standard input for `-`, streamed. @throws {SettingError} */
-export function readMessage(file: string): ReadableStream<Uint8Array> {
-  if (file !== '-') return Bun.file(openFile(file)).stream();
-  if (process.stdin.isTTY) process.stderr.write('type the message, then Ctrl-D\n');
-  return Bun.stdin.stream();
-}
-
-/** The descriptor of a file that can be read. @throws {SettingError} */
-function openFile(file: string): number {
-  try {
-    const descriptor = openSync(file, 'r');
-    if (!fstatSync(descriptor).isDirectory()) return descriptor;
-  } catch {
-    throw new SettingError(`${file} cannot be read; check the path and its permissions`);
-  }
-  throw new SettingError(`${file} is a directory; give a file, or - for standard input`);
-}
-
-/** Undefined when it is not that of a signer. */
+/** @returns the JSON object of the answer, or undefined if there is none, as from another program */
 export async function readAnswer(response: Response): Promise<object | undefined> {
   return parseAnswer(await response.text().catch(() => ''));
 }
 
-/** A request that reached a signer, whatever it answered. @throws {SettingError} when none did */
-export async function send({ listen, socket }: Target, path: string, init: RequestInit): Promise<Response> {
-  const headers = { ...init.headers, 'sec-signer': '1' };
-  if (socket === undefined && listen === 'none')
-    throw new SettingError('give --listen HOST:PORT or --socket PATH');
+export function notASigner({ status }: Response, flag: string): CommandFailure {
+  return new CommandFailure(`what answers there is not a signer (status ${status}); check ${flag}`);
+}
+
+/** @returns the response, whatever its status is. @throws {CommandFailure} when nobody answers */
+export async function fetchFrom(
+  { listen, socket }: SignerAddress,
+  path: string,
+  init: RequestInit,
+): Promise<Response> {
+  if (socket === undefined && listen === 'none') {
+    throw new CommandFailure('there is no signer to call; give --listen HOST:PORT or --socket PATH');
+  }
   const where = socket ?? (listen === 'none' ? listen : formatAddress(reachable(listen)));
   const origin = socket === undefined ? `http://${where}` : 'http://localhost';
-  // A signer is reached without a proxy, which the environment may name, and sends nobody elsewhere.
+  // A signer is called directly: neither a proxy of the environment nor a redirect may get the message.
   const direct = { proxy: false, redirect: 'manual', ...(socket !== undefined && { unix: socket }) } as const;
   try {
-    return await fetch(origin + path, { ...init, headers, ...direct });
+    return await fetch(origin + path, {
+      ...init,
+      headers: { ...init.headers, 'sec-signer': '1' },
+      ...direct,
+    });
   } catch {
-    if (init.signal?.aborted) {
-      throw new SettingError(
-        `no signer answers on ${where} in time; check that what listens there is a signer, and that it runs`,
-      );
-    }
-    throw new SettingError(`no signer answers on ${where}; start one with "sidecar-signer serve"`);
+    throw new CommandFailure(
+      init.signal?.aborted
+        ? `no signer answers on ${where} in time; check that a signer listens there and is not suspended`
+        : `no signer answers on ${where}; start one with "sidecar-signer serve"`,
+    );
   }
 }

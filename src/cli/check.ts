@@ -1,17 +1,15 @@
-/** `sidecar-signer check`: what `serve` would load, and every problem, without serving. */
+/** `sidecar-signer check`: reads the keys as `serve` would, and reports every problem. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { styleText } from 'node:util';
 import { everyFile } from '../config/defaults.ts';
-import { ok } from '../key-sets/result.ts';
 import { sealFiles } from '../key-sets/secret.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
-import { createKeyStore, type KeyStore } from '../key-sets/store.ts';
+import { createKeyStore } from '../key-sets/store.ts';
 import { takeVariable } from './environment.ts';
-import { type KeyOptions, readConfiguration, readOnce } from './open-keys.ts';
+import { readInput } from './input.ts';
+import { type KeyOptions, type OnceRead, readConfiguration, readOnce } from './open-keys.ts';
+import { permissionNotes } from './permissions.ts';
 import { filesOf, parseSecretManifest } from './secret-manifest.ts';
-import { SettingError } from './setting-error.ts';
 
 export interface CheckOptions extends KeyOptions {
   /** A Secret manifest to check in place of the key directories; `-` for standard input. */
@@ -19,6 +17,7 @@ export interface CheckOptions extends KeyOptions {
   readonly json?: true;
 }
 
+/** What `--json` prints. */
 interface Report {
   readonly valid: boolean;
   readonly keys: readonly CheckedKeySet[];
@@ -31,85 +30,64 @@ interface CheckedKeySet {
   readonly format: string;
   readonly algorithm: string;
   readonly allow: readonly string[];
-  /** The primary first. */
+  /** The primary first. With derived keys, these are the ids of the roots. */
   readonly keyIds: readonly string[];
-  /** Set where the key ids are those of roots. */
   readonly derived?: Derived;
 }
 
-/** Of keys that are derived: for how many tenants, null for any, and whether their secrets may be printed. */
 interface Derived {
+  /** How many tenants the key set serves; null for all. */
   readonly tenants: number | null;
+  /** Whether the secrets of tenants may be printed. */
   readonly allowExport: boolean;
 }
 
 export async function check(options: CheckOptions): Promise<void> {
-  const { secret } = options;
-  const report = await (secret === undefined ? inspectMounted(options) : inspectManifest(secret, options));
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
+  const read = await (options.secret === undefined
+    ? readMounted(options)
+    : readManifest(options.secret, options.config));
+  const report = reportOf(read);
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatReport(report));
   process.exitCode = report.valid ? 0 : 1;
 }
 
-async function inspectMounted(options: KeyOptions): Promise<Report> {
-  const { store, problems, warnings } = await readOnce(options);
-  return report(store, problems, [...warnings, ...options.keys.flatMap(permissionNotes)]);
+async function readMounted(options: KeyOptions): Promise<OnceRead> {
+  const { warnings, ...read } = await readOnce(options);
+  return { ...read, warnings: [...warnings, ...options.keys.flatMap(permissionNotes)] };
 }
 
-/** The manifest's content in the place of a mounted directory. */
-async function inspectManifest(secret: string, { config }: KeyOptions): Promise<Report> {
-  const everything = ok({ configuration: everyFile, warnings: [] });
-  const configured = config === undefined ? everything : await readConfiguration(readText(config));
-  if (!configured.ok)
-    return report(
-      undefined,
-      configured.problems.map((problem) => `${config}: ${problem}`),
-    );
-  const { configuration, warnings } = configured.value;
-  const manifest = parseSecretManifest(readText(secret));
+/** Puts the content of a manifest in the place of a mounted directory. */
+async function readManifest(secret: string, config: string | undefined): Promise<OnceRead> {
+  const parsed = config === undefined ? undefined : await readConfiguration(readInput(config).toString());
+  if (parsed?.ok === false) {
+    return { problems: parsed.problems.map((problem) => `${config}: ${problem}`), warnings: [] };
+  }
+  const { configuration, warnings } = parsed?.value ?? { configuration: everyFile, warnings: [] };
+  const manifest = parseSecretManifest(readInput(secret).toString());
   const files = manifest.ok ? filesOf(manifest.value) : manifest;
-  if (!files.ok) return report(undefined, files.problems, warnings);
+  if (!files.ok) return { problems: files.problems, warnings };
   const store = createKeyStore({ directories: [secret], configuration, variable: takeVariable });
   const sources = [...store.directories.values()];
   for (const source of sources) await store.offer(source, await sealFiles(files.value));
-  return report(
-    store,
-    sources.flatMap(({ problems }) => problems),
-    warnings,
-  );
+  return { store, problems: sources.flatMap(({ problems }) => problems), warnings };
 }
 
-function report(
-  store: KeyStore | undefined,
-  found: readonly string[],
-  notes: readonly string[] = [],
-): Report {
+function reportOf({ store, problems, warnings }: OnceRead): Report {
   const valid = store?.current !== undefined;
   const keySets = [...(store?.current?.keySets.values() ?? [])];
   store?.drop();
-  const problems = [...new Set(found)];
+  const found = [...new Set(problems)];
+  const ofKeys = keySets.flatMap((keySet) => keySet.warnings.map((each) => `"${keySet.name}" ${each}`));
   return {
     valid,
-    keys: keySets.map(describeKeySet),
-    problems: valid ? [] : problems,
-    notes: [
-      ...keySets.flatMap(({ name, warnings }) => warnings.map((warning) => `"${name}" ${warning}`)),
-      // A directory that no key set needs (all come from the environment).
-      ...(valid ? problems : []),
-      ...notes,
-    ],
+    keys: keySets.map(checkedKeySet),
+    problems: valid ? [] : found,
+    // If all keys come from variables, the keys are valid although a directory has a problem.
+    notes: [...ofKeys, ...(valid ? found : []), ...warnings],
   };
 }
 
-/** @throws {SettingError} */
-function readText(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch {
-    throw new SettingError(`${file} cannot be read; check the path and its permissions`);
-  }
-}
-
-function describeKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKeySet {
+function checkedKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKeySet {
   const { format, policy } = settings;
   const { tenants, allowExport = false } = policy;
   return {
@@ -122,76 +100,30 @@ function describeKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKe
   };
 }
 
-/** More names than this would hide what else there is to read. */
-const maxNamed = 10;
-
-/** Modes never refuse a key (0644 is Kubernetes' default), but a person may want to know. */
-function permissionNotes(directory: string): string[] {
-  const files = filesIn(directory);
-  return [
-    { what: 'read', bits: 0o4 },
-    { what: 'write', bits: 0o2 },
-    { what: 'read and write', bits: 0o6 },
-  ].flatMap(({ what, bits }) => {
-    const concerned = files.filter(({ mode }) => (mode & 0o6) === bits);
-    const names = concerned.map(({ name }) => name).sort();
-    if (names.length === 0) return [];
-    const more = names.length - maxNamed;
-    const named = [...names.slice(0, maxNamed), ...(more > 0 ? [`and ${more} more`] : [])].join(', ');
-    return [`every user of this machine can ${what} in ${resolve(directory)}: ${named}`];
-  });
-}
-
-/** The files that a volume holds, in its folders as well; what cannot be looked at is left out. */
-function filesIn(directory: string): readonly FileMode[] {
-  // The links to them, which the kubelet makes beside it, have no modes of their own.
-  const data = join(directory, '..data');
-  return filesBelow(existsSync(data) ? data : directory, '');
-}
-
-interface FileMode {
-  readonly name: string;
-  readonly mode: number;
-}
-
-/** Enters no linked folder: it could lead back to where the walk began. */
-function filesBelow(directory: string, prefix: string): readonly FileMode[] {
-  return orNothing(() => readdirSync(directory, { withFileTypes: true }))
-    .filter(({ name }) => !name.startsWith('..'))
-    .flatMap((entry) => {
-      const [name, path] = [prefix + entry.name, join(directory, entry.name)];
-      if (entry.isDirectory()) return filesBelow(path, `${name}/`);
-      const file = orNothing(() => [statSync(path)]).filter((stats) => stats.isFile());
-      return file.map(({ mode }) => ({ name, mode }));
-    });
-}
-
-function orNothing<T>(look: () => T[]): T[] {
-  try {
-    return look();
-  } catch {
-    return [];
-  }
-}
-
-function describe({ valid, keys, problems, notes }: Report): string {
+function formatReport({ valid, keys, problems, notes }: Report): string {
   const width = Math.max(...keys.map(({ name }) => name.length));
   const lines = [
-    ...keys.map(({ name, format, algorithm, allow, keyIds: [primary, ...others], derived }) => {
-      const more = others.length === 0 ? '' : `, and ${others.length} more`;
-      const key = `${derived === undefined ? 'key id' : `${describeDerived(derived)}  root id`} ${primary}${more}`;
-      return `${styleText('green', '✓')} ${name.padEnd(width)}  ${format}  ${algorithm}  ${allow.join(', ')}  ${key}`;
-    }),
+    ...keys.map((keySet) => `${styleText('green', '✓')} ${formatKeySet(keySet, width)}`),
     ...problems.map((problem) => `${styleText('red', '✗')} ${problem}`),
     ...notes.map((note) => `${styleText('yellow', '!')} ${note}`),
-    valid
-      ? `${keys.length} ${keys.length === 1 ? 'key set' : 'key sets'}, ready to serve`
-      : 'serve would not load these keys',
+    valid ? `${counted(keys.length, 'key set')}, ready to serve` : 'serve would not load these keys',
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function describeDerived({ tenants, allowExport }: Derived): string {
-  const whose = tenants === null ? 'any tenant' : `${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}`;
+function formatKeySet(keySet: CheckedKeySet, width: number): string {
+  const { name, format, algorithm, allow, derived, keyIds } = keySet;
+  const [primary, ...others] = keyIds;
+  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  const key = derived === undefined ? 'key id' : `${formatDerived(derived)}  root id`;
+  return `${name.padEnd(width)}  ${format}  ${algorithm}  ${allow.join(', ')}  ${key} ${primary}${more}`;
+}
+
+function formatDerived({ tenants, allowExport }: Derived): string {
+  const whose = tenants === null ? 'any tenant' : counted(tenants, 'tenant');
   return `derived for ${whose}${allowExport ? ', export allowed' : ''}`;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

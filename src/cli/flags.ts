@@ -1,87 +1,112 @@
-/** The flags that several commands have, and the variable that each may come from. */
+/** What the commands have in common: flags, the parsers of their values, and actions that are loaded when they run. */
 
-import { InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseAddress } from './address.ts';
 import { refuseInjection } from './environment.ts';
-import type { Action } from './loaded.ts';
-import { SettingError } from './setting-error.ts';
 
-const defaultKeysDirectory = '/etc/signer/keys';
+const defaultDirectories: readonly string[] = ['/etc/signer/keys'];
 const defaultListen = '127.0.0.1:8700';
-
-export function keysOption(): Option {
-  const option = new Option('--keys <directory>', 'mounted secret directory, or none; repeatable').argParser(
-    collectDirectories,
-  );
-  return env(option, 'KEYS').default([defaultKeysDirectory], defaultKeysDirectory);
-}
-
 const noDirectory: readonly string[] = [];
 
-function collectDirectories(value: string, previous: readonly string[]): readonly string[] {
-  const directories = collect(value, previous);
-  if (previous !== noDirectory && !directories.includes('none')) return directories;
-  if (previous === noDirectory || directories.length > 1) {
-    throw new InvalidArgumentError('expected directories or none; a directory of that name is ./none');
-  }
-  return noDirectory;
+/** A flag with its variable: `--ops-listen` is also `SIGNER_OPS_LISTEN`. */
+export function flag(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`SIGNER_${option.name().toUpperCase().replaceAll('-', '_')}`);
 }
 
-export function configOption(): Option {
-  return env(
-    new Option('--config <file>', 'which key sets there are, as YAML; default: every file'),
-    'CONFIG',
-  );
+/** The flags of a command that reads keys. */
+export function withKeyFlags(command: Command, isConfigRequired = false): Command {
+  return command
+    .addOption(
+      flag('--keys <directory>', 'directory with the keys, or none; repeatable')
+        .argParser(collectDirectories)
+        .default(defaultDirectories, defaultDirectories.join()),
+    )
+    .addOption(
+      flag(
+        '--config <file>',
+        'configuration of the key sets, as YAML; default: each file is one',
+      ).makeOptionMandatory(isConfigRequired),
+    );
 }
 
-export function listenOption(): Option {
-  const option = new Option('--listen <host:port>', 'signing listener, or none').argParser(
-    parsed(parseAddress),
-  );
-  return env(option, 'LISTEN').default(parseAddress(defaultListen), defaultListen);
+/** The flags of a command that calls a running signer. */
+export function withSignerFlags(command: Command): Command {
+  return command.addOption(listenFlag()).addOption(socketFlag()).addOption(jsonFlag());
 }
 
-export function socketOption(): Option {
-  return env(new Option('--socket <path>', 'Unix socket of the signing listener'), 'SOCKET');
+export function listenFlag(): Option {
+  return flag('--listen <host:port>', 'address of the signing listener, or none')
+    .argParser(parseAddress)
+    .default(parseAddress(defaultListen), defaultListen);
 }
 
-export function jsonOption(): Option {
+export function socketFlag(): Option {
+  return flag('--socket <path>', 'Unix socket of the signing listener');
+}
+
+export function jsonFlag(): Option {
   return new Option('--json', 'print JSON');
 }
 
-/** Every flag has a variable of the same name: `--ops-listen` is `SIGNER_OPS_LISTEN`. */
-export function env(option: Option, name: string): Option {
-  return option.env(`SIGNER_${name}`);
-}
-
-/** Values of a repeatable flag; the first replaces the default. Its variable holds several, separated by commas. */
-const collected = new WeakSet<readonly string[]>();
+/** The values of a repeatable flag. Its variable, and each flag, may hold several, separated by commas. */
 export function collect(value: string, previous: readonly string[]): readonly string[] {
   const given = value.split(',');
-  // As a directory it would be the working directory.
+  // An empty directory would be the working directory.
   if (given.includes('')) {
     throw new InvalidArgumentError('expected values separated by commas, and none of them empty');
   }
-  const values = [...(collected.has(previous) ? previous : []), ...given];
-  collected.add(values);
-  return values;
+  return [...previous, ...given];
 }
 
-/** A process into which code could have been put reads no key. */
-export function unlessInjected<A extends readonly unknown[]>(action: Action<A>): Action<A> {
-  return (...args) => {
-    refuseInjection();
-    return action(...args);
+function collectDirectories(value: string, previous: readonly string[]): readonly string[] {
+  const directories = collect(value, previous === defaultDirectories ? [] : previous);
+  if (previous !== noDirectory && !directories.includes('none')) return directories;
+  if (previous !== noDirectory && directories.length === 1) return noDirectory;
+  throw new InvalidArgumentError('expected directories or none; write ./none for a directory of that name');
+}
+
+/** An octal file mode such as 0660. @throws {InvalidArgumentError} */
+export function parseMode(text: string): number {
+  if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
+  throw new InvalidArgumentError('expected an octal file mode, for instance 0660');
+}
+
+/** Whole seconds, at most an hour. @throws {InvalidArgumentError} */
+export function parseSeconds(text: string): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) <= 3600) return Number(text);
+  throw new InvalidArgumentError('expected whole seconds from 0 to 3600, for instance 10');
+}
+
+/** The value of a flag that needs none, as its variable has to write it. @throws {InvalidArgumentError} */
+export function parseSwitch(text: string): boolean {
+  if (text === 'true' || text === '1') return true;
+  if (text === 'false' || text === '0') return false;
+  throw new InvalidArgumentError('expected true or false');
+}
+
+type Action<A extends readonly unknown[]> = (...args: A) => void | Promise<void>;
+
+/**
+ * An action that is imported when it runs, so that `serve` starts without loading the code of other commands.
+ * @param load imports the action
+ */
+export function lazyAction<A extends readonly unknown[]>(
+  load: () => Promise<Action<A>>,
+): (...args: A) => Promise<void> {
+  return async (...args) => {
+    const action = await load();
+    await action(...args);
   };
 }
 
-export function parsed<T>(parse: (text: string) => T): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (error instanceof SettingError) throw new InvalidArgumentError(error.message);
-      throw error;
-    }
+/** The same for a command that reads keys. It refuses to run where the environment could put code into the process. */
+export function lazyKeyAction<A extends readonly unknown[]>(
+  load: () => Promise<Action<A>>,
+): (...args: A) => Promise<void> {
+  const action = lazyAction(load);
+  return (...args) => {
+    refuseInjection();
+    return action(...args);
   };
 }

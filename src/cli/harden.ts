@@ -1,4 +1,4 @@
-/** Shuts what the operating system leaves open by default: core dumps, and other processes of the same user. */
+/** Protects the memory of the process: from core dumps, and from other processes of the same user. */
 
 import { dlopen, FFIType, ptr } from 'bun:ffi';
 
@@ -6,8 +6,8 @@ const RLIMIT_CORE = 4;
 const PR_SET_DUMPABLE = 4;
 
 /**
- * Turns core dumps off and makes `/proc/<pid>/mem` and `environ` unreadable to the same user (Linux).
- * @returns whether both could be done
+ * Turns off core dumps, and access to `/proc/<pid>/mem` and `environ` for processes of the same user. Linux only.
+ * @returns whether both succeeded
  */
 export function hardenProcess(): boolean {
   if (process.platform !== 'linux') return false;

@@ -1,41 +1,40 @@
 /** `sidecar-signer healthcheck`: exit code 0 when a running signer is ready. */
 
 import type { TcpAddress } from './address.ts';
-import { readAnswer, send, type Target } from './call.ts';
+import { type CallOptions, fetchFrom, notASigner, readAnswer } from './call.ts';
+import { CommandFailure } from './failure.ts';
 import { isListing } from './keys/list.ts';
-import { SettingError } from './setting-error.ts';
 
 const timeoutMs = 2000;
 
-type HealthOptions = Target & { readonly opsListen: TcpAddress | 'none'; readonly json?: true };
+interface HealthOptions extends CallOptions {
+  readonly opsListen: TcpAddress | 'none';
+}
 
-/** @throws {SettingError} when it is not ready */
+/** @throws {CommandFailure} when it is not ready */
 export async function healthcheck(options: HealthOptions): Promise<void> {
-  const tell = (ready: boolean) => options.json && process.stdout.write(`${JSON.stringify({ ready })}\n`);
+  let ready = false;
   try {
     await requireReady(options);
-    tell(true);
-  } catch (error) {
-    tell(false);
-    throw error;
+    ready = true;
+  } finally {
+    if (options.json) process.stdout.write(`${JSON.stringify({ ready })}\n`);
   }
 }
 
-async function requireReady(options: HealthOptions): Promise<void> {
+async function requireReady({ opsListen, ...signer }: HealthOptions): Promise<void> {
   const init = { signal: AbortSignal.timeout(timeoutMs) };
-  const { opsListen } = options;
-  // Without an ops listener, a signer that is ready is one that lists its keys.
-  const [response, isReady] =
+  // Without an ops listener, ask for the key sets: only a signer that is ready lists them.
+  const [response, isReady, flag] =
     opsListen === 'none'
-      ? [await send(options, '/v1/keys', init), isListing]
-      : [await send({ listen: opsListen }, '/readyz', init), isReadiness];
-  const { status } = response;
+      ? ([await fetchFrom(signer, '/v1/keys', init), isListing, '--listen or --socket'] as const)
+      : ([await fetchFrom({ listen: opsListen }, '/readyz', init), isReadiness, '--ops-listen'] as const);
   const answer = await readAnswer(response);
-  if (status === 200 && answer !== undefined && isReady(answer)) return;
-  if (status === 503 && answer !== undefined)
-    throw new SettingError('the signer is not ready: no valid keys are loaded yet, or it is stopping');
-  const flag = opsListen === 'none' ? '--listen or --socket' : '--ops-listen';
-  throw new SettingError(`what answers there is not a signer (status ${status}); check ${flag}`);
+  if (response.status === 200 && answer !== undefined && isReady(answer)) return;
+  if (response.status === 503 && answer !== undefined) {
+    throw new CommandFailure('the signer is not ready: no valid keys are loaded yet, or it is stopping');
+  }
+  throw notASigner(response, flag);
 }
 
 function isReadiness(answer: object): boolean {

@@ -1,4 +1,4 @@
-/** The keys that `--keys` and `--config` name, for `serve` and the commands that read what it would serve. */
+/** Opens the keys that `--keys` and `--config` name, for `serve` and for commands that read the same once. */
 
 import { basename, dirname, resolve } from 'node:path';
 import { everyFile } from '../config/defaults.ts';
@@ -8,21 +8,21 @@ import type { ConfigurationFile } from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
 import type { VolumeProblem } from '../secret-volume/index.ts';
 import { takeVariable } from './environment.ts';
-import { SettingError } from './setting-error.ts';
+import { CommandFailure } from './failure.ts';
 
 export interface KeyOptions {
-  /** None when the configuration takes every key from a variable. */
+  /** Directories. Empty if the configuration takes every key from a variable. */
   readonly keys: readonly string[];
   readonly config?: string;
 }
 
-/** @throws {SettingError} for no directory and no configuration */
+/** @throws {CommandFailure} if there is neither a directory nor a configuration */
 export function openKeys(
   { keys, config }: KeyOptions,
   more: Pick<MountedKeysOptions, 'watch' | 'events'> = {},
 ): MountedKeys {
   if (keys.length === 0 && config === undefined) {
-    throw new SettingError('--keys none needs a --config that takes every key from a variable ("env")');
+    throw new CommandFailure('--keys none needs a --config that takes every key from a variable ("env")');
   }
   const configuration =
     config === undefined
@@ -36,33 +36,37 @@ export function openKeys(
   return mountKeys({ ...more, directories: keys, configuration, variable: takeVariable });
 }
 
-/** What `serve` would load. */
 export interface OnceRead {
-  readonly store: KeyStore;
-  /** Why what is not in it could not be loaded. */
+  /** Absent if no keys could be read. */
+  readonly store?: KeyStore;
+  /** Why keys could not be loaded. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }
 
-/** Reads everything once. @throws {SettingError} */
+/** Reads everything once, as `serve` would. @throws {CommandFailure} as `openKeys` does */
 export async function readOnce(options: KeyOptions): Promise<OnceRead> {
   const warnings: string[] = [];
-  const leftOut = (warning: string) => warnings.push(warning);
-  const mounted = openKeys(options, { watch: false, events: { leftOut } });
+  const mounted = openKeys(options, {
+    watch: false,
+    events: { leftOut: (warning) => warnings.push(warning) },
+  });
   await mounted.settled();
   const problems = mounted.mounts.flatMap((mount) => {
     const { directory, health } = mount.volume;
-    // A problem of a whole directory names it, since there may be several.
-    const isWhole = ({ name, message }: VolumeProblem) =>
+    // Name the directory in a problem of the whole directory, because there may be several.
+    const needsDirectory = ({ name, message }: VolumeProblem) =>
       health.problem !== undefined && name === undefined && !message.includes(directory);
-    return problemsOf(mount).map((each) => (isWhole(each) ? `${directory}: ${each.message}` : each.message));
+    return problemsOf(mount).map((problem) =>
+      needsDirectory(problem) ? `${directory}: ${problem.message}` : problem.message,
+    );
   });
   await mounted.close();
   return { store: mounted.store, problems, warnings };
 }
 
+/** Imports the parser only if there is a configuration, because that takes half of the start-up time. */
 export async function readConfiguration(text: string): Promise<Result<ConfigurationFile>> {
-  // Loaded only if there is a configuration: starting without one takes half the time.
   const { parseConfiguration } = await import('../config/file.ts');
   return parseConfiguration(text);
 }

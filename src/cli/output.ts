@@ -1,13 +1,19 @@
-/** Standard output for the log: who reads it may pause, go away, or have a full disk, and none of it holds up a signature. */
+/** What goes to standard output: the result of a command, and the log. */
 
 import { createWriteStream } from 'node:fs';
 import type { LogOutput } from '../ops/log.ts';
 
-/** Lines that a reader has left waiting; further ones are lost until it goes on. */
+/** Prints the result of a command: as JSON with `--json`, else as text. */
+export function printResult({ json }: { readonly json?: true }, result: object, text: string): void {
+  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`);
+}
+
+/** How much of the log may wait for its reader. Further lines are dropped until the reader goes on. */
 const maxWaitingBytes = 2 ** 20;
 
+/** The log must not delay a signature, even if its reader pauses or goes away, or the disk is full. */
 export function standardOutput(): LogOutput {
-  // A stream is of no use after an error; the next line may fare better.
+  // A stream cannot be used after an error, but the next line may succeed with a new one.
   const open = () =>
     createWriteStream('', { fd: 1, autoClose: false }).on('error', () => {
       stream = open();

@@ -1,35 +1,30 @@
-/** Kubernetes Secret manifests, read as kubectl reads them and written with their comments. */
+/** Kubernetes Secret manifests. They are read as kubectl reads them, and written with their comments. */
 
 import { type Document, isScalar, LineCounter, parseAllDocuments, stringify } from 'yaml';
 import { decode } from '../bytes/encoding.ts';
 import { ok, type Result, refused } from '../key-sets/result.ts';
 import { isKeySetName, keySetNameRule } from '../key-sets/settings.ts';
-import { SettingError } from './setting-error.ts';
+import { CommandFailure } from './failure.ts';
 
-/** The Secrets of a manifest: of one document or several, or the items of a list. */
+/** A manifest may have several Secrets: as several documents, or in a list of objects. */
 export interface SecretManifest {
-  readonly secrets: readonly Secret[];
-  /** The manifest as YAML, with everything that was written to its entries. */
+  /** Of all Secrets. If a Secret has a name in `data` and in `stringData`, `stringData` wins, as in the API server. */
+  readonly entries: readonly SecretEntry[];
+  /** What is wrong with `data` and `stringData` as a whole. */
+  readonly problems: readonly string[];
+  /** @returns the manifest as YAML, with the changes that were written to its entries */
   toString(): string;
 }
 
-export interface Secret {
-  /** `data` and `stringData` together; of a name in both, `stringData` wins, as in the API server. */
-  readonly entries: readonly SecretEntry[];
-  /** What is wrong with these fields. */
-  readonly problems: readonly string[];
-}
-
-/** What a mounted volume shows as a file. */
+/** An entry of a Secret, which is a file in a mounted volume. */
 export interface SecretEntry {
   readonly name: string;
-  /** Problems name the field and never a value. */
   read(): Result<Uint8Array>;
-  /** @throws {SettingError} where the entry is an alias for something else */
+  /** @throws {CommandFailure} if the entry is a YAML alias */
   write(content: Uint8Array): void;
 }
 
-/** An object of the manifest: as a value, and where it is. */
+/** An object of the manifest, and where it is in the YAML. */
 interface KubernetesObject {
   readonly document: Document;
   readonly path: readonly (string | number)[];
@@ -39,10 +34,10 @@ interface KubernetesObject {
 const fields = ['data', 'stringData'] as const;
 type Field = (typeof fields)[number];
 
-/** Other objects beside the Secrets are allowed. */
+/** The manifest may also have other objects. */
 export function parseSecretManifest(text: string): Result<SecretManifest> {
   const lines = new LineCounter();
-  // kubectl reads YAML 1.1, in which an unquoted `yes` is no text.
+  // kubectl reads YAML 1.1, in which an unquoted `yes` is a boolean.
   const options = { version: '1.1', stringKeys: true, prettyErrors: false, lineCounter: lines } as const;
   const documents: readonly Document[] = parseAllDocuments(text, options);
   const objects: KubernetesObject[] = [];
@@ -54,7 +49,7 @@ export function parseSecretManifest(text: string): Result<SecretManifest> {
     try {
       objects.push(...objectsOf(document));
     } catch {
-      // An alias to nothing, or so many that the result would be huge.
+      // An alias has no target, or there are so many aliases that the result would be huge.
       return refused('the manifest is not valid YAML');
     }
   }
@@ -65,24 +60,25 @@ export function parseSecretManifest(text: string): Result<SecretManifest> {
       `the manifest holds no Secret (kind: ${kinds || 'none'}); give one as "kubectl get secret NAME -o yaml" writes it`,
     );
   }
-  return ok({ secrets: secrets.map(readSecret), toString: () => write(documents) });
+  const problems: string[] = [];
+  const entries = secrets.flatMap((secret) => entriesOf(secret, problems));
+  return ok({ entries, problems, toString: () => write(documents) });
 }
 
-/** The files that a mounted volume of all the manifest's Secrets would have. */
-export function filesOf({ secrets }: SecretManifest): Result<ReadonlyMap<string, Uint8Array>> {
-  const problems: string[] = secrets.flatMap((secret) => secret.problems);
+/** The files of a volume in which all Secrets of the manifest are mounted. */
+export function filesOf({ entries, ...manifest }: SecretManifest): Result<ReadonlyMap<string, Uint8Array>> {
+  const problems = [...manifest.problems];
   const files = new Map<string, Uint8Array>();
-  for (const { name, read } of secrets.flatMap(({ entries }) => entries)) {
+  for (const { name, read } of entries) {
     const content = read();
     if (!content.ok) problems.push(...content.problems);
-    else if (files.has(name)) problems.push(`${name}: stands in two Secrets; rename one of them`);
+    else if (files.has(name)) problems.push(`${name}: is in two Secrets; rename one of them`);
     else files.set(name, content.value);
   }
   if (problems.length === 0 && files.size === 0) problems.push('the Secret holds no file; put a key into it');
   return problems.length > 0 ? refused(...problems) : ok(files);
 }
 
-/** A manifest of a new Secret. */
 export function newSecretManifest(secretName: string, entries: ReadonlyMap<string, Uint8Array>): string {
   const base64 = (content: Uint8Array) => Buffer.from(content).toString('base64');
   return stringify({
@@ -94,7 +90,7 @@ export function newSecretManifest(secretName: string, entries: ReadonlyMap<strin
   });
 }
 
-/** `kubectl get` writes several objects as one list. */
+/** The objects of a document: one, or the items of a list, as `kubectl get` writes several objects. */
 function objectsOf(document: Document): readonly KubernetesObject[] {
   const value: unknown = document.toJS();
   if (!isObject(value) || !Array.isArray(value['items']) || value['items'].length === 0) {
@@ -103,22 +99,21 @@ function objectsOf(document: Document): readonly KubernetesObject[] {
   return value['items'].map((item, index) => ({ document, path: ['items', index], value: item }));
 }
 
-/** As Kubernetes names kinds; what else stands there may be anything. */
+/** The kind of an object, if it looks like one. Other text could be a secret, and is not repeated. */
 function kindOf(value: unknown): string | undefined {
   const kind = isObject(value) ? value['kind'] : undefined;
   return typeof kind === 'string' && /^[A-Z][A-Za-z0-9]*$/.test(kind) ? kind : undefined;
 }
 
-function readSecret(object: KubernetesObject): Secret {
-  const problems: string[] = [];
+function entriesOf(object: KubernetesObject, problems: string[]): readonly SecretEntry[] {
   const entries = new Map<string, SecretEntry>();
   for (const field of fields) {
     const values = (isObject(object.value) && object.value[field]) ?? {};
-    if (!isObject(values)) problems.push(`${field}: must hold the files by name`);
-    else
+    if (isObject(values)) {
       for (const name of Object.keys(values)) entries.set(name, entryOf(object, field, name, values[name]));
+    } else problems.push(`${field}: must be an object with an entry for each file`);
   }
-  return { entries: [...entries.values()], problems };
+  return [...entries.values()];
 }
 
 function entryOf(
@@ -142,7 +137,7 @@ function entryOf(
     write: (content) => {
       const at = [...path, field, name];
       if (!isScalar(document.getIn(at, true))) {
-        throw new SettingError(`${field}.${name}: is an alias (*) for something else; write it out`);
+        throw new CommandFailure(`${field}.${name}: is an alias (*); write its value out`);
       }
       document.setIn(at, Buffer.from(content).toString(field === 'data' ? 'base64' : 'utf8'));
     },

@@ -1,25 +1,27 @@
-/** The file of a Unix socket: claimed from a dead process, never from a live one, and with its mode from the start. */
+/** The file of a Unix socket. It replaces one that a dead process left behind, but never that of a live process. */
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { systemCode } from '../secret-volume/index.ts';
-import { SettingError } from './setting-error.ts';
+import { CommandFailure } from './failure.ts';
 
 /**
- * Makes the path free to listen on. A socket that nobody answers is what a killed process left behind.
- * @throws {SettingError} when a live process listens there, or something other than a socket is in the way
+ * Removes a socket that nobody listens on, as a killed process leaves it.
+ * @throws {CommandFailure} if a process listens there, or if something other than a socket is at the path
  */
 export async function claimSocket(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
-  if (!found.isSocket())
-    throw new SettingError(`${path} exists and is not a socket; choose another --socket`);
-  if (await answers(path))
-    throw new SettingError(`another process listens on ${path}; stop it, or choose another --socket`);
+  if (!found.isSocket()) {
+    throw new CommandFailure(`${path} exists and is not a socket; choose another --socket`);
+  }
+  if (await isListening(path)) {
+    throw new CommandFailure(`another process listens on ${path}; stop it, or choose another --socket`);
+  }
   unlinkSync(path);
 }
 
-/** Runs `listen`, which creates the socket, so that its file never has a wider mode than this one. */
+/** Sets the umask while `listen` creates the socket, so that its mode is at no time wider than this one. */
 export function withMode<T>(path: string, mode: number, listen: () => T): T {
   const before = process.umask(0o777 & ~mode);
   try {
@@ -31,7 +33,7 @@ export function withMode<T>(path: string, mode: number, listen: () => T): T {
   }
 }
 
-function answers(path: string): Promise<boolean> {
+function isListening(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => {
@@ -39,8 +41,10 @@ function answers(path: string): Promise<boolean> {
       resolve(true);
     });
     socket.once('error', (error) => {
-      if (systemCode(error) === 'ECONNREFUSED' || systemCode(error) === 'ENOENT') resolve(false);
-      else reject(new SettingError(`${path} cannot be used as a socket: ${systemCode(error)}`));
+      const code = systemCode(error);
+      if (code === 'ECONNREFUSED' || code === 'ENOENT') resolve(false);
+      else
+        reject(new CommandFailure(`${path} cannot be used as a socket (${code}); choose another --socket`));
     });
   });
 }

@@ -1,28 +1,23 @@
-/** `sidecar-signer verify`: whether a signature is valid, as an exit code. */
+/** `sidecar-signer verify`: asks a running signer whether a signature is valid, and sets the exit code. */
 
 import { isSignatureText } from '../api/limits.ts';
 import type { Verification } from '../api/messages.ts';
-import { call, noSuchKeySet, readMessage, type Target } from './call.ts';
+import { type CallOptions, callKeySet } from './call.ts';
+import { printResult } from './output.ts';
 
 export async function verify(
   key: string,
   signature: string,
   file: string,
-  options: Target & { json?: true },
+  options: CallOptions,
 ): Promise<void> {
+  const request = { key, operation: 'verify', file } as const;
+  const headers = { 'sec-signer-signature': signature };
+  // Other text cannot be sent in a header.
   const answer: Verification = isSignatureText(signature)
-    ? await call(options, `/v1/keys/${encodeURIComponent(key)}/verify`, isVerification, {
-        method: 'POST',
-        headers: { 'content-type': 'application/octet-stream', 'sec-signer-signature': signature },
-        message: readMessage(file),
-        advice: {
-          unknown_key: noSuchKeySet,
-          unsupported_media_type:
-            'this key set verifies no plain message; the command is for the raw format, without derived keys',
-        },
-      })
+    ? await callKeySet(options, request, isVerification, 'the raw format', headers)
     : { valid: false, reason: 'malformed' };
-  process.stdout.write(`${options.json ? JSON.stringify(answer) : describe(answer)}\n`);
+  printResult(options, answer, formatVerification(answer));
   process.exitCode = answer.valid ? 0 : 1;
 }
 
@@ -33,7 +28,7 @@ function isVerification(answer: object): answer is Verification {
     : answer.valid === false && 'reason' in answer;
 }
 
-function describe(answer: Verification): string {
+function formatVerification(answer: Verification): string {
   if (!answer.valid) return `not valid: ${answer.reason}`;
   return `valid, by ${answer.primary ? 'the primary key' : 'an earlier key'} ${answer.keyId}`;
 }

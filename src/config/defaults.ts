@@ -1,7 +1,7 @@
-/** What the fields of a key set come to, with the defaults of those that are not given. */
+/** The settings of a key set from its fields, with defaults for those that are not given. */
 
 import type { FormatDefinition } from '../formats/definition.ts';
-// Not the whole table: without a configuration file, no other format need be loaded.
+// Not the table of all formats: without a configuration file, loading the others would only cost memory.
 import { raw } from '../formats/raw.ts';
 import {
   type Configuration,
@@ -16,7 +16,7 @@ import type { KeySetFields } from './fields.ts';
 
 export const defaultRetainSeconds = 3600;
 
-/** Without a configuration file, each file is a key set of the format `raw`, and may sign and verify. */
+/** The configuration if there is no file: each key file is a key set of the format `raw` that may sign and verify. */
 export const everyFile: Configuration = {
   files: undefined,
   keySets: (files) => new Map(files.map((file) => [file, settingsOf(file)])),

@@ -1,4 +1,4 @@
-/** The fields of a key set in the configuration file: their shapes, and what may stand together. */
+/** The fields of a key set in the configuration file: the shape of each, and which of them exclude each other. */
 
 import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
@@ -6,7 +6,7 @@ import { fileName, isKeySetName, keyEncodings, keySetNameRule } from '../key-set
 import { algorithmNames } from '../signing/mac.ts';
 import { operations } from '../signing/policy.ts';
 
-/** What the kubelet accepts as the name of a variable (Kubernetes API conventions, IsEnvVarName). */
+/** The names of variables that the kubelet accepts (`IsEnvVarName` in Kubernetes). */
 export const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 const positive = z.int().check(z.gte(1));
@@ -35,34 +35,26 @@ const keySetFields = {
   retainPreviousSeconds: z.optional(z.int().check(z.gte(0))),
   allowWeakKey: z.optional(z.boolean()),
 };
-/** The fields that every key set may have, whatever its format. */
+/** The fields that a key set of any format may have. */
 export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);
 export type KeySetFields = z.infer<z.ZodMiniObject<typeof keySetFields>>;
 
-/** The format's own fields beside those that every key set has. */
-const schemas: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
+const shapes: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
   [...formats.values()].map((format) => [
     format,
     z.strictObject({ ...keySetFields, ...format.fields }) as z.ZodMiniType<KeySetFields>,
   ]),
 );
 
-/** The shape of a key set of this format; undefined for one that is not known. */
+/** Other fields are allowed, because they may belong to the format once its name is corrected. */
+const shapeOfUnknownFormat: z.ZodMiniType<KeySetFields> = z.object(keySetFields);
+
+/** @param format undefined if the configuration names one that does not exist */
 export function shapeOf(format: FormatDefinition | undefined): z.ZodMiniType<KeySetFields> {
-  return (format && schemas.get(format)) ?? unknownFormatShape;
+  return (format && shapes.get(format)) ?? shapeOfUnknownFormat;
 }
 
-/** For a key set whose format is not known: what may belong to that format is neither refused nor missed. */
-const unknownFormatShape = z.strictObject({
-  ...Object.fromEntries(
-    [...formats.values()].flatMap(({ fields }) =>
-      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
-    ),
-  ),
-  ...keySetFields,
-});
-
-/** What is wrong with fields that do not go together, whatever they hold. */
+/** The fields that exclude each other, each with what is wrong, whatever their values are. */
 export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFields, string])[] {
   const has = (field: keyof KeySetFields) => fieldOf(value, field) !== undefined;
   const conflicts: [keyof KeySetFields, string][] = [];
@@ -70,17 +62,24 @@ export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFie
   for (const field of more) conflicts.push([field, 'give only one of file, env, deriveFrom']);
   if (has('deriveFrom')) {
     if (fieldOf(value, 'allowWeakKey') === true) {
-      const why = 'whoever has a key that is derived from it could guess it';
-      conflicts.push(['allowWeakKey', `a root (deriveFrom) must not be weak, since ${why}`]);
+      const why = 'because anyone with a key derived from it could guess it';
+      conflicts.push(['allowWeakKey', `a root (deriveFrom) must not be weak, ${why}`]);
     }
     return conflicts;
   }
   for (const field of (['tenants', 'allowExport'] as const).filter(has)) {
-    conflicts.push([field, 'is for a key set whose keys are derived (deriveFrom)']);
+    conflicts.push([field, 'is only for a key set with derived keys (deriveFrom)']);
   }
   return conflicts;
 }
 
-export function fieldOf(value: unknown, field: string): unknown {
+/** The fields that must be given in an object, such as the options of a format. */
+export function neededFields(shape: z.ZodMiniType<KeySetFields>, field: string): readonly string[] {
+  const { error } = shape.safeParse({ [field]: {} });
+  const isInside = ({ path }: z.core.$ZodIssue) => path[0] === field && path.length === 2;
+  return (error?.issues ?? []).filter(isInside).map(({ path }) => String(path[1]));
+}
+
+export function fieldOf(value: unknown, field: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, field) : undefined;
 }

@@ -5,7 +5,7 @@ import { keyId, processKeyId } from '../signing/mac.ts';
 import { yieldTurns } from '../turns.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
 import { type LoadedKey, makeKey } from './key.ts';
-import { decodeKey, isWhsecText } from './key-file.ts';
+import { decodeKey, isWhsecText } from './key-encoding.ts';
 import { ok, type Result, refused } from './result.ts';
 import { type MountedSecret, type Secret, withBytes } from './secret.ts';
 import { type Configuration, fileOf, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';

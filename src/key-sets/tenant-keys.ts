@@ -7,7 +7,7 @@ import { SignerError } from '../api/errors.ts';
 import type { Format } from '../signing/format.ts';
 import { type Algorithm, hkdf, type Key, keyFingerprints, keyId, tagBytes } from '../signing/mac.ts';
 import { type LoadedKey, makeKey, type Root } from './key.ts';
-import { encodeKey } from './key-file.ts';
+import { encodeKey } from './key-encoding.ts';
 import { sealSecret, withBytes } from './secret.ts';
 
 /** The length of HKDF's own key (RFC 5869 §2.2). A tenant could guess a shorter root from the derived key. */

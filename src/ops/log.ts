@@ -1,6 +1,6 @@
 /**
- * The log: JSON lines, of events with named fields. A field is text, a number or a boolean, so that neither an error
- * nor a buffer nor a request can get into it by accident, not even one that the compiler knows nothing of.
+ * The log: JSON lines with named fields. A field is text, a number or a boolean. This is also checked at run time, so
+ * that no error, buffer or request gets into the log by accident.
  */
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,7 +12,7 @@ export interface Log {
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
-  /** Ends the log. Resolves when its last line is written, or is not within a second. */
+  /** Resolves when the last line is written, or after a second. */
   end(): Promise<void>;
 }
 
@@ -21,7 +21,6 @@ export type LogLevel = (typeof logLevels)[number];
 
 const endWithinMs = 1000;
 
-/** Where lines go. */
 export interface LogOutput extends DestinationStream {
   end?(done: () => void): unknown;
 }
@@ -36,7 +35,8 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
     },
     output,
   );
-  const write = (at: Level) => (message: string, fields?: LogFields) => logger[at](admitted(fields), message);
+  const write = (at: Level) => (message: string, fields?: LogFields) =>
+    logger[at](checkedFields(fields), message);
   return {
     info: write('info'),
     warn: write('warn'),
@@ -51,13 +51,13 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
   };
 }
 
-/** The kind of an error and where it arose, without its message, which could repeat what it was about. */
+/** The kind of an error and its place in the code, but not its message, which could contain a secret. */
 export function describeFault(error: unknown): LogFields {
   if (!(error instanceof Error)) return { kind: typeof error };
   return { kind: error.name, at: framesOf(error).slice(0, 5) };
 }
 
-/** The stack begins with the message, which may hold a stack itself. Where it does not, the two cannot be told apart. */
+/** Removes the message from the stack. Returns nothing if the stack does not begin with it, to be safe. */
 function framesOf({ message, stack = '' }: Error): readonly string[] {
   const header = message === '' ? '\n' : `: ${message}\n`;
   const start = stack.indexOf(header);
@@ -66,8 +66,8 @@ function framesOf({ message, stack = '' }: Error): readonly string[] {
   return lines.filter((line) => /^\s+at /.test(line)).map((line) => line.trim());
 }
 
-/** Of a value that `LogFields` does not allow, which only an `any` can bring here, the type. */
-function admitted(fields: LogFields = {}): Readonly<Record<string, unknown>> {
+/** Replaces a value that `LogFields` does not allow by its type. Only a value of type `any` can be one. */
+function checkedFields(fields: LogFields = {}): Readonly<Record<string, unknown>> {
   if (Object.getPrototypeOf(fields) !== Object.prototype) return {};
   const entries = Object.entries(fields).map(([name, value]) => [
     name,

@@ -1,19 +1,16 @@
-/**
- * What the signer counts, and what it tells Prometheus. A request pays for an addition or two; the writer of the format
- * is loaded when somebody asks for the first time.
- */
+/** Counters of the signer, and its metrics in the format of Prometheus. */
 
 import type { Status, VolumeStatus } from '../api/status.ts';
 import type { Outcome } from '../signer.ts';
 import { type Operation, operations } from '../signing/policy.ts';
 
 export interface Counters {
-  /** Counts an answer of the signing listener, a refusal included. */
+  /** Counts an answer of the signing listener, with any status. */
   answer(status: number): void;
   /** Counts a signature or a verification; each item of a batch is one. */
   operation(keySet: string, operation: Operation, outcome: Outcome): void;
   readonly answers: ReadonlyMap<number, number>;
-  /** By key set, then by operation. */
+  /** By the name of the key set, then by operation. */
   readonly operations: ReadonlyMap<string, Operations>;
 }
 
@@ -41,90 +38,80 @@ function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** Prometheus's text format, version 0.0.4. */
-export async function describeMetrics(status: Status, counters: Counters): Promise<string> {
-  // Not the package's own entry: what comes with it takes 4 MiB, a third of what an idle signer has.
-  const [{ default: Registry }, { default: Counter }, { default: Gauge }] = await Promise.all([
-    import('@prometheus-io/client/lib/registry.js'),
-    import('@prometheus-io/client/lib/counter.js'),
-    import('@prometheus-io/client/lib/gauge.js'),
-  ]);
+/** One value of a metric. It is undefined if the value is not known, as of a time that has not come. */
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number | undefined];
+
+/** @returns the text format of Prometheus, version 0.0.4 */
+export async function formatMetrics(status: Status, counters: Counters): Promise<string> {
+  // Imported by the first scrape, because not every signer is scraped.
+  const { Registry, Counter, Gauge } = await import('@prometheus-io/client');
   const registry = new Registry();
-  for (const [name, help, samples] of [...stateOf(status), ...countsOf(status, counters)]) {
-    const [sample] = samples;
-    // The registry would make up a zero, such as for a moment that has not been.
-    if (sample === undefined) continue;
+  /** All samples of a metric have the same labels. A name that ends with `_total` makes it a counter. */
+  const add = (name: string, help: string, samples: readonly Sample[]) => {
+    const [sample] = samples.filter(([, value]) => value !== undefined);
+    // The registry would report 0 for a metric without a value.
+    if (sample === undefined) return;
     const labelNames = Object.keys(sample[0]);
     const Metric = name.endsWith('_total') ? Counter : Gauge;
     const metric = new Metric({ name: `sidecar_signer_${name}`, help, labelNames, registers: [registry] });
-    for (const [labels, value] of samples) metric.inc(labels, value);
-  }
+    for (const [labels, value] of samples) if (value !== undefined) metric.inc(labels, value);
+  };
+  const { version, ready, generation, loadedAt, keySets, volumes } = status;
+  const addForVolumes = (name: string, help: string, measure: (volume: VolumeStatus) => Sample[1]) => {
+    const labels = ({ directory, content }: VolumeStatus) => ({ directory, content });
+    add(
+      name,
+      help,
+      volumes.map((volume) => [labels(volume), measure(volume)]),
+    );
+  };
+  add('build_info', 'Always 1; its label is the version.', [[{ version }, 1]]);
+  add('ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]);
+  add('generation', 'How many times new keys or a new configuration came into use.', [[{}, generation]]);
+  add('loaded_timestamp_seconds', 'When the keys in use were loaded.', [[{}, secondsOf(loadedAt)]]);
+  add('key_sets', 'How many key sets there are.', [[{}, keySets]]);
+  addForVolumes(
+    'volume_degraded',
+    'Whether the latest content of a directory is not in use; /status says why.',
+    ({ problems }) => Number(problems.length > 0),
+  );
+  addForVolumes(
+    'volume_last_success_timestamp_seconds',
+    'When a directory was last found readable and valid.',
+    ({ lastSuccess }) => secondsOf(lastSuccess),
+  );
+  addForVolumes(
+    'volume_watcher_up',
+    'Whether events report changes of a directory; otherwise the poll finds them.',
+    ({ watcher }) => Number(watcher === 'up'),
+  );
+  add(
+    'requests_total',
+    'Answers of the signing listener by HTTP status, errors included.',
+    [...counters.answers].map(([code, count]) => [{ status: String(code) }, count]),
+  );
+  add(
+    'operations_total',
+    'Signatures and verifications; the outcome is ok, invalid (a signature that does not verify), or the code of an error.',
+    [...counters.operations].flatMap(([key_set, counts]) =>
+      operations.flatMap((operation) =>
+        [...counts[operation]].map(([outcome, count]): Sample => [{ key_set, operation, outcome }, count]),
+      ),
+    ),
+  );
+  addForVolumes(
+    'volume_rejected_total',
+    'Complete contents of a directory that were refused.',
+    ({ rejected }) => rejected,
+  );
+  addForVolumes(
+    'volume_rescued_by_poll_total',
+    'Changes of a directory that the poll found without an event.',
+    ({ rescuedByPoll }) => rescuedByPoll,
+  );
   return registry.metrics();
 }
 
-/** A metric with its values, which have all the same labels. One whose name ends with `_total` counts. */
-type Metric = readonly [name: string, help: string, samples: readonly Sample[]];
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number];
-
-function stateOf({ version, ready, generation, loadedAt, keySets, volumes }: Status): readonly Metric[] {
-  return [
-    ['build_info', 'Always 1; its label is the version.', [[{ version }, 1]]],
-    ['ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]],
-    ['generation', 'How many snapshots of the keys there have been.', [[{}, generation]]],
-    ['loaded_timestamp_seconds', 'When the keys in use were loaded.', at({}, loadedAt)],
-    ['key_sets', 'How many key sets there are.', [[{}, keySets]]],
-    [
-      'volume_degraded',
-      'Whether the newest content of a directory is not in use; /status says why.',
-      volumes.map((volume) => [labelsOf(volume), Number(volume.problems.length > 0)]),
-    ],
-    [
-      'volume_last_success_timestamp_seconds',
-      'When a directory was last found readable and valid.',
-      volumes.flatMap((volume) => at(labelsOf(volume), volume.lastSuccess)),
-    ],
-    [
-      'volume_watcher_up',
-      'Whether events announce changes of a directory; the poll finds them without.',
-      volumes.map((volume) => [labelsOf(volume), Number(volume.watcher === 'up')]),
-    ],
-  ];
-}
-
-function countsOf({ volumes }: Status, counters: Counters): readonly Metric[] {
-  return [
-    [
-      'requests_total',
-      'Answers of the signing listener by HTTP status, refusals included.',
-      [...counters.answers].map(([status, count]) => [{ status: String(status) }, count]),
-    ],
-    [
-      'operations_total',
-      'Signatures and verifications; the outcome is ok, invalid (a signature that does not verify), or the code of an error.',
-      [...counters.operations].flatMap(([key_set, counts]) =>
-        operations.flatMap((operation) =>
-          [...counts[operation]].map(([outcome, count]): Sample => [{ key_set, operation, outcome }, count]),
-        ),
-      ),
-    ],
-    [
-      'volume_rejected_total',
-      'Contents of a directory that were complete and yet refused.',
-      volumes.map((volume) => [labelsOf(volume), volume.rejected]),
-    ],
-    [
-      'volume_rescued_by_poll_total',
-      'Changes of a directory that no event announced.',
-      volumes.map((volume) => [labelsOf(volume), volume.rescuedByPoll]),
-    ],
-  ];
-}
-
-function labelsOf({ directory, content }: VolumeStatus): Sample[0] {
-  return { directory, content };
-}
-
-/** A moment, if there is one. */
-function at(labels: Sample[0], moment: string | null): readonly Sample[] {
-  return moment === null ? [] : [[labels, Date.parse(moment) / 1000]];
+function secondsOf(time: string | null): number | undefined {
+  return time === null ? undefined : Date.parse(time) / 1000;
 }

@@ -1,7 +1,4 @@
-/**
- * The routes of the ops listener: how the signer is doing. No key is behind it, so a kubelet may reach it over the
- * network.
- */
+/** The routes of the ops listener: probes, status and metrics. They use no key, so a kubelet may reach them remotely. */
 
 import { Hono } from 'hono';
 import type { Status } from '../api/status.ts';
@@ -9,9 +6,9 @@ import { answerHeaders, asSignerError, notFound, problemResponse } from '../http
 
 export interface OpsOptions {
   readonly status: () => Status;
-  /** In Prometheus's text format. */
+  /** In the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
-  /** Told of an error that is a fault of the signer. */
+  /** Called with an error that is a bug of the signer. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -29,12 +26,12 @@ export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
     return new Response(await metrics(), { headers });
   });
   app.get('/openapi.json', async () => {
-    // Loaded by whoever asks: a signer without a configuration needs only one of the formats.
+    // Imported by the first request, because the description needs the code of all formats.
     const { describeApi } = await import('../http/openapi.ts');
     api ??= describeApi(status().version);
     return json(api, 200);
   });
-  // Hono would print what it does not know, message and all.
+  // By default, Hono would print the error with its message.
   app.onError((error) => {
     onFault(error);
     return problemResponse(asSignerError(error));

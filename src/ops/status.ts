@@ -1,4 +1,4 @@
-/** What the ops listener tells of the store and its volumes. */
+/** The status of the key store and its volumes, as the ops listener reports it. */
 
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Status, VolumeStatus } from '../api/status.ts';
@@ -41,7 +41,7 @@ function statusOf(mount: Mount): VolumeStatus {
   };
 }
 
-/** When a directory was last found readable, and what it holds valid. */
+/** When a directory was last found readable with valid content. */
 function lastSuccess(readAt: Date | undefined, refusedAt: Date | undefined): Date | undefined {
   if (readAt === undefined || refusedAt === undefined) return readAt;
   return readAt < refusedAt ? readAt : refusedAt;

@@ -91,7 +91,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     demo.compose('up', '--detach', '--no-build');
     expect(state()).toEqual(before);
     expect(demo.compose('logs', '--no-log-prefix', 'keys').toString()).toContain(
-      '/keys/orders: there already',
+      '/keys/orders: exists already, left unchanged',
     );
   });
 

@@ -41,7 +41,7 @@ async function signIn(page: Page): Promise<void> {
 
 async function attack(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Attack' }).click();
-  await says(page, '#attack-verdict', /no key|key is out/);
+  await says(page, '#attack-verdict', /no key|key is stolen/);
 }
 
 async function read(page: Page, path: string): Promise<string> {
@@ -108,7 +108,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await says(page, '#order-verdict', `Accepted: signed by ${ordersKey}.`);
     await tamper(page, '#body');
     await page.getByRole('button', { name: 'Send it again' }).click();
-    await says(page, '#order-verdict', 'Refused: this is not what was signed.');
+    await says(page, '#order-verdict', 'Refused: the signature does not match.');
   });
 
   test('issues a session token, and lets nobody in with a changed one', async () => {
@@ -126,7 +126,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     // No header can carry it.
     await page.locator('#token').fill('naïve …');
     await page.getByRole('button', { name: 'Who am I?' }).click();
-    await says(page, '#session-verdict', 'Not let in: that is no signature.');
+    await says(page, '#session-verdict', 'Not let in: this is not a signature.');
   });
 
   test('attacked, gives away what the shop can read, and no key', async () => {
@@ -136,12 +136,12 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await signIn(page);
     await attack(page);
     expect(await text(page, '#attack-verdict')).toMatch(
-      /^\d+ places looked at, \d+ read: no key in any of them\.$/,
+      /^Looked at \d+ places and read \d+: no key in any of them\.$/,
     );
     const rows = await page.locator('#places button').allInnerTexts();
     const outcomes = new Map(rows.map((row) => row.split(/\n+/) as [string, string]));
     for (const place of ['/etc/signer/keys/orders', '/etc/signer/keys/session', '/etc/shop/keys/session']) {
-      expect([place, outcomes.get(place)]).toEqual([place, 'not there']);
+      expect([place, outcomes.get(place)]).toEqual([place, 'not found']);
     }
     for (const place of [
       'shop.ts',
@@ -156,10 +156,10 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     // What it reads is what is there: the signer, which it can call, is seen to listen on 127.0.0.1:8700.
     await page.getByRole('button', { name: '/proc/net/tcp' }).click();
     expect(await page.locator('#content').inputValue()).toMatch(/0100007F:21FC .* 0A /);
-    expect(await read(page, 'server.ts')).toContain('The hole');
+    expect(await read(page, 'server.ts')).toContain('The bug');
     expect(await read(page, '/proc/self/environ')).toContain('SHOP_PORT');
-    expect(await read(page, '/no/such/file')).toBe('ENOENT: not there');
-    expect(await text(page, '#read-verdict')).toBe('There is nothing to read: not there.');
+    expect(await read(page, '/no/such/file')).toBe('ENOENT: not found');
+    expect(await text(page, '#read-verdict')).toBe('This cannot be read: not found.');
     // Nothing waits, and nothing is read without end.
     expect((await read(page, '/dev/zero')).length).toBeLessThan(40_000);
     const received = await visited.received();
@@ -218,19 +218,19 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await using visited = await open();
     const { page } = visited;
     await page.getByRole('link', { name: 'Keys in the shop' }).click();
-    await says(page, 'h1', 'The same shop, holding its keys');
+    await says(page, 'h1', 'The same shop with its own keys');
     await page.locator('#keys li').first().waitFor();
     await order(page);
     await signIn(page);
     await attack(page);
     expect(await text(page, '#attack-verdict')).toBe(
-      'The key is out. This page has just made a token for “admin” with it, and the shop lets it in.',
+      'The key is stolen. This page has just created a token for “admin” with it, and the shop accepts it.',
     );
     expect(await page.locator('#content').inputValue()).toBe(demo.keyText('exposed-shop', 'session'));
     expect(traces(await visited.received(), key('exposed-shop', 'session'))).toContain('hex');
     // The other shop's keys are others.
     expect(traces(await visited.received(), key('signer', 'session'))).toEqual([]);
-    await page.getByRole('link', { name: 'Now attack the shop that holds none' }).click();
+    await page.getByRole('link', { name: 'Now attack the shop without keys' }).click();
     await says(page, 'h1', 'A shop that holds no key');
   });
 
@@ -244,7 +244,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     const command = await text(page, '#rotate-command');
     expect(command).toBe('docker compose -f docker/compose.yaml run --rm rotate');
     await page.getByRole('button', { name: 'Copy' }).click();
-    await says(page, '#copy-verdict', /^(?:Copied\.|The browser does not let this page copy: .*)$/);
+    await says(page, '#copy-verdict', /^(?:Copied\.|The browser does not let this page copy\. .*)$/);
     const printed = demo.compose('run', '--rm', '-T', 'rotate').toString();
     await says(page, '#rotations', `session: `);
     await says(page, '#rotations', `orders: `);
@@ -253,8 +253,8 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     for (const [index, id] of after.entries()) {
       expect(id).not.toBe(before[index]);
       expect(printed).toContain(id);
-      expect(await text(page, '#rotations')).toContain(`${id} signs now, in place of ${before[index]}`);
-      expect(await text(page, '#keys')).toContain(`still valid from before: ${before[index]}`);
+      expect(await text(page, '#rotations')).toContain(`${id} signs now, instead of ${before[index]}`);
+      expect(await text(page, '#keys')).toContain(`earlier keys, still valid: ${before[index]}`);
     }
     expect(await page.evaluate('window.notReloaded')).toBe(true);
     await page.getByRole('button', { name: 'Send it again' }).click();
@@ -310,7 +310,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await tabTo('#path');
     await page.keyboard.type('server.ts');
     await press('Enter');
-    await says(page, '#read-verdict', 'Read, and there is no key in it.');
+    await says(page, '#read-verdict', 'There is no key in this file.');
     await picture(page, 'keyboard');
   });
 

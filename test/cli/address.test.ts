@@ -1,15 +1,13 @@
+import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import {
   formatAddress,
   isLoopback,
   parseAddress,
-  parseMode,
-  parseSwitch,
   reachable,
   servedHosts,
   type TcpAddress,
 } from '../../src/cli/address.ts';
-import { SettingError } from '../../src/cli/setting-error.ts';
 
 describe('an address', () => {
   it.each([
@@ -51,7 +49,7 @@ describe('an address', () => {
     '*:8700',
     'NONE',
   ])('%j is not', (text) => {
-    expect(() => parseAddress(text)).toThrow(SettingError);
+    expect(() => parseAddress(text)).toThrow(InvalidArgumentError);
   });
 });
 
@@ -75,25 +73,6 @@ describe('loopback', () => {
   ])('%s: %s', (host, expected) => {
     expect(isLoopback({ host, port: 1 })).toBe(expected);
   });
-});
-
-describe('a file mode', () => {
-  it.each([
-    ['0660', 0o660],
-    ['660', 0o660],
-    ['0600', 0o600],
-    ['0777', 0o777],
-    ['000', 0],
-  ])('%s is octal', (text, mode) => {
-    expect(parseMode(text)).toBe(mode);
-  });
-
-  it.each(['', '0', '66', '0o660', '0x1b0', '0668', '1660', '4755', '-660', '660 ', 'rw-rw----'])(
-    '%j is none',
-    (text) => {
-      expect(() => parseMode(text)).toThrow(SettingError);
-    },
-  );
 });
 
 describe('the values of Host that are served', () => {
@@ -132,20 +111,5 @@ describe('an address that means every one', () => {
     ['localhost:1', 'localhost:1'],
   ])('%s is reached on this machine at %s', (listen, asked) => {
     expect(reachable(parseAddress(listen) as TcpAddress)).toEqual(parseAddress(asked));
-  });
-});
-
-describe('a switch with a value', () => {
-  it.each([
-    ['true', true],
-    ['1', true],
-    ['false', false],
-    ['0', false],
-  ])('%s is understood', (text, value) => {
-    expect(parseSwitch(text)).toBe(value);
-  });
-
-  it.each(['yes', 'no', 'TRUE', ' true', '2', ''])('"%s" is refused', (text) => {
-    expect(() => parseSwitch(text)).toThrow('expected true or false');
   });
 });

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { normaliseEnvironment, refuseInjection, takeVariable } from '../../src/cli/environment.ts';
-import { SettingError } from '../../src/cli/setting-error.ts';
+import { CommandFailure } from '../../src/cli/failure.ts';
 
 let saved: NodeJS.ProcessEnv = {};
 beforeEach(() => {
@@ -68,7 +68,7 @@ describe('an environment that could put code into the process', () => {
     'LD_LIBRARY_PATH',
   ])('is refused by name, without its value: %s', (name) => {
     process.env[name] = 'q7Zk9VxW';
-    expect(refuseInjection).toThrow(SettingError);
+    expect(refuseInjection).toThrow(CommandFailure);
     expect(refuseInjection).toThrow(name);
     expect(refuseInjection).not.toThrow('q7Zk9VxW');
   });

@@ -130,12 +130,12 @@ describe('is refused', () => {
       secret('data: { a/b: YQ==, ..: YQ==, ".": YQ== }'),
       Array(3).fill(expect.stringContaining('data: a name is not usable')),
     ],
-    ['data that is a list', secret('data: [a]'), ['data: must hold the files by name']],
-    ['data that is text', secret('data: YQ=='), ['data: must hold the files by name']],
+    ['data that is a list', secret('data: [a]'), ['data: must be an object with an entry for each file']],
+    ['data that is text', secret('data: YQ=='), ['data: must be an object with an entry for each file']],
     [
       'one name in two Secrets',
       `${secret('data: { k: YQ== }')}---\n${secret('data: { k: Yg== }')}`,
-      ['k: stands in two Secrets; rename one of them'],
+      ['k: is in two Secrets; rename one of them'],
     ],
     [
       'everything at once',

@@ -101,8 +101,8 @@ describe('a field with a value that it does not take', () => {
     ['deriveFrom: r, tenants: [2025]', 'tenants.0', 'must be a string'],
     ['deriveFrom: r, allowExport: yes', 'allowExport', 'must be a boolean'],
     ['deriveFrom: r, allowWeakKey: true', 'allowWeakKey', 'a root (deriveFrom) must not be weak'],
-    ['tenants: [acme]', 'tenants', 'is for a key set whose keys are derived (deriveFrom)'],
-    ['file: a, allowExport: true', 'allowExport', 'is for a key set whose keys are derived (deriveFrom)'],
+    ['tenants: [acme]', 'tenants', 'is only for a key set with derived keys (deriveFrom)'],
+    ['file: a, allowExport: true', 'allowExport', 'is only for a key set with derived keys (deriveFrom)'],
     ['encoding: utf8', 'encoding', encodings],
     ['encoding: HEX', 'encoding', encodings],
     ['format: jot', 'format', 'must be one of raw'],
@@ -125,12 +125,12 @@ describe('a field with a value that it does not take', () => {
     ['maxMessageBytes: 1e400', 'maxMessageBytes', 'must be a'],
     ['maxMessageBytes: 9007199254740993', 'maxMessageBytes', 'must be at most 9007199254740991'],
     ['rateLimit: 200', 'rateLimit', 'must be an object'],
-    ['rateLimit: {}', 'rateLimit.perSecond', 'must be a number'],
+    ['rateLimit: {}', 'rateLimit.perSecond', 'is missing; it must be a number'],
     ['rateLimit: { perSecond: 0 }', 'rateLimit.perSecond', 'must be more than 0'],
     ['rateLimit: { perSecond: .inf }', 'rateLimit.perSecond', 'must be a number'],
     ['rateLimit: { perSecond: 1, burst: 0 }', 'rateLimit.burst', 'must be at least 1'],
     ['rateLimit: { perSecond: 1, burst: 1.5 }', 'rateLimit.burst', 'must be a whole number'],
-    ['rateLimit: { burst: 1 }', 'rateLimit.perSecond', 'must be a number'],
+    ['rateLimit: { burst: 1 }', 'rateLimit.perSecond', 'is missing; it must be a number'],
     ['retainPreviousSeconds: -1', 'retainPreviousSeconds', 'must be at least 0'],
     ['retainPreviousSeconds: 0.5', 'retainPreviousSeconds', 'must be a whole number'],
     ['retainPreviousSeconds: 1h', 'retainPreviousSeconds', 'must be a number'],
@@ -195,15 +195,15 @@ describe('a field of a format', () => {
   it.each([
     [
       'format: github, output: hex',
-      'keys.k.output: belongs to "format: raw"; this key set has the format github (line 2)',
+      'keys.k.output: is only for the format raw; this key set has the format github (line 2)',
     ],
     [
       'jwt: { issuer: https://shop.example }',
-      'keys.k.jwt: belongs to "format: jwt"; this key set has the format raw (line 2)',
+      'keys.k.jwt: is only for the format jwt; this key set has the format raw (line 2)',
     ],
     [
       'format: slack, jwt: {}',
-      'keys.k.jwt: belongs to "format: jwt"; this key set has the format slack (line 2)',
+      'keys.k.jwt: is only for the format jwt; this key set has the format slack (line 2)',
     ],
     [
       'format: jwt, jwt: { maxLifetimeSecond: 900 }',
@@ -281,7 +281,7 @@ describe('the name of a key set', () => {
     ['__proto__', "'__proto__'"],
   ])('may not stand twice: %s and %s', (first, second) => {
     expect(problems(`keys:\n  ${first}: {}\n  ${second}: {}\n`)).toEqual([
-      'a field stands twice in the same place; remove one of them (line 3)',
+      'a field is given twice; remove one of them (line 3)',
     ]);
   });
 
@@ -299,7 +299,7 @@ describe('a variable', () => {
       expect(parseConfiguration(yaml)).toMatchObject({
         value: {
           warnings: [
-            'keys.left.env: not a name that a variable can have, so this key set is left out (line 4)',
+            'keys.left.env: is not a name that a variable can have, so this key set is left out (line 4)',
           ],
         },
       });
@@ -357,10 +357,10 @@ version: 2
 
 describe('YAML that is not taken', () => {
   it.each([
-    ['nothing', '', 'the file must hold the field "keys" with the key sets by name'],
-    ['a comment', '# keys:\n', 'the file must hold the field "keys"'],
-    ['a list', '- keys\n', 'the file must hold the field "keys"'],
-    ['null', '~', 'the file must hold the field "keys"'],
+    ['nothing', '', 'the file must have the field "keys", with an entry for each key set'],
+    ['a comment', '# keys:\n', 'the file must have the field "keys"'],
+    ['a list', '- keys\n', 'the file must have the field "keys"'],
+    ['null', '~', 'the file must have the field "keys"'],
     ['no key sets', 'keys:\n', 'keys: must name at least one key set'],
     ['an empty object', 'keys: {}\n', 'keys: must name at least one key set'],
     ['a list of key sets', 'keys: [a, b]\n', 'keys: must name at least one key set'],
@@ -369,13 +369,9 @@ describe('YAML that is not taken', () => {
     [
       'a field twice',
       'keys:\n  k:\n    file: a\n    file: b\n',
-      'a field stands twice in the same place; remove one of them (line 4)',
+      'a field is given twice; remove one of them (line 4)',
     ],
-    [
-      '"keys" twice',
-      'keys: { a: }\nkeys: { b: }\n',
-      'a field stands twice in the same place; remove one of them (line 2)',
-    ],
+    ['"keys" twice', 'keys: { a: }\nkeys: { b: }\n', 'a field is given twice; remove one of them (line 2)'],
     [
       'an alias',
       'keys:\n  a: &x { encoding: hex }\n  b: *x\n',
@@ -393,11 +389,11 @@ describe('YAML that is not taken', () => {
     ['an unknown version', '%YAML 3.0\n---\nkeys: { k: }\n', 'not valid YAML: bad directive (line 1)'],
     ['nested 5,000 deep', `keys: ${'['.repeat(5000)}`, 'not valid YAML'],
     ['a JSON text cut off', '{"keys": {"k": ', 'not valid YAML'],
-    ['binary', '\x01\x02\xff\0', 'the file must hold the field "keys"'],
+    ['binary', '\x01\x02\xff\0', 'the file must have the field "keys"'],
     [
       'too much',
       `keys: { k: }\n#${'x'.repeat(maxConfigurationBytes)}`,
-      'the file is over 262144 bytes; is it the right one?',
+      'the file has more than 262144 bytes; check that it is the right one',
     ],
   ])('%s', (_, yaml, problem) => {
     const found = problems(yaml);

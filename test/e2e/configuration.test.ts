@@ -384,7 +384,7 @@ describe('a key from the environment', () => {
     await waitFor(() =>
       signer.output().includes('comes from the environment, so it is not reloaded') ? true : undefined,
     );
-    expect(signer.output()).toContain('keys.skipped.env: not a name that a variable can have');
+    expect(signer.output()).toContain('keys.skipped.env: is not a name that a variable can have');
 
     volume.putKeys({ file: newKey(), more: newKey() });
     volume.putConfig('keys: { file: , more: , env: { env: SIGNING_KEY, encoding: hex, algorithm: HS512 } }');
@@ -425,7 +425,9 @@ describe('a key from the environment', () => {
     for (const mixed of [['none,/a'], ['/a', '--keys', 'none'], ['none', '--keys', '/a']]) {
       const refused = await run(['check', '--keys', ...mixed]);
       expect([mixed, refused.code]).toEqual([mixed, 2]);
-      expect(refused.stderr).toContain('expected directories or none; a directory of that name is ./none');
+      expect(refused.stderr).toContain(
+        'expected directories or none; write ./none for a directory of that name',
+      );
     }
   });
 
@@ -699,7 +701,7 @@ describe('check', () => {
       expect.arrayContaining([
         '"weak" holds a weak key, let in by allowWeakKey; replace it',
         expect.stringMatching(/^"text" ends with a newline, which is not part of the key/),
-        expect.stringMatching(/^keys\.skipped\.env: not a name that a variable can have/),
+        expect.stringMatching(/^keys\.skipped\.env: is not a name that a variable can have/),
       ]),
     );
   });

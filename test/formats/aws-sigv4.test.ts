@@ -630,9 +630,9 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['{ services: [s3], regions: [a] }', 'accessKeyId: must be a string'],
-    ['{ accessKeyId: AKIDEXAMPLE, regions: [a] }', 'services: must be a list'],
-    ['{ accessKeyId: AKIDEXAMPLE, services: [s3] }', 'regions: must be a list'],
+    ['{ services: [s3], regions: [a] }', 'accessKeyId: is missing; it must be a string'],
+    ['{ accessKeyId: AKIDEXAMPLE, regions: [a] }', 'services: is missing; it must be a list'],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [s3] }', 'regions: is missing; it must be a list'],
     ['{ accessKeyId: AKIDEXAMPLE, services: [], regions: [a] }', 'services: must have at least 1 element'],
     ['{ accessKeyId: a/bc, services: [s3], regions: [a] }', 'accessKeyId: must be an access key id'],
     ['{ accessKeyId: AKIDEXAMPLE, services: [a/b], regions: [a] }', 'services.0: must be like s3'],
@@ -649,7 +649,7 @@ describe('the configuration', () => {
 
   it('is required', () => {
     expect(configurationProblems('keys: { a: { format: aws-sigv4 } }').join()).toContain(
-      'keys.a.aws-sigv4: must be an object',
+      'keys.a.aws-sigv4: is missing; it needs accessKeyId, services and regions',
     );
   });
 });

@@ -3,7 +3,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { StandardWebhooksSignRequest } from '../../src/api/messages.ts';
-import { decodeKey } from '../../src/key-sets/key-file.ts';
+import { decodeKey } from '../../src/key-sets/key-encoding.ts';
 import { at, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
 

@@ -373,7 +373,7 @@ describe('a set that is refused', () => {
       ['keys: { demo: { encoding: hex } }', 'is not hex'],
       ['keys: { demo: { allow: [everything] } }', 'allow'],
       ['keys: [', 'not valid YAML'],
-      ['', 'must hold the field "keys"'],
+      ['', 'must have the field "keys"'],
     ] as const) {
       writeConfig(scene, config);
       await waitFor(async () => (await scene.problems(signer)).join().includes(problem) || undefined);

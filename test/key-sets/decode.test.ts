@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeKey } from '../../src/key-sets/key-file.ts';
+import { decodeKey } from '../../src/key-sets/key-encoding.ts';
 import { keyEncodings } from '../../src/key-sets/settings.ts';
 
 type Encoding = Parameters<typeof decodeKey>[1];

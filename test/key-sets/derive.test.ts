@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formats } from '../../src/formats/index.ts';
 import type { LoadedKey, Root } from '../../src/key-sets/key.ts';
-import { decodeKey } from '../../src/key-sets/key-file.ts';
+import { decodeKey } from '../../src/key-sets/key-encoding.ts';
 import { createTenantKeys, derivationInfo, maxKeptKeys } from '../../src/key-sets/tenant-keys.ts';
 import { type Algorithm, keyId, tagOf as tagBy } from '../../src/signing/mac.ts';
 import { createTestStore, manualClocks, problemsOf, tagOf } from '../support/keys.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Status, VolumeStatus } from '../../src/api/status.ts';
-import { createCounters, describeMetrics } from '../../src/ops/metrics.ts';
+import { createCounters, formatMetrics } from '../../src/ops/metrics.ts';
 
 const volume: VolumeStatus = {
   directory: '/etc/signer/keys',
@@ -27,7 +27,7 @@ const status: Status = {
 
 /** The lines that are values. */
 const values = async (told: Status, counters = createCounters()) =>
-  (await describeMetrics(told, counters)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  (await formatMetrics(told, counters)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
 describe('of a signer that has just started', () => {
   it('the state is told, and nothing is counted', async () => {
@@ -49,7 +49,7 @@ describe('of a signer that has just started', () => {
     const counters = createCounters();
     counters.answer(200);
     counters.operation('orders', 'sign', 'ok');
-    const lines = (await describeMetrics(status, counters)).split('\n');
+    const lines = (await formatMetrics(status, counters)).split('\n');
     const names = (kind: string) =>
       lines.filter((line) => line.startsWith(`# ${kind} `)).map((line) => line.split(' ')[2]);
     expect(names('HELP')).toEqual(names('TYPE'));
@@ -98,7 +98,7 @@ describe('counts', () => {
   it('go on from one question to the next', async () => {
     const counters = createCounters();
     counters.answer(200);
-    await describeMetrics(status, counters);
+    await formatMetrics(status, counters);
     counters.answer(200);
     expect(await values(status, counters)).toContain('sidecar_signer_requests_total{status="200"} 2');
   });
@@ -118,7 +118,7 @@ it('a directory that holds the keys and the configuration is told twice, and not
 
 it('a directory is written as the format asks, whatever its name holds', async () => {
   const strange = { ...volume, directory: '/a "b"\\c\nd' };
-  const text = await describeMetrics({ ...status, volumes: [strange] }, createCounters());
+  const text = await formatMetrics({ ...status, volumes: [strange] }, createCounters());
   expect(text).toContain(
     'sidecar_signer_volume_degraded{directory="/a \\"b\\"\\\\c\\nd",content="keys"} 0\n',
   );

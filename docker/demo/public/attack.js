@@ -1,9 +1,9 @@
-/** The attack: reads where keys are kept, and tries what it finds. */
+/** The attack: reads the places where keys are kept, and tests what it finds. */
 
 import { order, readFile, ShopError, signIn, whoAmI } from './shop-api.js';
 import { canCompute, candidates, forge, signedOrder, signedToken, signs } from './stolen-key.js';
 
-/** Where somebody who reads files looks for a key. */
+/** Where an attacker who can read files would look for a key. */
 const places = [
   '/etc/shop/keys/session',
   '/etc/shop/keys/orders',
@@ -28,9 +28,9 @@ const places = [
  * @typedef {object} Found
  * @property {string} path
  * @property {string} [content]
- * @property {string} [refused] the system's error code
+ * @property {string} [refused] the error code of the system
  * @property {number} tried how many strings in it could have been a key
- * @property {string} [key] the one that was
+ * @property {string} [key] the one that is the key
  *
  * @returns {Promise<{ found: Found[], forged?: { user: string, accepted: boolean } }>}
  */
@@ -54,9 +54,12 @@ export async function look(path, issued) {
   return { path, ...read, tried: strings.length, ...(key !== undefined && { key }) };
 }
 
-/** An order and a token, as any customer gets them. A shop that signs none of one kind has no key for it. */
+/** Gets an order and a token, as any customer can. One of them may fail if the shop has no key for it. */
 async function whatTheShopSigns() {
-  if (!canCompute) throw new ShopError('a browser computes for this page on localhost only; open it there');
+  if (!canCompute)
+    throw new ShopError(
+      'browsers allow the cryptography of this page only on localhost or HTTPS; open it there',
+    );
   const [ordered, session] = await Promise.allSettled([order('bait'), signIn('mallory')]);
   const failed = [ordered, session].every(({ status }) => status === 'rejected');
   if (failed) throw ordered.reason;

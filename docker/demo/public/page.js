@@ -1,4 +1,4 @@
-/** The page: what is pressed, and what came of it. */
+/** The page: handles its buttons and shows the results. */
 
 import { attack, look } from './attack.js';
 import * as shop from './shop-api.js';
@@ -13,7 +13,7 @@ function say(output, text, tone) {
   output.className = `verdict ${tone}`;
 }
 
-/** Runs what is pressed, one press at a time, and shows a failure where its answer would be. */
+/** Handles an event, one at a time, and shows a failure in the place of the result. */
 function on(id, event, output, act) {
   let busy = false;
   at(id).addEventListener(event, async (happened) => {
@@ -33,11 +33,11 @@ function on(id, event, output, act) {
 
 const reasons = {
   missing: 'there is no signature',
-  malformed: 'that is no signature',
-  mismatch: 'this is not what was signed',
+  malformed: 'this is not a signature',
+  mismatch: 'the signature does not match',
   expired: 'the signature has expired',
   not_yet_valid: 'the signature is from the future',
-  not_allowed: 'the policy does not accept it',
+  not_allowed: 'the policy does not allow it',
 };
 
 function sayVerdict(output, accepted, refused, { valid, keyId, primary, reason }) {
@@ -87,12 +87,12 @@ on('who-am-i', 'click', at('session-verdict'), async () => {
 
 // The attack
 
-const outcomes = { ENOENT: 'not there', EACCES: 'not allowed', EPERM: 'not allowed', EISDIR: 'a folder' };
+const outcomes = { ENOENT: 'not found', EACCES: 'not allowed', EPERM: 'not allowed', EISDIR: 'a folder' };
 
 function outcome({ key, content, refused, tried }) {
   if (key !== undefined) return 'the key';
   if (content === undefined) return outcomes[refused] ?? 'not readable';
-  return tried > 0 ? `no key (${tried} tried)` : 'no key';
+  return tried > 0 ? `no key (${tried} tested)` : 'no key';
 }
 
 function show({ path, key, content, refused }) {
@@ -119,7 +119,7 @@ on('attack', 'click', at('attack-verdict'), async () => {
       button.addEventListener('click', () => {
         show(each);
         say(at('read-verdict'), '', '');
-        // On a phone it is below the list.
+        // On a phone, the content is below the list.
         at('content-result').scrollIntoView({ block: 'nearest' });
       });
       const item = document.createElement('li');
@@ -135,30 +135,29 @@ on('attack', 'click', at('attack-verdict'), async () => {
   if (stolen === undefined) {
     say(
       at('attack-verdict'),
-      `${found.length} places looked at, ${read.length} read: no key in any of them.`,
+      `Looked at ${found.length} places and read ${read.length}: no key in any of them.`,
       'good',
     );
   } else if (forged?.accepted) {
     say(
       at('attack-verdict'),
-      `The key is out. This page has just made a token for “${forged.user}” with it, and the shop lets it in.`,
+      `The key is stolen. This page has just created a token for “${forged.user}” with it, and the shop accepts it.`,
       'bad',
     );
-  } else say(at('attack-verdict'), 'The key is out. Everything it ever signed can be forged.', 'bad');
+  } else say(at('attack-verdict'), 'The key is stolen. Everything that it signs can be forged.', 'bad');
 });
 
 on('read', 'submit', at('read-verdict'), async () => {
   const found = await look(at('path').value.trim());
   show(found);
   if (found.key !== undefined) say(at('read-verdict'), 'This is the key.', 'bad');
-  else if (found.content !== undefined) say(at('read-verdict'), 'Read, and there is no key in it.', 'good');
-  else
-    say(at('read-verdict'), `There is nothing to read: ${outcomes[found.refused] ?? found.refused}.`, 'good');
+  else if (found.content !== undefined) say(at('read-verdict'), 'There is no key in this file.', 'good');
+  else say(at('read-verdict'), `This cannot be read: ${outcomes[found.refused] ?? found.refused}.`, 'good');
 });
 
 // The keys in use
 
-/** The keys as the page shows them, by the name of their set. */
+/** The keys that the page shows, by the name of their key set. */
 let shown = new Map();
 
 const timeOf = (since) => new Date(since).toLocaleTimeString();
@@ -170,10 +169,10 @@ const timeOf = (since) => new Date(since).toLocaleTimeString();
  */
 function keyItem({ name, format, keyId, earlierKeyIds, since }, changed) {
   const item = create('li', { className: changed ? 'fresh' : '' });
-  // A colour of its own, so that a change is seen from afar.
+  // Each key has its own colour, so that a change is easy to see.
   item.style.setProperty('--hue', `${Number.parseInt(keyId.slice(0, 4), 16) % 360}`);
   const hints = [format, `signs since ${timeOf(since)}`];
-  if (earlierKeyIds.length > 0) hints.push(`still valid from before: ${earlierKeyIds.join(', ')}`);
+  if (earlierKeyIds.length > 0) hints.push(`earlier keys, still valid: ${earlierKeyIds.join(', ')}`);
   item.append(
     create('span', { textContent: name, className: 'name' }),
     create('code', { textContent: keyId, className: 'key-id' }),
@@ -182,7 +181,7 @@ function keyItem({ name, format, keyId, earlierKeyIds, since }, changed) {
   return item;
 }
 
-/** Draws nothing anew that has not changed. @param {KeyInUse[]} keys */
+/** Changes the page only if the keys have changed. @param {KeyInUse[]} keys */
 function showKeys(keys) {
   const next = new Map(keys.map((key) => [key.name, key]));
   if (JSON.stringify([...next]) === JSON.stringify([...shown])) return;
@@ -190,13 +189,13 @@ function showKeys(keys) {
   const changed = keys.filter(({ name, keyId }) => ![undefined, keyId].includes(before(name)));
   at('keys').replaceChildren(...keys.map((key) => keyItem(key, changed.includes(key))));
   for (const { name, keyId, since } of changed) {
-    const text = `${timeOf(since)} ${name}: ${keyId} signs now, in place of ${before(name)}`;
+    const text = `${timeOf(since)} ${name}: ${keyId} signs now, instead of ${before(name)}`;
     at('rotations').prepend(create('p', { textContent: text }));
   }
   shown = next;
 }
 
-/** Looks again each second. A status that is written anew would be read out anew. */
+/** Polls each second. Sets the status only when it changes, because a screen reader reads it out each time. */
 async function follow() {
   const output = at('keys-problem');
   try {
@@ -234,8 +233,8 @@ if (rotateCommand !== undefined) {
       await navigator.clipboard.writeText(rotateCommand);
       say(at('copy-verdict'), 'Copied.', 'good');
     } catch {
-      // Not permitted, or not there: a page that is neither HTTPS nor on localhost has no clipboard.
-      say(at('copy-verdict'), 'The browser does not let this page copy: select the command instead.', 'bad');
+      // The user does not allow it, or the page is neither on HTTPS nor on localhost and has no clipboard.
+      say(at('copy-verdict'), 'The browser does not let this page copy. Select the command instead.', 'bad');
     }
   });
 }

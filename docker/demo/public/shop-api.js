@@ -1,6 +1,6 @@
-/** The shop's API, as anybody can call it. */
+/** The API of the shop, which anyone can call. */
 
-/** What the shop says of a request that it could not carry out. */
+/** A request failed. The message is for the user. */
 export class ShopError extends Error {}
 
 const json = { 'content-type': 'application/json' };
@@ -10,26 +10,26 @@ export const keys = () => ask('api/keys');
 export const order = (item) => post('api/orders', { item });
 export const signIn = (user) => post('api/session', { user });
 
-/** A webhook as its receiver gets it: these bytes with these headers. */
+/** Sends a webhook to its receiver. */
 export const sendWebhook = (body, headers) => present('webhooks', { method: 'POST', headers, body });
 
 export const whoAmI = (token) =>
   present('api/session', { headers: { authorization: `Bearer ${token.trim()}` } });
 
 /**
- * Reads a file through the hole: what there is of it, or why there is nothing, as a system's error code.
- * @param {string} path from the root, or from the shop's own folder
+ * Reads a file through the bug: its content, or the error code of the system.
+ * @param {string} path absolute, or relative to the folder of the shop
  * @returns {Promise<{ content: string } | { refused: string }>}
  */
 export async function readFile(path) {
-  // The hole puts the name behind its folder; enough steps up lead to the root.
+  // The shop appends the name to a folder, and enough ".." lead from there to the root.
   const name = path.startsWith('/') ? `../../../../../../../..${path}` : `../${path}`;
   const response = await reach(`invoices?name=${encodeURIComponent(name)}`);
   const text = await response.text();
   return response.ok ? { content: text } : { refused: text.split(':')[0] };
 }
 
-/** Sends what is signed, for the shop's verdict. What no header can carry is no signature, and is not sent. */
+/** Sends something signed for verification. Text that a header cannot carry is not a signature, and is not sent. */
 async function present(path, init) {
   const isSendable = Object.values(init.headers).every((value) => /^[ -~]*$/.test(value));
   return isSendable ? ask(path, init, [200, 401]) : { valid: false, reason: 'malformed' };

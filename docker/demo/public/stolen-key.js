@@ -1,17 +1,17 @@
-/** What somebody does with a key: tries whether it is the right one, and signs with it. */
+/** What an attacker does with a key: tests whether it is the right one, and signs with it. */
 
-/** Whether a browser lets this page compute, which it does on localhost and over https. */
+/** Whether the page may use Web Crypto, which browsers allow only on localhost and over HTTPS. */
 export const canCompute = crypto.subtle !== undefined;
 
 const utf8 = new TextEncoder();
 
-/** Everything in a file that could be a key in hex. */
+/** All parts of a file that could be a key in hex. */
 export function candidates(content) {
   return [...new Set(content.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? [])];
 }
 
 /**
- * What the shop has signed, for trying keys on it.
+ * The signed text and its tag, to test keys with.
  * @returns {{ text: string, tag: string }} the tag in base64url
  */
 export function signedOrder({ body, headers }) {
@@ -27,12 +27,12 @@ export function signedToken({ token }) {
   return { text: `${header}.${payload}`, tag };
 }
 
-/** Whether this is the key that signed it. */
+/** Whether this key has signed the text. */
 export async function signs(key, { text, tag }) {
   return (await tagOf(key, text)) === tag;
 }
 
-/** The same token for somebody else. */
+/** The same token for another user. */
 export async function forge(key, token, user) {
   const [header, payload] = token.split('.');
   const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));

@@ -1,76 +1,64 @@
-/** `sidecar-signer keys derive`: the secret of one tenant, to be handed to it, where the configuration allows that. */
+/** `sidecar-signer keys derive`: prints the secret of one tenant, if the configuration allows its export. */
 
-import type { LoadedKey, Root } from '../../key-sets/key.ts';
+import type { Root } from '../../key-sets/key.ts';
 import { isKeySetName, keySetNameRule } from '../../key-sets/settings.ts';
-import type { KeySet, Snapshot } from '../../key-sets/snapshot.ts';
+import type { KeySet } from '../../key-sets/snapshot.ts';
+import { CommandFailure } from '../failure.ts';
 import { type KeyOptions, readOnce } from '../open-keys.ts';
-import { SettingError } from '../setting-error.ts';
+import { printResult } from '../output.ts';
 
 export interface DeriveOptions extends KeyOptions {
   readonly config: string;
-  /** The id of a root that is not the primary. */
+  /** The id of a root. Default: the primary. */
   readonly root?: string;
   readonly json?: true;
 }
 
-/** @throws {SettingError} */
+/** @throws {CommandFailure} */
 export async function keysDerive(name: string, tenant: string, options: DeriveOptions): Promise<void> {
   const { store, problems } = await readOnce(options);
-  const snapshot = store.current;
-  if (snapshot === undefined) {
-    throw new SettingError(`the keys are not loaded: ${problems.join('; ')}`);
+  if (store?.current === undefined) {
+    throw new CommandFailure(`the keys cannot be loaded: ${problems.join('; ')}`);
   }
-  const keySet = find(snapshot, name);
-  const { root } = choose(keySet, options.root);
-  requireTenant(keySet, tenant);
-  const secret = exported(root, keySet, tenant, options.config);
-  const { format } = keySet.settings;
-  const { id, mac } = root.derive(tenant).key;
-  store.drop();
-  const described = {
-    name,
-    tenant,
-    format: format.name,
-    algorithm: mac.algorithm,
-    keyId: id,
-    encoding: format.secretEncoding ?? 'hex',
-    secret,
-  };
-  process.stdout.write(`${options.json ? JSON.stringify(described) : secret}\n`);
-}
-
-function find({ keySets }: Snapshot, name: string): KeySet {
+  const { keySets } = store.current;
   const keySet = keySets.get(name);
-  if (keySet !== undefined) return keySet;
-  throw new SettingError(`there is no key set of this name; there are: ${[...keySets.keys()].join(', ')}`);
+  if (keySet === undefined) {
+    const names = [...keySets.keys()].join(', ');
+    throw new CommandFailure(`there is no key set of this name; there are: ${names}`);
+  }
+  const root = chooseRoot(keySet, options.root);
+  requireTenant(keySet, tenant, options.config);
+  if (root.exportSecret === undefined) {
+    throw new CommandFailure(
+      `the secrets of "${name}" must not be exported; to allow it, set keys.${name}.allowExport: true in ${options.config}`,
+    );
+  }
+  const secret = root.exportSecret(tenant);
+  const { id: keyId, mac } = root.derive(tenant).key;
+  const { name: format, secretEncoding: encoding = 'hex' } = keySet.settings.format;
+  store.drop();
+  printResult(options, { name, tenant, format, algorithm: mac.algorithm, keyId, encoding, secret }, secret);
 }
 
-/** The root of this id, or the primary. */
-function choose({ name, loaded }: KeySet, id: string | undefined): LoadedKey & { readonly root: Root } {
+function chooseRoot({ name, loaded }: KeySet, id: string | undefined): Root {
   const found = id === undefined ? loaded[0] : loaded.find(({ key }) => key.id === id);
   if (found === undefined) {
     const ids = loaded.map(({ key }) => key.id).join(', ');
-    throw new SettingError(`"${name}" has no root of this id (--root); it has: ${ids}`);
+    throw new CommandFailure(`"${name}" has no root of this id (--root); it has: ${ids}`);
   }
-  const { root } = found;
-  if (root !== undefined) return { ...found, root };
-  throw new SettingError(
-    `"${name}" derives no keys; in the configuration, give it deriveFrom in place of a key`,
+  if (found.root !== undefined) return found.root;
+  throw new CommandFailure(
+    `"${name}" has no derived keys; in the configuration, give it deriveFrom in place of a key`,
   );
 }
 
-function requireTenant({ name, settings: { policy } }: KeySet, tenant: string): void {
-  if (!isKeySetName(tenant)) throw new SettingError(`the tenant's name is not usable; use ${keySetNameRule}`);
+function requireTenant({ name, settings: { policy } }: KeySet, tenant: string, config: string): void {
+  if (!isKeySetName(tenant)) {
+    throw new CommandFailure(`the name of the tenant is not valid; use ${keySetNameRule}`);
+  }
   if (policy.tenants?.has(tenant) === false) {
-    throw new SettingError(
-      `"${name}" does not serve this tenant; its configuration lists those it does (tenants)`,
+    throw new CommandFailure(
+      `"${name}" does not serve this tenant; add it to keys.${name}.tenants in ${config}`,
     );
   }
-}
-
-function exported({ exportSecret }: Root, { name }: KeySet, tenant: string, config: string): string {
-  if (exportSecret !== undefined) return exportSecret(tenant);
-  throw new SettingError(
-    `the secrets of "${name}" are not to be exported; to hand one out, set keys.${name}.allowExport: true in ${config}`,
-  );
 }

@@ -1,16 +1,16 @@
-/** `sidecar-signer keys list`: the key sets of a running signer and the ids of their keys; to watch a rotation by. */
+/** `sidecar-signer keys list`: the key sets of a running signer with the ids of their keys, as to watch a rotation. */
 
 import type { KeySetDescription } from '../../api/messages.ts';
-import { call, type Target } from '../call.ts';
+import { type CallOptions, callSigner } from '../call.ts';
 
 interface Listing {
   readonly keys: readonly KeySetDescription[];
 }
 
-export async function keysList(options: Target & { readonly json?: true }): Promise<void> {
-  const answer = await call(options, '/v1/keys', isListing);
+export async function keysList(options: CallOptions): Promise<void> {
+  const answer = await callSigner(options, '/v1/keys', isListing);
   const width = Math.max(...answer.keys.map(({ name }) => name.length));
-  const lines = answer.keys.map((keySet) => `${describe(keySet, width)}\n`);
+  const lines = answer.keys.map((keySet) => `${formatKeySet(keySet, width)}\n`);
   process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : lines.join(''));
 }
 
@@ -22,7 +22,10 @@ export function isListing(answer: object): answer is Listing {
   );
 }
 
-function describe({ name, format, algorithm, keyIds, primary }: KeySetDescription, width: number): string {
+function formatKeySet(
+  { name, format, algorithm, keyIds, primary }: KeySetDescription,
+  width: number,
+): string {
   const others = keyIds.filter((id) => id !== primary);
   const more = others.length === 0 ? '' : `, also verifies ${others.join(', ')}`;
   return `${name.padEnd(width)}  ${format}  ${algorithm}  primary ${primary}${more}`;

@@ -1,15 +1,15 @@
-/** `sidecar-signer keys new`: random keys, into files or a Secret manifest. */
+/** `sidecar-signer keys new`: creates random keys, as files or as a Secret manifest. */
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
-import { encodeKey } from '../../key-sets/key-file.ts';
-import { type NewKey, newJwkSet, RotationError } from '../../key-sets/rotation.ts';
+import { encodeKey } from '../../key-sets/key-encoding.ts';
+import { newJwkSet } from '../../key-sets/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
+import { CommandFailure } from '../failure.ts';
 import { newSecretManifest } from '../secret-manifest.ts';
-import { SettingError } from '../setting-error.ts';
-import { createFile, replaceFile } from './target.ts';
+import { createFile, orRotationFailure, replaceFile } from './key-file.ts';
 
 export interface NewOptions {
   readonly algorithm: Algorithm;
@@ -17,28 +17,27 @@ export interface NewOptions {
   readonly kid?: string;
   readonly output: 'file' | 'secret';
   readonly secretName: string;
-  /** Default: that of the file that is replaced, else that its owner alone may read it. */
+  /** Default: that of the file that is replaced, or 0600. */
   readonly mode?: number;
   readonly replace?: true;
   readonly ifMissing?: true;
   readonly json?: true;
 }
 
-/** What has come of a file. */
 type Outcome =
   | { readonly file: string; readonly made: false }
   | { readonly file: string; readonly made: true; readonly keyId: string; readonly algorithm: Algorithm };
 
-/** @throws {SettingError} */
+/** @throws {CommandFailure} */
 export function keysNew(files: readonly string[], options: NewOptions): void {
-  const { output, secretName } = options;
-  if (output === 'secret') {
+  if (options.output === 'secret') {
     const entries = new Map(files.map((file) => [basename(file), newKey(file, options).content]));
-    if (entries.size < files.length)
-      throw new SettingError('two of the files have one name; a Secret has it once');
-    process.stdout.write(newSecretManifest(secretName, entries));
+    if (entries.size < files.length) {
+      throw new CommandFailure('two of the files have the same name, which would be one entry of the Secret');
+    }
+    process.stdout.write(newSecretManifest(options.secretName, entries));
   } else if (files.includes('-')) {
-    if (files.length > 1) throw new SettingError('- prints one key; name it alone');
+    if (files.length > 1) throw new CommandFailure('- prints one key; give no other file with it');
     process.stdout.write(newKey('-', options).content);
   } else writeNewKeys(files, options);
 }
@@ -49,10 +48,10 @@ function writeNewKeys(files: readonly string[], options: NewOptions): void {
     for (const file of files) {
       const outcome = writeNewKey(file, options);
       outcomes.push(outcome);
-      if (!options.json) process.stdout.write(`${describe(outcome)}\n`);
+      if (!options.json) process.stdout.write(`${formatOutcome(outcome)}\n`);
     }
   } finally {
-    // Also of those that were made before one could not be.
+    // If a file cannot be written, list those that were written before.
     if (options.json) process.stdout.write(`${JSON.stringify({ keys: outcomes })}\n`);
   }
 }
@@ -64,28 +63,19 @@ function writeNewKey(file: string, options: NewOptions): Outcome {
   return { file, made: true, keyId: id, algorithm: options.algorithm };
 }
 
-function describe(outcome: Outcome): string {
-  if (!outcome.made) return `${outcome.file}: there already`;
+function formatOutcome(outcome: Outcome): string {
+  if (!outcome.made) return `${outcome.file}: exists already, left unchanged`;
   return `${outcome.file}: new ${outcome.algorithm} key ${outcome.keyId}`;
 }
 
 function newKey(file: string, { algorithm, kid, encoding = defaultEncoding(file) }: NewOptions) {
-  // As long as the tag: RFC 7518 §3.2 asks for no less, and RFC 2104 §3 finds no strength in more.
+  // As long as the tag: RFC 7518 §3.2 requires at least that, and RFC 2104 §3 says that more adds little strength.
   const bytes = randomBytes(tagBytes(algorithm));
   if (encoding === 'jwks') {
     const id = kid ?? keyId(bytes);
-    return { id, content: jwkSet(file, { id, bytes, algorithm }) };
+    return { id, content: orRotationFailure(file, () => Buffer.from(newJwkSet({ id, bytes, algorithm }))) };
   }
   const content = encoding === 'bytes' ? bytes : encodeKey(bytes, encoding);
-  // The text is the key itself, not a way to write it.
+  // With the encoding "text", the key is the text itself.
   return { id: keyId(encoding === 'text' ? content : bytes), content };
-}
-
-function jwkSet(file: string, key: NewKey): Buffer {
-  try {
-    return Buffer.from(newJwkSet(key));
-  } catch (error) {
-    if (error instanceof RotationError) throw new SettingError(`${file}: ${error.message}`);
-    throw error;
-  }
 }

@@ -122,7 +122,7 @@ it('without a command prints the help as an error', async () => {
 });
 
 describe('a usage error', () => {
-  const hint = '(--help lists what there is)\n';
+  const hint = '(see --help)\n';
 
   it.each<[readonly string[], string]>([
     [['frobnicate'], "unknown command 'frobnicate'"],

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeKey } from '../../../src/key-sets/key-file.ts';
+import { decodeKey } from '../../../src/key-sets/key-encoding.ts';
 import { keyId } from '../../../src/signing/mac.ts';
 import { writeVolume } from '../../support/atomic-writer.ts';
 import { run } from '../../support/command.ts';
@@ -87,22 +87,22 @@ describe('without a secret on any output', () => {
     [
       'a key set that does not allow it',
       ['closed', 'acme'],
-      `the secrets of "closed" are not to be exported; to hand one out, set keys.closed.allowExport: true in ${config}`,
+      `the secrets of "closed" must not be exported; to allow it, set keys.closed.allowExport: true in ${config}`,
     ],
     [
       'a key set with a key of its own',
       ['plain', 'acme'],
-      '"plain" derives no keys; in the configuration, give it deriveFrom in place of a key',
+      '"plain" has no derived keys; in the configuration, give it deriveFrom in place of a key',
     ],
     [
       'a tenant that is not served',
       ['hooks', 'initech'],
-      '"hooks" does not serve this tenant; its configuration lists those it does (tenants)',
+      `"hooks" does not serve this tenant; add it to keys.hooks.tenants in ${config}`,
     ],
     ...['', 'a b'].map((tenant): [string, readonly string[], string] => [
       `the tenant ${JSON.stringify(tenant.slice(0, 5))}`,
       ['hooks', tenant],
-      'the tenant\'s name is not usable; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."',
+      'the name of the tenant is not valid; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."',
     ]),
     [
       'a key set that there is not',
@@ -128,7 +128,7 @@ describe('without a secret on any output', () => {
     const { code, stdout, stderr } = await run(['keys', 'derive', 'hooks', 'acme', ...args]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(
-      /^sidecar-signer: the keys are not loaded: "hooks" is 16 bytes long; .*"short" is 8 bytes/,
+      /^sidecar-signer: the keys cannot be loaded: "hooks" is 16 bytes long; .*"short" is 8 bytes/,
     );
   });
 
@@ -136,7 +136,7 @@ describe('without a secret on any output', () => {
     expect(await run(['keys', 'derive', 'hooks', 'acme', '--keys', keys])).toEqual({
       code: 2,
       stdout: '',
-      stderr: "error: required option '--config <file>' not specified\n(--help lists what there is)\n",
+      stderr: "error: required option '--config <file>' not specified\n(see --help)\n",
     });
   });
 
@@ -147,7 +147,7 @@ describe('without a secret on any output', () => {
       { env },
     );
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toContain('refusing to hold keys with');
+    expect(stderr).toContain('refusing to read keys with');
   });
 });
 

@@ -79,7 +79,9 @@ describe('keys new', () => {
     expect(await run(['keys', 'new', ...hex, orders])).toEqual({
       code: 1,
       stdout: '',
-      stderr: expect.stringContaining(`${orders} exists; --replace puts the new key in its place`),
+      stderr: expect.stringContaining(
+        `${orders} exists; use --replace to replace its key, or --if-missing to keep it`,
+      ),
     });
     expect(readFileSync(orders)).toEqual(before);
   });
@@ -90,7 +92,9 @@ describe('keys new', () => {
     const before = readFileSync(orders);
     const { code, stdout } = await run(['keys', 'new', ...hex, '--if-missing', orders, session]);
     expect(code).toBe(0);
-    expect(stdout).toBe(`${orders}: there already\n${session}: new HS256 key ${idOf(session)}\n`);
+    expect(stdout).toBe(
+      `${orders}: exists already, left unchanged\n${session}: new HS256 key ${idOf(session)}\n`,
+    );
     expect(readFileSync(orders)).toEqual(before);
   });
 
@@ -172,28 +176,32 @@ describe('keys new', () => {
   });
 
   it.each<[readonly string[], number, string]>([
-    [['-', 'orders'], 1, '- prints one key; name it alone'],
-    [['-o', 'secret', 'a/orders', 'b/orders'], 1, 'two of the files have one name'],
+    [['-', 'orders'], 1, '- prints one key; give no other file with it'],
+    [['-o', 'secret', 'a/orders', 'b/orders'], 1, 'two of the files have the same name'],
     [
       ['--if-missing', '--replace', 'orders'],
       2,
       "option '--if-missing' cannot be used with option '--replace'",
     ],
     [['--mode', '9', 'orders'], 2, 'expected an octal file mode, for instance 0660'],
-    [['--kid', 'x', 'a.jwks.json', 'orders'], 2, '--kid is for a JWK set, and orders is none'],
+    [['--kid', 'x', 'a.jwks.json', 'orders'], 2, '--kid is for a JWK set, and orders is not one'],
     [
       ['--kid', 'x', '--encoding', 'hex', 'a.jwks.json'],
       2,
-      '--kid is for a JWK set, and a.jwks.json is none',
+      '--kid is for a JWK set, and a.jwks.json is not one',
     ],
     [['--kid', 'a b', 'a.jwks.json'], 1, 'a.jwks.json: keys.0.kid: must be 1 to 128 printable ASCII'],
-    [['--json', '-'], 2, '--json tells of files; what is printed is the key'],
-    [['--json', '-o', 'secret', 'orders'], 2, '--json tells of files; what is printed is the key'],
+    [['--json', '-'], 2, '--json lists the created files; it cannot be used where the key is printed'],
+    [
+      ['--json', '-o', 'secret', 'orders'],
+      2,
+      '--json lists the created files; it cannot be used where the key is printed',
+    ],
     [[], 2, "missing required argument 'file'"],
     [
       ['no/such/folder/orders'],
       1,
-      'cannot be written; check that its directory exists and is yours to write',
+      'cannot be written; check that its directory exists and that you may write to it',
     ],
   ])('refuses %j', async (args, code, message) => {
     const transcript = await run(['keys', 'new', ...args], { cwd: directory.path });

@@ -260,7 +260,7 @@ describe('an environment that could put code into the process', () => {
     expect(code).toBeGreaterThan(0);
     if (!refusedByRuntime.includes(name)) {
       expect(stderr).toContain(
-        `sidecar-signer: refusing to hold keys with ${name} in the environment; unset it\n`,
+        `sidecar-signer: refusing to read keys with ${name} in the environment, which could load other code; unset it\n`,
       );
     }
     expect(existsSync(sprung)).toBe(false);

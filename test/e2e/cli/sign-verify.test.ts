@@ -176,8 +176,8 @@ describe('a key set of a format that signs no plain message', () => {
       await run(['verify', 'demo', signature, file, ...target]),
     ];
     expect(answers.map(({ stderr }) => stderr)).toEqual([
-      'sidecar-signer: this key set signs no plain message; the command is for the raw and webhook formats, without derived keys (unsupported_media_type)\n',
-      'sidecar-signer: this key set verifies no plain message; the command is for the raw format, without derived keys (unsupported_media_type)\n',
+      'sidecar-signer: this command is only for the raw and webhook formats, without derived keys; use the HTTP API (unsupported_media_type)\n',
+      'sidecar-signer: this command is only for the raw format, without derived keys; use the HTTP API (unsupported_media_type)\n',
     ]);
   });
 
@@ -218,7 +218,7 @@ describe.concurrent('a signer that is stopped', () => {
       expect(transcript).toEqual({
         code: 1,
         stdout: '',
-        stderr: `sidecar-signer: no signer answers on ${listen[1]} in time; check that what listens there is a signer, and that it runs\n`,
+        stderr: `sidecar-signer: no signer answers on ${listen[1]} in time; check that a signer listens there and is not suspended\n`,
       });
     }
   });
@@ -251,7 +251,7 @@ describe('nobody listening', () => {
     expect(await run(['sign', 'demo', file, '--listen', 'none'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'sidecar-signer: give --listen HOST:PORT or --socket PATH\n',
+      stderr: 'sidecar-signer: there is no signer to call; give --listen HOST:PORT or --socket PATH\n',
     });
   });
 });
@@ -291,7 +291,8 @@ describe('something that is no signer', () => {
       expect(transcript).toEqual({
         code: 1,
         stdout: '',
-        stderr: 'sidecar-signer: the answer is not that of a signer (200)\n',
+        stderr:
+          'sidecar-signer: what answers there is not a signer (status 200); check --listen or --socket\n',
       });
     }
     for (const [flag, args] of [
@@ -311,7 +312,7 @@ describe('something that is no signer', () => {
     expect(await run(['keys', 'list', '--listen', stranger.address])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'sidecar-signer: the answer is not that of a signer (307)\n',
+      stderr: 'sidecar-signer: what answers there is not a signer (status 307); check --listen or --socket\n',
     });
   });
 
