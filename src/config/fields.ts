@@ -46,8 +46,15 @@ const shapes: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new M
   ]),
 );
 
-/** Other fields are allowed, because they may belong to the format once its name is corrected. */
-const shapeOfUnknownFormat: z.ZodMiniType<KeySetFields> = z.object(keySetFields);
+/** For a key set whose format does not exist: any field that some format has may belong to it. */
+const shapeOfUnknownFormat: z.ZodMiniType<KeySetFields> = z.strictObject({
+  ...Object.fromEntries(
+    [...formats.values()].flatMap(({ fields }) =>
+      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
+    ),
+  ),
+  ...keySetFields,
+});
 
 /** @param format undefined if the configuration names one that does not exist */
 export function shapeOf(format: FormatDefinition | undefined): z.ZodMiniType<KeySetFields> {

@@ -290,6 +290,13 @@ describe('the name of a key set', () => {
   });
 });
 
+it('reports a field that no format has beside a format that does not exist', () => {
+  expect(problemsWith('format: githup, lable: a, jwt: {}').map((each) => each.replace(/;.*/, ''))).toEqual([
+    expect.stringContaining('keys.k.format: must be one of raw, '),
+    'keys.k.lable: unknown field',
+  ]);
+});
+
 describe('a variable', () => {
   it.each(['1KEY', 'MY KEY', 'KEY=1', '..KEY', '.', '..', '', 'KÉY', 'KEY!'])(
     'that the kubelet would skip is left out, with a warning: %s',
