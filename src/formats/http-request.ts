@@ -96,7 +96,7 @@ function parseHeaders(headers: HttpHeaders): HttpMessage['fields'] {
   const fields = valuesByName(headers);
   for (const name of fields.keys()) {
     if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) {
-      throw malformed('headers', 'must have header names that are tokens (RFC 9110 §5.6.2)');
+      throw malformed('headers', 'must have header names that are tokens (RFC 9110, section 5.6.2)');
     }
   }
   return fields;
