@@ -40,8 +40,9 @@ async function expectLastGood(scene: Scene, signer: Signer, key: Buffer): Promis
 }
 
 describe('what is no file', () => {
+  // Its path begins as that of the directory does.
   const outside = (path: string, scene: Scene) => {
-    const file = join(scene.path, 'outside');
+    const file = `${scene.directory}.outside`;
     writeFileSync(file, scene.key());
     symlinkSync(relative(dirname(path), file), path);
   };
