@@ -33,6 +33,8 @@ export function openKeys(
           path: config,
           parse: readConfiguration,
         };
+  // Let the import run while the files are read.
+  if (config !== undefined) void importParser();
   return mountKeys({ ...more, directories: keys, configuration, variable: takeVariable });
 }
 
@@ -65,8 +67,10 @@ export async function readOnce(options: KeyOptions): Promise<OnceRead> {
   return { store: mounted.store, problems, warnings };
 }
 
-/** Imports the parser only if there is a configuration, because that takes half of the start-up time. */
 export async function readConfiguration(text: string): Promise<Result<ConfigurationFile>> {
-  const { parseConfiguration } = await import('../config/file.ts');
+  const { parseConfiguration } = await importParser();
   return parseConfiguration(text);
 }
+
+/** Imported only if there is a configuration, because that takes half of the start-up time. */
+const importParser = () => import('../config/file.ts');
