@@ -135,7 +135,6 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     const built = await build(contentOf(configuration), contents).catch((error) =>
       refused(`could not be loaded: ${error instanceof Error ? error.name : typeof error}`),
     );
-    if (dropped) return false;
     // A content that was removed or replaced meanwhile must not come into force.
     if (chosen.some(({ latest }, index) => latest !== before[index])) return true;
     if (!built.ok) {

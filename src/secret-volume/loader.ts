@@ -176,7 +176,10 @@ export function createLoader<T>(
       wipe(files);
       return succeed(identity);
     }
-    if (!retry && refusal !== undefined && compare(refusal.digests, digests) === undefined) {
+    // Without any selected file, the names of the others may be what is new.
+    const isKnown =
+      files.size > 0 && refusal !== undefined && compare(refusal.digests, digests) === undefined;
+    if (!retry && isKnown) {
       wipe(files);
       refusal = { key: identity.key, digests };
       return;

@@ -170,6 +170,21 @@ scene(
   },
 );
 
+scene(
+  'tells an empty directory from one in which no file is selected',
+  async ({ directory, writer, open }) => {
+    await writer.write(directory, {});
+    const { volume, problems } = open({ optional: [], parse: ({ others }) => others });
+    await until(() => problems.length === 1);
+    expect(problems[0]?.problems).toEqual([expect.objectContaining({ code: 'empty' })]);
+    await writer.write(directory, { other: '1' });
+    await until(() => volume.health.problem === undefined);
+    expect(volume.current).toEqual(['other']);
+    await writer.write(directory, {});
+    await until(() => problems.length === 2);
+  },
+);
+
 scene('reads what is selected, and opens nothing else', async ({ directory, writer, open }) => {
   await writer.write(directory, { a: '1', b: '2', 'c/d': '3', 'c/e': '4', f: 'x'.repeat(100) });
   const { volume, problems } = open({
