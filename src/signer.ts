@@ -19,7 +19,7 @@ import {
 
 export interface Signer {
   /**
-   * Asks the key set's policy. What it returns is the only way to sign or verify.
+   * Checks the policy of the key set. Only the operation that it returns can sign or verify.
    * @throws {SignerError} `operation_not_allowed`
    */
   authorize(keySet: KeySet, operation: Operation): AuthorizedOperation;
@@ -31,7 +31,7 @@ export interface AuthorizedOperation {
   readonly operation: Operation;
   /** Carries out one request of the key set's format. @throws {SignerError} */
   carryOut(request: unknown): object;
-  /** Whether `start` can be called: the format takes a bare message, and no tenant has to be named beside it. */
+  /** Whether `start` can be called: the format takes a message alone, and the key set has no tenants. */
   readonly takesStream: boolean;
   /**
    * Signs or verifies a message that arrives in parts.
@@ -41,7 +41,7 @@ export interface AuthorizedOperation {
   start(signature: string): MessageSink<object>;
 }
 
-/** How an operation ended: as asked, with a signature that does not verify, or with an error. */
+/** The result of an operation: success, an invalid signature, or an error code. */
 export type Outcome = 'ok' | 'invalid' | ErrorCode;
 
 /** What a signer cannot know by itself. */
@@ -101,7 +101,7 @@ function takeTenant(body: unknown): { readonly tenant: string; readonly request:
   if (typeof body !== 'object' || body === null || !('tenant' in body)) {
     throw new SignerError(
       'malformed_request',
-      'field "tenant": must name the tenant whose key is meant, since this key set derives one for each',
+      'field "tenant": must name the tenant, because this key set has a separate key for each',
     );
   }
   const { tenant, ...request } = body;

@@ -59,7 +59,7 @@ export async function callSigner<T extends object>(
 
 /**
  * Sends the content of a file to a key set.
- * @param formats what the command can be used for, to be printed if this key set is something else
+ * @param formats the formats that the command supports, for the error message
  */
 export function callKeySet<T extends object>(
   address: SignerAddress,

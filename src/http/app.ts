@@ -67,7 +67,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     return answer;
   };
 
-  /** An item fails alone. Its `reference` comes back with an answer or an error. */
+  /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
   const batchItem = (authorized: AuthorizedOperation, item: unknown): object => {
     let label: Labelled['label'] = {};
     try {
@@ -161,7 +161,7 @@ function describe({ name, settings, keys, tenantKeys, since }: KeySet): object {
   };
 }
 
-/** Where a format signs numbers, none may change on the way. */
+/** If the format signs numbers, parse them without losing digits. */
 function parserFor({
   operation,
   keySet: {

@@ -111,7 +111,7 @@ const parameters = {
     name: 'Sec-Signer',
     in: 'header',
     required: true,
-    description: 'Something that neither a browser nor a redirected request can send.',
+    description: 'A header that neither a web page nor a redirect can add.',
     schema: { const: '1' },
   },
   signature: {
@@ -124,7 +124,7 @@ const parameters = {
 
 const tenant = {
   type: 'string',
-  description: 'Whose key is meant: needed where a key set derives its keys, and refused elsewhere.',
+  description: 'The tenant whose key to use. Required if the key set derives its keys, refused otherwise.',
 };
 const reference = {
   type: 'string',

@@ -28,7 +28,7 @@ export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'j
   const decoded = encoding === 'bytes' ? decodeBytes(content) : decodeDigits(content, encoding);
   if (!decoded.ok || !isBase64Text(decoded.value.bytes)) return decoded;
   const warning =
-    'looks like base64 of the key; if it is, say so with "encoding", if it is the key itself, with "encoding: text"';
+    'looks like base64; if it is the key in base64, set "encoding: base64"; if these characters are the key, set "encoding: text"';
   return ok({ ...decoded.value, warning });
 }
 
@@ -86,7 +86,7 @@ function isPrintable(content: Uint8Array): boolean {
   return !content.some(isControl) && isUtf8(content);
 }
 
-/** Whether this could be a key of 16 bytes or more that was encoded once more than its owner knows. */
+/** Whether the bytes look like base64 of a key of 16 bytes or more, perhaps encoded once too often. */
 function isBase64Text(bytes: Uint8Array): boolean {
   if (bytes.length <= 20) return false;
   const text = latin1(bytes);

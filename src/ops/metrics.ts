@@ -38,7 +38,7 @@ function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** One value of a metric. It is undefined if the value is not known, as of a time that has not come. */
+/** One value of a metric; undefined if it is not known yet. */
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number | undefined];
 
 /** @returns the text format of Prometheus, version 0.0.4 */

@@ -42,7 +42,9 @@ export interface LoadHealth {
   readonly rejected: number;
 }
 
-/** `read` the volume even if it seems unchanged; `reread` other files of it; `retry` what was rejected, too. */
+/**
+ * `look`: read if changed; `read`: always; `reread`: after other files were selected; `retry`: also what was rejected.
+ */
 type How = 'look' | 'read' | 'reread' | 'retry';
 
 export interface Loader<T> {
@@ -165,7 +167,7 @@ export function createLoader<T>(
     await noticeDirectory(found);
     if (!read && found.key === refusal?.key) return;
     if (!read && published !== undefined && found.key === seenKey) return succeed(found);
-    // Files that nobody is writing need no wait: those found at the start, and those selected only now.
+    // Do not wait at start-up, or for newly selected files that have not changed for a while.
     const isStable = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
     const stable = isStable ? found : await settled(found);
     const { identity, ...content } = await readFiles(target, stable, digest);

@@ -162,7 +162,7 @@ function headersToSign(message: HttpMessage): SignedHeaders {
   const { fields, authority } = message;
   const host = fields.get('host');
   if (host !== undefined && (host.length > 1 || host[0]?.toLowerCase() !== authority)) {
-    throw malformed('headers', 'must not have another host than "url"; leave it out');
+    throw malformed('headers', 'must not have a host that differs from "url"; leave it out');
   }
   const names = new Set(['host', ...fields.keys()].filter((name) => !unsignable.test(name)));
   const headers = signHeaders(message, [...names]);
