@@ -3,19 +3,13 @@
  * verified without `authorize`. Synchronous; time and randomness are arguments.
  */
 
-import { type ErrorCode, SignerError } from './api/errors.ts';
+import { type ErrorCode, malformedField, SignerError } from './api/errors.ts';
+import type { Operation } from './api/messages.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
 import type { MessageSink, SigningContext } from './signing/format.ts';
-import {
-  type Allowance,
-  authorize,
-  checkSize,
-  checkTenant,
-  type Operation,
-  spend,
-} from './signing/policy.ts';
+import { type Allowance, authorize, checkSize, checkTenant, spend } from './signing/policy.ts';
 
 export interface Signer {
   /**
@@ -99,14 +93,11 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
 /** Separates the tenant's name from the members of the format's request. */
 function takeTenant(body: unknown): { readonly tenant: string; readonly request: unknown } {
   if (typeof body !== 'object' || body === null || !('tenant' in body)) {
-    throw new SignerError(
-      'malformed_request',
-      'field "tenant": must name the tenant, because this key set has a separate key for each',
-    );
+    throw malformedField('tenant', 'must name the tenant, because this key set has a separate key for each');
   }
   const { tenant, ...request } = body;
   if (typeof tenant !== 'string' || !isKeySetName(tenant)) {
-    throw new SignerError('malformed_request', `field "tenant": not a usable name; use ${keySetNameRule}`);
+    throw malformedField('tenant', `not a usable name; use ${keySetNameRule}`);
   }
   return { tenant, request };
 }

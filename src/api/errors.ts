@@ -46,3 +46,8 @@ export class SignerError extends Error {
     this.headers = headers;
   }
 }
+
+/** @param what completes the sentence "the field …" */
+export function malformedField(field: string, what: string): SignerError {
+  return new SignerError('malformed_request', `field "${field}": ${what}`);
+}

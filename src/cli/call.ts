@@ -1,8 +1,8 @@
 /** Requests that commands send to a running signer. */
 
 import type { ErrorCode, Problem } from '../api/errors.ts';
+import type { Operation } from '../api/messages.ts';
 import { parseAnswer } from '../client/transport.ts';
-import type { Operation } from '../signing/policy.ts';
 import { formatAddress, reachable, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { streamInput } from './input.ts';

@@ -3,10 +3,10 @@
 import { Hono } from 'hono';
 import { SignerError } from '../api/errors.ts';
 import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
+import type { Operation } from '../api/messages.ts';
 import { parseExactJson } from '../bytes/exact-json.ts';
 import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
 import { type AuthorizedOperation, findKeySet, type Outcome, type Signer } from '../signer.ts';
-import type { Operation } from '../signing/policy.ts';
 import { yieldTurns } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader, JsonBound } from './body.ts';
@@ -14,7 +14,7 @@ import { noSuchPath } from './guard.ts';
 import { parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
 import { methodOf, operations, operationUrl } from './paths.ts';
-import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
+import { asSignerError, jsonResponse, notReady, problemResponse, toProblem } from './problem.ts';
 
 /** For a request whose message could be streamed, and then have any length. */
 export const jsonBesideStream: JsonBound = {
@@ -44,8 +44,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
   const current = (): Snapshot => {
     const ready = snapshot();
     if (ready !== undefined) return ready;
-    const detail = 'no valid keys are loaded yet; the log and /status on the ops listener say why';
-    throw new SignerError('not_ready', detail, { 'retry-after': '1' });
+    throw notReady();
   };
 
   /** @throws {SignerError} `not_ready`, `unknown_key`, `operation_not_allowed` */
@@ -89,7 +88,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
       await pause();
       results.push(batchItem(authorized, item));
     }
-    return answer({ results });
+    return jsonResponse({ results });
   };
 
   const fault = (error: unknown): SignerError => {
@@ -106,14 +105,14 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
       const authorized = authorize(name, operation);
       if (!isJson(request)) {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-        return answer(await streamed(authorized, request));
+        return jsonResponse(await streamed(authorized, request));
       }
       if (isBatch) {
         // Look the key set up again when the batch's turn has come: a key may have been removed since.
         return await bodies.inTurn(request, jsonAlone, (bytes) => batch(authorize(name, operation), bytes));
       }
       const bound = authorized.takesStream ? jsonBesideStream : jsonAlone;
-      return answer(carriedOut(authorized, await bodies.json(request, bound, parserFor(authorized))));
+      return jsonResponse(carriedOut(authorized, await bodies.json(request, bound, parserFor(authorized))));
     } catch (thrown) {
       const error = fault(thrown);
       // Count only key sets that exist, which bounds the number of labels, and only callers that still wait.
@@ -122,8 +121,8 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     }
   };
 
-  app.get('/v1/keys', () => answer({ keys: [...current().keySets.values()].map(describe) }));
-  app.get('/v1/keys/:name', (c) => answer(describe(findKeySet(current(), c.req.param('name')))));
+  app.get('/v1/keys', () => jsonResponse({ keys: [...current().keySets.values()].map(describe) }));
+  app.get('/v1/keys/:name', (c) => jsonResponse(describe(findKeySet(current(), c.req.param('name')))));
 
   app.notFound(({ req }) => {
     const allow = methodOf(req.path);
@@ -182,15 +181,6 @@ function signatureHeader(request: Request): string {
 
 function isJson(request: Request): boolean {
   return request.headers.get('content-type')?.toLowerCase().startsWith('application/json') ?? false;
-}
-
-// A Response copies these headers, which costs less than building them for each answer.
-const answerInit: ResponseInit = {
-  headers: new Headers({ ...answerHeaders, 'content-type': 'application/json' }),
-};
-
-function answer(body: object): Response {
-  return new Response(JSON.stringify(body), answerInit);
 }
 
 function methodNotAllowed(allow: string): SignerError {

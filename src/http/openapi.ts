@@ -3,9 +3,9 @@
 import * as z from 'zod/mini';
 import { errorCodes } from '../api/errors.ts';
 import { streamed } from '../api/limits.ts';
+import type { Operation } from '../api/messages.ts';
 import { formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
-import type { Operation } from '../signing/policy.ts';
 import { keySet, problem } from './answer-shapes.ts';
 import { jsonAlone, jsonBesideStream } from './app.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';

@@ -3,7 +3,7 @@
  * from this table.
  */
 
-import type { Operation } from '../signing/policy.ts';
+import type { Operation } from '../api/messages.ts';
 
 export interface Path {
   readonly method: 'GET' | 'POST';

@@ -6,6 +6,7 @@ import { decode } from '../bytes/encoding.ts';
 import { parseUnambiguousJson } from '../bytes/exact-json.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
+import { encodingProblems } from './key-encoding.ts';
 import { ok, type Result, refused } from './result.ts';
 
 /** A key that is not disabled. */
@@ -102,7 +103,7 @@ function usageProblems({ primary, keys }: JwkSet): string[] {
 }
 
 function notBase64url(index: number): string {
-  return `${where(['keys', index, 'k'])}is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set`;
+  return `${where(['keys', index, 'k'])}${encodingProblems.base64url}`;
 }
 
 function where(path: readonly PropertyKey[]): string {

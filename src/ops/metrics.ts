@@ -1,8 +1,9 @@
 /** Counters of the signer, and its metrics in the format of Prometheus. */
 
+import type { Operation } from '../api/messages.ts';
 import type { Status, VolumeStatus } from '../api/status.ts';
 import type { Outcome } from '../signer.ts';
-import { type Operation, operations } from '../signing/policy.ts';
+import { operations } from '../signing/policy.ts';
 
 export interface Counters {
   /** Counts an answer of the signing listener, with any status. */

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini';
 import { SignerError } from '../../api/errors.ts';
-import type { HttpMessage } from '../http-request.ts';
+import { type HttpMessage, methodPattern } from '../http-request.ts';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { comparablePath } from './canonical-request.ts';
 
@@ -45,7 +45,7 @@ export const options = z.strictObject({
         ),
     ),
   ),
-  methods: z.optional(list(z.string().check(z.regex(/^[A-Z][A-Z-]{0,31}$/, 'must be in upper case')))),
+  methods: z.optional(list(z.string().check(z.regex(methodPattern, 'must be in upper case')))),
   pathPrefixes: z.optional(
     list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
   ),

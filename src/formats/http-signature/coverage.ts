@@ -4,6 +4,9 @@ import * as z from 'zod/mini';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { type Component, covers, parseComponents } from './component.ts';
 
+/** The algorithm of signatures, by its name in RFC 9421 §3.3.3. */
+export const algorithm = 'hmac-sha256';
+
 /** What new signatures of a key set cover, and what it requires of received ones. */
 export interface Policy extends Tolerance {
   readonly components: readonly Component[];

@@ -1,18 +1,20 @@
 /** Signs a request (RFC 9421 §3.1). Writes the digest of its body and the parameters of the signature. */
 
 import { type BareItem, serializeParameters } from 'structured-headers';
+import { malformedField } from '../../api/errors.ts';
 import type { HttpSignature } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
-import { type HttpMessage, malformed } from '../http-request.ts';
+import type { HttpMessage } from '../http-request.ts';
+import { nowSeconds } from '../tolerance.ts';
 import { signatureBase } from './component.ts';
 import { contentDigest } from './content-digest.ts';
-import { coveredBy, type Policy } from './coverage.ts';
+import { algorithm, coveredBy, type Policy } from './coverage.ts';
 
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
 export function sign(policy: Policy, context: SigningContext, message: HttpMessage): HttpSignature {
   if (message.fields.has('signature-input') || message.fields.has('signature')) {
-    throw malformed('headers', 'must not have signature-input or signature, which the signer writes');
+    throw malformedField('headers', 'must not have signature-input or signature, which the signer writes');
   }
   // If the request gives only the digest of the body, the body may have any size.
   context.checkSize(
@@ -27,7 +29,7 @@ export function sign(policy: Policy, context: SigningContext, message: HttpMessa
   const { base, missing } = signatureBase(components, { ...message, fields }, parameters);
   if (missing !== undefined) {
     const what = `must have ${missing.identifier} once and in ASCII, since signatures of this key cover it`;
-    throw malformed(missing.parameter === undefined ? 'headers' : 'url', what);
+    throw malformedField(missing.parameter === undefined ? 'headers' : 'url', what);
   }
   const tag = tagOf(mac, Buffer.from(base)).toString('base64');
   return {
@@ -45,7 +47,10 @@ function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): s
   const isGiven = fields.has('content-digest');
   if (body !== undefined) {
     if (isGiven)
-      throw malformed('headers', 'must not have content-digest if there is a body: the signer writes it');
+      throw malformedField(
+        'headers',
+        'must not have content-digest if there is a body: the signer writes it',
+      );
     return contentDigest(body);
   }
   return !isGiven && components.some(({ name }) => name === 'content-digest')
@@ -59,13 +64,13 @@ function describeSignature(
   context: SigningContext,
   keyid: string,
 ): string {
-  const created = Math.floor(context.now / 1000);
+  const created = nowSeconds(context.now);
   return serializeParameters(
     new Map<string, BareItem>([
       ['created', created],
       ...(expiresSeconds === undefined ? [] : [['expires', created + expiresSeconds] as const]),
       ...(nonce ? [['nonce', context.random(16).toString('base64url')] as const] : []),
-      ['alg', 'hmac-sha256'],
+      ['alg', algorithm],
       ['keyid', keyid],
       ...(tag === undefined ? [] : [['tag', tag] as const]),
     ]),
