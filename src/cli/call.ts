@@ -27,7 +27,7 @@ interface Call {
 }
 
 /** How long to wait for the signer to read the next part of the message, or to answer. */
-const patienceMs = 10_000;
+const timeoutMs = 10_000;
 
 /**
  * @param isAnswer whether the answer has everything that the command prints
@@ -41,7 +41,7 @@ export async function callSigner<T extends object>(
   { message, advice = {}, ...init }: Call = {},
 ): Promise<T> {
   const aborter = new AbortController();
-  const timer = setTimeout(() => aborter.abort(), patienceMs);
+  const timer = setTimeout(() => aborter.abort(), timeoutMs);
   const body = message && { body: message.pipeThrough(onEachPart(() => timer.refresh())) };
   try {
     const response = await fetchFrom(address, path, { ...init, ...body, signal: aborter.signal });

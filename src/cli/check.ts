@@ -7,7 +7,7 @@ import type { KeySet } from '../key-sets/snapshot.ts';
 import { createKeyStore } from '../key-sets/store.ts';
 import { takeVariable } from './environment.ts';
 import { readInput } from './input.ts';
-import { type KeyOptions, type OnceRead, readConfiguration, readOnce } from './open-keys.ts';
+import { type KeyOptions, type OnceRead, readConfiguration, readKeysOnce } from './open-keys.ts';
 import { printResult } from './output.ts';
 import { permissionNotes } from './permissions.ts';
 import { filesOf, parseSecretManifest } from './secret-manifest.ts';
@@ -53,7 +53,7 @@ export async function check(options: CheckOptions): Promise<void> {
 }
 
 async function readMounted(options: KeyOptions): Promise<OnceRead> {
-  const { warnings, ...read } = await readOnce(options);
+  const { warnings, ...read } = await readKeysOnce(options);
   return { ...read, warnings: [...warnings, ...options.keys.flatMap(permissionNotes)] };
 }
 

@@ -66,13 +66,13 @@ export function fieldValues({ fields }: HttpMessage, name: string): readonly str
 const hiddenDotSegment = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i;
 
 /** Few servers accept a longer URL, and the limit bounds the memory that parsing needs. */
-const maxUrlLength = 16 * 1024;
+const maxSignedUrlLength = 16 * 1024;
 
 /** Refuses a URL that two programs could read differently: a signature for one reading could be used for the other. */
 function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path' | 'query'> {
   const refuse = (what: string) => malformedField('url', what);
-  if (url.length > maxUrlLength) {
-    throw new SignerError('message_too_large', `field "url": has at most ${maxUrlLength} characters`);
+  if (url.length > maxSignedUrlLength) {
+    throw new SignerError('message_too_large', `field "url": has at most ${maxSignedUrlLength} characters`);
   }
   if (!/^[\x21-\x7e]*$/.test(url)) {
     throw refuse('must be printable ASCII without spaces; percent-encode all other characters');

@@ -2,27 +2,18 @@
 
 import { Hono } from 'hono';
 import { SignerError } from '../api/errors.ts';
-import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
 import type { Operation } from '../api/messages.ts';
 import { parseExactJson } from '../bytes/exact-json.ts';
 import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
 import { type AuthorizedOperation, findKeySet, type Outcome, type Signer } from '../signer.ts';
 import { yieldTurns } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
-import type { BodyReader, JsonBound } from './body.ts';
+import { type BodyReader, jsonAlone, jsonBesideStream } from './body.ts';
 import { noSuchPath } from './guard.ts';
 import { parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
-import { methodOf, operations, operationUrl } from './paths.ts';
+import { methodOf, operationPaths, operationUrl } from './paths.ts';
 import { asSignerError, jsonResponse, notReady, problemResponse, toProblem } from './problem.ts';
-
-/** For a request whose message could be streamed, and then have any length. */
-export const jsonBesideStream: JsonBound = {
-  maxBytes: maxJsonBytesBesideStream,
-  advice: 'send the message itself as application/octet-stream, or the request in a batch',
-};
-/** For a batch, and for a request that can only be JSON. */
-export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
 
 /** How many milliseconds a batch may run before other requests get a turn. */
 const batchTurnMs = 1;
@@ -98,7 +89,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
 
   const operate = async (
     name: string,
-    { operation, isBatch }: (typeof operations)[keyof typeof operations],
+    { operation, isBatch }: (typeof operationPaths)[keyof typeof operationPaths],
     request: Request,
   ) => {
     try {
@@ -134,7 +125,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     // Operations do not pass the router, which costs a seventh of their throughput.
     const [, name, segment] = operationUrl.exec(request.url) ?? [];
     if (name === undefined || request.method !== 'POST') return app.fetch(request);
-    return operate(name, operations[segment as keyof typeof operations], request);
+    return operate(name, operationPaths[segment as keyof typeof operationPaths], request);
   };
 }
 

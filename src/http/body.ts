@@ -1,6 +1,7 @@
 /** Reads request bodies within limits of size, time and memory: JSON as a whole, a message in parts as it arrives. */
 
 import { type ErrorCode, SignerError } from '../api/errors.ts';
+import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
 import { createDeadline } from './deadline.ts';
 import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
@@ -34,6 +35,14 @@ export interface JsonBound {
   /** What the caller can do about a longer body. */
   readonly advice: string;
 }
+
+/** For a request whose message could be streamed, and then have any length. */
+export const jsonBesideStream: JsonBound = {
+  maxBytes: maxJsonBytesBesideStream,
+  advice: 'send the message itself as application/octet-stream, or the request in a batch',
+};
+/** For a batch, and for a request that can only be JSON. */
+export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
 
 export interface BodyReader {
   /**

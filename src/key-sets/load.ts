@@ -190,7 +190,7 @@ function loadKey(
     return refused(`${undecoded}; give that part, in this file's own encoding`);
   }
   if (bytes.length === 0) return refused('is empty; generate a random key (sidecar-signer keys new)');
-  const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes(algorithm));
+  const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes?.(algorithm) ?? 0);
   const weak = weaknesses(bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return refused(...weak);
   // A weak key could be guessed by testing guesses against an id that is derived from the key alone.

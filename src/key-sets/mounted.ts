@@ -110,7 +110,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
   }
   if (file !== undefined) {
     const parse = async (reading: Reading) => {
-      const { configuration: parsed, warnings } = await parseConfiguration(reading, file);
+      const { configuration: parsed, warnings } = await readConfigurationFile(reading, file);
       for (const warning of warnings) events.leftOut?.(warning);
       return parsed;
     };
@@ -155,7 +155,7 @@ function seal(reading: Reading): Promise<SecretFiles> {
 }
 
 /** @throws {VolumeError} */
-async function parseConfiguration(
+async function readConfigurationFile(
   reading: Reading,
   { file, path, parse }: ConfigurationSource,
 ): Promise<ConfigurationFile> {

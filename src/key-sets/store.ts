@@ -153,7 +153,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   };
 
   /** Whether only files that no key set uses have changed in a directory. */
-  const isUnchanged = ({ isWaiting, inUse, changedFiles }: Source<SecretFiles>) => {
+  const changedOnlyUnused = ({ isWaiting, inUse, changedFiles }: Source<SecretFiles>) => {
     const used = configuration.inUse?.files;
     if (!isWaiting || inUse === undefined || used === undefined || changedFiles.size === 0) return false;
     return [...changedFiles].every((file) => !used.has(fileName(file)));
@@ -162,13 +162,13 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   /** Applies whatever can be applied after a source has changed. */
   const decide = async (changed: AnySource) => {
     await select();
-    for (let isWorth = true; isWorth && !dropped; ) {
-      for (const source of directories.values()) if (isUnchanged(source)) source.accept();
+    for (let progressed = true; progressed && !dropped; ) {
+      for (const source of directories.values()) if (changedOnlyUnused(source)) source.accept();
       const waiting = sources.filter(({ isWaiting }) => isWaiting);
       const alone = [...new Set([changed, ...waiting])].filter(({ isWaiting }) => isWaiting);
       const attempts = waiting.length > 1 ? [waiting, ...alone.map((source) => [source])] : [alone];
-      isWorth = false;
-      for (const attempt of attempts) isWorth ||= attempt.length > 0 && (await apply(attempt));
+      progressed = false;
+      for (const attempt of attempts) progressed ||= attempt.length > 0 && (await apply(attempt));
     }
     await select();
   };

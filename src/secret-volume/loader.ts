@@ -45,7 +45,7 @@ export interface LoadHealth {
 /**
  * `look`: read if changed; `read`: always; `reread`: after other files were selected; `retry`: also what was rejected.
  */
-type How = 'look' | 'read' | 'reread' | 'retry';
+type LoadMode = 'look' | 'read' | 'reread' | 'retry';
 
 export interface Loader<T> {
   readonly published: Published<T> | undefined;
@@ -54,7 +54,7 @@ export interface Loader<T> {
    * Reads the volume if it has changed. If a load is running, another one follows it.
    * @param how default: `look`
    */
-  load(how?: How): Promise<void>;
+  load(how?: LoadMode): Promise<void>;
   /** Reads what is selected from now on. Settles when it has been read, or could not be. */
   select(selection: Selection | undefined): Promise<void>;
   /** Publishes and reports nothing afterwards. */
@@ -81,7 +81,7 @@ export function createLoader<T>(
   let lastSuccess: Date | undefined;
   let lastAttempt: Date | undefined;
   let rejected = 0;
-  const requested = new Set<How>();
+  const requested = new Set<LoadMode>();
   let running: Promise<void> | undefined;
   let closed = false;
 
@@ -158,7 +158,7 @@ export function createLoader<T>(
     if (isNew) events.change(Object.freeze({ generation, ...none, ...change }));
   };
 
-  const loadOnce = async (how: ReadonlySet<How>) => {
+  const loadOnce = async (how: ReadonlySet<LoadMode>) => {
     const retry = how.has('retry');
     const read = retry || how.has('read') || how.has('reread');
     const isFirst = lastAttempt === undefined;

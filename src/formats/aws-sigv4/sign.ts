@@ -20,7 +20,7 @@ import {
   signHeaders,
   unsignedPayload,
 } from './canonical-request.ts';
-import { forbidden, notAllowed, type Policy } from './request-policy.ts';
+import { type AwsPolicy, forbidden, notAllowed } from './request-policy.ts';
 import {
   algorithm,
   awsTime,
@@ -48,7 +48,7 @@ interface Signing {
 
 /** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `message_too_large` */
 export function sign(
-  policy: Policy,
+  policy: AwsPolicy,
   signingKeys: SigningKeys,
   context: SigningContext,
   request: AwsSignRequest,
@@ -136,7 +136,7 @@ function refuseSigned({ fields }: HttpMessage, parameters: Parameters): void {
 function choose(
   field: 'service' | 'region',
   list: 'services' | 'regions',
-  policy: Policy,
+  policy: AwsPolicy,
   named: string | undefined,
 ): string {
   const [first = '', ...others] = policy[list];
@@ -151,7 +151,7 @@ function choose(
  * one may be created for a method that sends a payload.
  */
 function hashPayload(
-  policy: Policy,
+  policy: AwsPolicy,
   { checkSize }: SigningContext,
   service: string,
   { bodySha256, unsignedPayload: unsigned = false, presign }: AwsSignRequest,

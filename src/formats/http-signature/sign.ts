@@ -9,10 +9,10 @@ import type { HttpMessage } from '../http-request.ts';
 import { nowSeconds } from '../tolerance.ts';
 import { signatureBase } from './component.ts';
 import { contentDigest } from './content-digest.ts';
-import { algorithm, coveredBy, type Policy } from './coverage.ts';
+import { algorithm, type CoveragePolicy, coveredBy } from './coverage.ts';
 
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
-export function sign(policy: Policy, context: SigningContext, message: HttpMessage): HttpSignature {
+export function sign(policy: CoveragePolicy, context: SigningContext, message: HttpMessage): HttpSignature {
   if (message.fields.has('signature-input') || message.fields.has('signature')) {
     throw malformedField('headers', 'must not have signature-input or signature, which the signer writes');
   }
@@ -43,7 +43,7 @@ export function sign(policy: Policy, context: SigningContext, message: HttpMessa
 }
 
 /** The digest to add; undefined if the caller wrote the digest of a body that it does not send here. */
-function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): string | undefined {
+function digestToWrite({ components }: CoveragePolicy, { body, fields }: HttpMessage): string | undefined {
   const isGiven = fields.has('content-digest');
   if (body !== undefined) {
     if (isGiven)
@@ -60,7 +60,7 @@ function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): s
 
 /** The signature parameters (RFC 9421 §2.3). */
 function describeSignature(
-  { expiresSeconds, nonce, tag }: Policy,
+  { expiresSeconds, nonce, tag }: CoveragePolicy,
   context: SigningContext,
   keyid: string,
 ): string {

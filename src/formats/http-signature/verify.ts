@@ -8,12 +8,12 @@ import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { checkAge, nowSeconds } from '../tolerance.ts';
 import { covers, signatureBase } from './component.ts';
 import { isDigestOf } from './content-digest.ts';
-import { algorithm, coveredBy, type Policy } from './coverage.ts';
+import { algorithm, type CoveragePolicy, coveredBy } from './coverage.ts';
 import { type ReceivedSignature, readSignatures } from './received.ts';
 
 /** One valid signature is enough: the others may come from a proxy, or use another algorithm. */
 export function verify(
-  policy: Policy,
+  policy: CoveragePolicy,
   context: SigningContext,
   message: HttpMessage,
 ): HttpSignatureVerification {
@@ -34,7 +34,7 @@ export function verify(
 }
 
 function verifyOne(
-  policy: Policy,
+  policy: CoveragePolicy,
   { keys, now }: SigningContext,
   message: HttpMessage,
   signature: ReceivedSignature,
@@ -67,7 +67,7 @@ function checkDigest(
 }
 
 function checkCoverage(
-  policy: Policy,
+  policy: CoveragePolicy,
   { query, body }: HttpMessage,
   { components, created, nonce }: ReceivedSignature,
 ): VerificationFailure | undefined {
@@ -82,7 +82,7 @@ function checkCoverage(
 }
 
 function checkTime(
-  policy: Policy,
+  policy: CoveragePolicy,
   now: number,
   { created = 0, expires = Number.POSITIVE_INFINITY }: ReceivedSignature,
 ): VerificationFailure | undefined {
