@@ -3,23 +3,17 @@
  * verified without `authorize`. Synchronous; time and randomness are arguments.
  */
 
-import { type ErrorCode, SignerError } from './api/errors.ts';
+import { type ErrorCode, malformedField, SignerError } from './api/errors.ts';
+import type { Operation } from './api/messages.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
 import type { MessageSink, SigningContext } from './signing/format.ts';
-import {
-  type Allowance,
-  authorize,
-  checkSize,
-  checkTenant,
-  type Operation,
-  spend,
-} from './signing/policy.ts';
+import { type Allowance, authorize, checkSize, checkTenant, spend } from './signing/policy.ts';
 
 export interface Signer {
   /**
-   * Asks the key set's policy. What it returns is the only way to sign or verify.
+   * Checks the policy of the key set. Only the operation that it returns can sign or verify.
    * @throws {SignerError} `operation_not_allowed`
    */
   authorize(keySet: KeySet, operation: Operation): AuthorizedOperation;
@@ -31,7 +25,7 @@ export interface AuthorizedOperation {
   readonly operation: Operation;
   /** Carries out one request of the key set's format. @throws {SignerError} */
   carryOut(request: unknown): object;
-  /** Whether `start` can be called: the format takes a bare message, and no tenant has to be named beside it. */
+  /** Whether `start` can be called: the format takes a message alone, and the key set has no tenants. */
   readonly takesStream: boolean;
   /**
    * Signs or verifies a message that arrives in parts.
@@ -41,7 +35,7 @@ export interface AuthorizedOperation {
   start(signature: string): MessageSink<object>;
 }
 
-/** How an operation ended: as asked, with a signature that does not verify, or with an error. */
+/** The result of an operation: success, an invalid signature, or an error code. */
 export type Outcome = 'ok' | 'invalid' | ErrorCode;
 
 /** What a signer cannot know by itself. */
@@ -99,14 +93,11 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
 /** Separates the tenant's name from the members of the format's request. */
 function takeTenant(body: unknown): { readonly tenant: string; readonly request: unknown } {
   if (typeof body !== 'object' || body === null || !('tenant' in body)) {
-    throw new SignerError(
-      'malformed_request',
-      'field "tenant": must name the tenant whose key is meant, since this key set derives one for each',
-    );
+    throw malformedField('tenant', 'must name the tenant, because this key set has a separate key for each');
   }
   const { tenant, ...request } = body;
   if (typeof tenant !== 'string' || !isKeySetName(tenant)) {
-    throw new SignerError('malformed_request', `field "tenant": not a usable name; use ${keySetNameRule}`);
+    throw malformedField('tenant', `not a usable name; use ${keySetNameRule}`);
   }
   return { tenant, request };
 }

@@ -238,7 +238,7 @@ describe('a format that takes only JSON', () => {
 describe('a tenant', () => {
   const root = Buffer.concat([Buffer.of(0), randomBytes(31)]);
   const missing =
-    'malformed_request: field "tenant": must name the tenant whose key is meant, since this key set derives one for each';
+    'malformed_request: field "tenant": must name the tenant, because this key set has a separate key for each';
   const malformed =
     'malformed_request: field "tenant": not a usable name; use 1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
   const unknown =

@@ -6,11 +6,11 @@
 /** Every error code, with the HTTP status and the title of its answer. */
 export const errorCodes = {
   malformed_request: { status: 400, title: 'The request is not well formed' },
-  forbidden_caller: { status: 403, title: 'The caller is not one the signer serves' },
+  forbidden_caller: { status: 403, title: 'The signer does not serve this caller' },
   operation_not_allowed: { status: 403, title: 'The policy of the key does not allow this operation' },
   unknown_key: { status: 404, title: 'There is no key of this name' },
   not_found: { status: 404, title: 'There is nothing at this path' },
-  method_not_allowed: { status: 405, title: 'The method does not fit the path' },
+  method_not_allowed: { status: 405, title: 'The path does not support this method' },
   timeout: { status: 408, title: 'The request took too long to arrive' },
   message_too_large: { status: 413, title: 'The request is too large' },
   unsupported_media_type: { status: 415, title: 'The content type is not supported' },
@@ -45,4 +45,9 @@ export class SignerError extends Error {
     this.code = code;
     this.headers = headers;
   }
+}
+
+/** @param what completes the sentence "the field …" */
+export function malformedField(field: string, what: string): SignerError {
+  return new SignerError('malformed_request', `field "${field}": ${what}`);
 }

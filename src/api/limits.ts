@@ -1,6 +1,6 @@
 /** Limits of a request. The signer enforces them, and the client checks them before it sends a request. */
 
-import type { Formats } from './messages.ts';
+import type { Formats, Operation } from './messages.ts';
 
 /** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
@@ -8,7 +8,7 @@ export const maxJsonBytes: number = 2 ** 20;
 export const maxJsonBytesBesideStream: number = 2 ** 16;
 
 /** The formats in which a message alone, as the request body, is a complete request. */
-export const streamed: Readonly<Record<'sign' | 'verify', readonly (keyof Formats)[]>> = {
+export const streamed: Readonly<Record<Operation, readonly (keyof Formats)[]>> = {
   sign: ['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack'],
   verify: ['raw'],
 };

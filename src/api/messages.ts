@@ -209,12 +209,15 @@ export interface TenantRequest {
   readonly tenant?: string | undefined;
 }
 
+/** What a key can be used for. */
+export type Operation = 'sign' | 'verify';
+
 /** What a caller can read about a key set. It contains no key material. */
 export interface KeySetDescription {
   readonly name: string;
   readonly format: keyof Formats;
   readonly algorithm: string;
-  readonly allow: readonly ('sign' | 'verify')[];
+  readonly allow: readonly Operation[];
   /** The ids of all keys that verify, the primary first. */
   readonly keyIds: readonly string[];
   /** The id of the key that signs. */

@@ -42,7 +42,8 @@ function describe({ path, message, unknown }: ShapeProblem, body: unknown): stri
   return isMissing(body, path) ? `${place} is missing; it ${message}` : `${place}: ${message}`;
 }
 
-function isMissing(body: unknown, path: readonly PropertyKey[]): boolean {
+/** Whether a value has nothing at a path. */
+export function isMissing(body: unknown, path: readonly PropertyKey[]): boolean {
   return path.reduce((value: unknown, name) => Object(value)[name], body) === undefined;
 }
 

@@ -1,8 +1,8 @@
 /** Requests that commands send to a running signer. */
 
 import type { ErrorCode, Problem } from '../api/errors.ts';
+import type { Operation } from '../api/messages.ts';
 import { parseAnswer } from '../client/transport.ts';
-import type { Operation } from '../signing/policy.ts';
 import { formatAddress, reachable, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { streamInput } from './input.ts';
@@ -27,7 +27,7 @@ interface Call {
 }
 
 /** How long to wait for the signer to read the next part of the message, or to answer. */
-const patienceMs = 10_000;
+const timeoutMs = 10_000;
 
 /**
  * @param isAnswer whether the answer has everything that the command prints
@@ -41,7 +41,7 @@ export async function callSigner<T extends object>(
   { message, advice = {}, ...init }: Call = {},
 ): Promise<T> {
   const aborter = new AbortController();
-  const timer = setTimeout(() => aborter.abort(), patienceMs);
+  const timer = setTimeout(() => aborter.abort(), timeoutMs);
   const body = message && { body: message.pipeThrough(onEachPart(() => timer.refresh())) };
   try {
     const response = await fetchFrom(address, path, { ...init, ...body, signal: aborter.signal });
@@ -59,7 +59,7 @@ export async function callSigner<T extends object>(
 
 /**
  * Sends the content of a file to a key set.
- * @param formats what the command can be used for, to be printed if this key set is something else
+ * @param formats the formats that the command supports, for the error message
  */
 export function callKeySet<T extends object>(
   address: SignerAddress,

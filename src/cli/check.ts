@@ -7,7 +7,8 @@ import type { KeySet } from '../key-sets/snapshot.ts';
 import { createKeyStore } from '../key-sets/store.ts';
 import { takeVariable } from './environment.ts';
 import { readInput } from './input.ts';
-import { type KeyOptions, type OnceRead, readConfiguration, readOnce } from './open-keys.ts';
+import { type KeyOptions, type OnceRead, readConfiguration, readKeysOnce } from './open-keys.ts';
+import { printResult } from './output.ts';
 import { permissionNotes } from './permissions.ts';
 import { filesOf, parseSecretManifest } from './secret-manifest.ts';
 
@@ -47,12 +48,12 @@ export async function check(options: CheckOptions): Promise<void> {
     ? readMounted(options)
     : readManifest(options.secret, options.config));
   const report = reportOf(read);
-  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : formatReport(report));
+  printResult(options, report, formatReport(report));
   process.exitCode = report.valid ? 0 : 1;
 }
 
 async function readMounted(options: KeyOptions): Promise<OnceRead> {
-  const { warnings, ...read } = await readOnce(options);
+  const { warnings, ...read } = await readKeysOnce(options);
   return { ...read, warnings: [...warnings, ...options.keys.flatMap(permissionNotes)] };
 }
 
@@ -108,7 +109,7 @@ function formatReport({ valid, keys, problems, notes }: Report): string {
     ...notes.map((note) => `${styleText('yellow', '!')} ${note}`),
     valid ? `${counted(keys.length, 'key set')}, ready to serve` : 'serve would not load these keys',
   ];
-  return `${lines.join('\n')}\n`;
+  return lines.join('\n');
 }
 
 function formatKeySet(keySet: CheckedKeySet, width: number): string {

@@ -25,7 +25,7 @@ export function withKeyFlags(command: Command, isConfigRequired = false): Comman
     .addOption(
       flag(
         '--config <file>',
-        'configuration of the key sets, as YAML; default: each file is one',
+        'YAML file that configures the key sets; without it, each key file is a key set',
       ).makeOptionMandatory(isConfigRequired),
     );
 }
@@ -49,7 +49,9 @@ export function jsonFlag(): Option {
   return new Option('--json', 'print JSON');
 }
 
-/** The values of a repeatable flag. Its variable, and each flag, may hold several, separated by commas. */
+/**
+ * Collects the values of a repeatable flag. The variable and each use of the flag may hold several, separated by commas.
+ */
 export function collect(value: string, previous: readonly string[]): readonly string[] {
   const given = value.split(',');
   // An empty directory would be the working directory.
@@ -78,7 +80,7 @@ export function parseSeconds(text: string): number {
   throw new InvalidArgumentError('expected whole seconds from 0 to 3600, for instance 10');
 }
 
-/** The value of a flag that needs none, as its variable has to write it. @throws {InvalidArgumentError} */
+/** Parses a boolean flag. The flag needs no value, but its environment variable does. @throws {InvalidArgumentError} */
 export function parseSwitch(text: string): boolean {
   if (text === 'true' || text === '1') return true;
   if (text === 'false' || text === '0') return false;
@@ -100,7 +102,7 @@ export function lazyAction<A extends readonly unknown[]>(
   };
 }
 
-/** The same for a command that reads keys. It refuses to run where the environment could put code into the process. */
+/** Like `lazyAction`, for commands that read keys: refuses to run if an environment variable could load code. */
 export function lazyKeyAction<A extends readonly unknown[]>(
   load: () => Promise<Action<A>>,
 ): (...args: A) => Promise<void> {

@@ -17,8 +17,8 @@ export function hardenProcess(): boolean {
       setrlimit: { args: [i32, FFIType.ptr], returns: i32 },
       prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
     });
-    const noLimit = new BigUint64Array([0n, 0n]);
-    const noCore = libc.symbols.setrlimit(RLIMIT_CORE, ptr(noLimit)) === 0;
+    const zeroLimit = new BigUint64Array([0n, 0n]);
+    const noCore = libc.symbols.setrlimit(RLIMIT_CORE, ptr(zeroLimit)) === 0;
     const notDumpable = libc.symbols.prctl(PR_SET_DUMPABLE, 0n, 0n, 0n, 0n) === 0;
     libc.close();
     return noCore && notDumpable;

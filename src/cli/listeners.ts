@@ -89,7 +89,7 @@ function orListenFailure(flag: string, address: TcpAddress | string, open: () =>
     }
     // The runtime reports EADDRINUSE also for a name that it cannot resolve.
     const isName = typeof address !== 'string' && isIP(address.host) === 0 && address.host !== 'localhost';
-    const what = isName ? 'is in use, or not a name of this machine' : 'is in use';
+    const what = isName ? 'is in use, or its name cannot be resolved' : 'is in use';
     throw new CommandFailure(`${where} ${what}; stop the process that listens there, or set another ${flag}`);
   }
 }

@@ -25,7 +25,9 @@ export function logKeyEvents(log: Log, keys: () => MountedKeys, onReady: () => v
     accepted: ({ volume: { directory } }, changes) => {
       const { current } = keys().store;
       if (current === undefined) {
-        return log.info('read, and waiting for the other directories or the configuration', { directory });
+        return log.info('directory read; waiting for the other directories or the configuration', {
+          directory,
+        });
       }
       const { generation, keySets } = current;
       log.info('keys loaded', { directory, generation, ...changes });

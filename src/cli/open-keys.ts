@@ -47,7 +47,7 @@ export interface OnceRead {
 }
 
 /** Reads everything once, as `serve` would. @throws {CommandFailure} as `openKeys` does */
-export async function readOnce(options: KeyOptions): Promise<OnceRead> {
+export async function readKeysOnce(options: KeyOptions): Promise<OnceRead> {
   const warnings: string[] = [];
   const mounted = openKeys(options, {
     watch: false,

@@ -8,7 +8,7 @@ const maxNames = 10;
 
 /** Such files are not refused, because 0644 is the default mode of a Secret volume in Kubernetes. */
 export function permissionNotes(directory: string): readonly string[] {
-  // In a volume of Kubernetes, the files are in ..data, and beside it there are only links to them.
+  // In a Kubernetes volume, ..data holds the files; the names beside it are only links to them.
   const data = join(directory, '..data');
   const files = filesBelow(existsSync(data) ? data : directory);
   return [

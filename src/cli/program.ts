@@ -32,7 +32,10 @@ export function createProgram(): Command {
     .addCommand(
       withKeyFlags(new Command('check'))
         .description('read the keys as serve would and print every problem')
-        .option('--secret <manifest>', 'check a Kubernetes Secret in YAML, not mounted keys; - for stdin')
+        .option(
+          '--secret <manifest>',
+          'check this Kubernetes Secret manifest (YAML) instead of mounted keys; - for standard input',
+        )
         .addOption(jsonFlag())
         .action(lazyKeyAction(async () => (await import('./check.ts')).check)),
     )
@@ -61,7 +64,7 @@ export function createProgram(): Command {
   for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command
       .exitOverride()
-      // Lists of commands leave out the arguments, because there is little room. The help of each command has them.
+      // Lists show only the names of commands; the help of each command shows its arguments.
       .configureHelp({ subcommandTerm: (each) => each.name() })
       .showHelpAfterError('(see --help)')
       .helpOption('-h, --help', 'print help');
@@ -70,7 +73,7 @@ export function createProgram(): Command {
   return program;
 }
 
-/** @param action starts the server; it is called when the flags fit together */
+/** @param action starts the server; called only if the flags are consistent */
 export function createServeCommand(action: (options: ServeOptions) => Promise<void>): Command {
   const command = withKeyFlags(new Command('serve'))
     .description('read keys from mounted directories and serve signing and verification on this machine')
@@ -86,12 +89,15 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
         .default([], 'loopback names with the port'),
     )
     .addOption(
-      flag('--allow-remote [boolean]', 'let --listen use an address that other machines can reach')
+      flag('--allow-remote [boolean]', 'allow --listen to use an address that other machines can reach')
         .argParser(parseSwitch)
         .default(false),
     )
     .addOption(
-      flag('--shutdown-delay <seconds>', 'how long to keep serving after SIGTERM, with readiness off')
+      flag(
+        '--shutdown-delay <seconds>',
+        'seconds to keep serving after SIGTERM, while /readyz already says not ready',
+      )
         .argParser(parseSeconds)
         .default(0),
     )

@@ -1,4 +1,4 @@
-/** Kubernetes Secret manifests. They are read as kubectl reads them, and written with their comments. */
+/** Reads Kubernetes Secret manifests by kubectl's rules, and keeps their comments when it writes them. */
 
 import { type Document, isScalar, LineCounter, parseAllDocuments, stringify } from 'yaml';
 import { decode } from '../bytes/encoding.ts';
@@ -8,7 +8,7 @@ import { CommandFailure } from './failure.ts';
 
 /** A manifest may have several Secrets: as several documents, or in a list of objects. */
 export interface SecretManifest {
-  /** Of all Secrets. If a Secret has a name in `data` and in `stringData`, `stringData` wins, as in the API server. */
+  /** The entries of all Secrets. If `data` and `stringData` share a name, `stringData` wins, as in the API server. */
   readonly entries: readonly SecretEntry[];
   /** What is wrong with `data` and `stringData` as a whole. */
   readonly problems: readonly string[];

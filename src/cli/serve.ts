@@ -27,7 +27,7 @@ const random = (size: number) => crypto.getRandomValues(Buffer.allocUnsafe(size)
 /** How long requests that have begun may take to finish after SIGTERM. */
 const graceMs = 5000;
 
-/** How long after the first keys to free the memory that only the start needed. */
+/** Milliseconds after the first keys are loaded until memory that only start-up needed is freed. */
 const settledMs = 1000;
 
 export interface ServeHooks {
@@ -98,7 +98,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   process.exit();
 }
 
-/** Logs the kind and place of an unforeseen error, and not its message, which could contain anything. */
+/** Exits on an unexpected error. Logs its class and stack frames, not its message, which could hold a secret. */
 function exitOnFaults(log: Log): void {
   const exit = (error: unknown) => {
     log.error('stopping because of a bug in the signer', describeFault(error));

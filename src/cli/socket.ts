@@ -1,4 +1,4 @@
-/** The file of a Unix socket. It replaces one that a dead process left behind, but never that of a live process. */
+/** The file of a Unix socket. Replaces the socket of a process that has ended, never that of a running one. */
 
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -21,7 +21,7 @@ export async function claimSocket(path: string): Promise<void> {
   unlinkSync(path);
 }
 
-/** Sets the umask while `listen` creates the socket, so that its mode is at no time wider than this one. */
+/** Sets the umask while `listen` creates the socket, so that it never has wider permissions than `mode`. */
 export function withMode<T>(path: string, mode: number, listen: () => T): T {
   const before = process.umask(0o777 & ~mode);
   try {

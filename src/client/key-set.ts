@@ -2,7 +2,7 @@
 
 import type { Problem } from '../api/errors.ts';
 import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
-import type { Formats, KeySetDescription, TenantRequest, Verification } from '../api/messages.ts';
+import type { Formats, KeySetDescription, Operation, TenantRequest, Verification } from '../api/messages.ts';
 import { SignerError } from './error.ts';
 import type { Sent } from './transport.ts';
 
@@ -120,7 +120,7 @@ interface JsonLimit {
 
 const batchLimit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send fewer items at once' };
 const limit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send less' };
-const limitBesideStream: Readonly<Record<'sign' | 'verify', JsonLimit>> = {
+const limitBesideStream: Readonly<Record<Operation, JsonLimit>> = {
   sign: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by signMessage, or in a batch' },
   verify: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by verifyMessage, or in a batch' },
 };
@@ -130,7 +130,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
   const post = <A>(operation: string, body: Message, headers: Sent['headers'], options?: CallOptions) =>
     call<A>({ path: `${path}/${operation}`, method: 'POST', headers, body }, options);
   const postJson = async <A>(
-    operation: 'sign' | 'verify',
+    operation: Operation,
     request: TenantRequest,
     options?: CallOptions,
   ): Promise<A> => {

@@ -5,7 +5,7 @@
 
 import { closest, distance } from 'fastest-levenshtein';
 import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
-import { fieldsAt, shapeProblems } from '../api/schema.ts';
+import { fieldsAt, isMissing, shapeProblems } from '../api/schema.ts';
 import { type FormatDefinition, formats } from '../formats/index.ts';
 import { ok, type Result, refused } from '../key-sets/result.ts';
 import {
@@ -135,10 +135,6 @@ function parseKeySet(
   if (problems.length > 0) return refused(...problems);
   if (env === undefined || variablePattern.test(env)) return ok(settings);
   return ok(problem(['env'], 'is not a name that a variable can have, so this key set is left out'));
-}
-
-function isMissing(value: unknown, path: readonly PropertyKey[]): boolean {
-  return path.reduce((at, field) => fieldOf(at, field), value) === undefined;
 }
 
 /** What to say about a field that is in the wrong place, or that is for another format. */

@@ -35,7 +35,6 @@ export const cookie = defineFormat({
   create: () => ({
     options: {},
     algorithms: [algorithm],
-    minKeyBytes: () => 0,
     secretEncoding: 'text',
     sign: (context, request): CookieSignature => {
       const { value } = parse(sign, request);

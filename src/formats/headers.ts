@@ -1,7 +1,7 @@
 /** The HTTP headers of a JSON request: their schema, and their values by name. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../api/errors.ts';
+import { malformedField, SignerError } from '../api/errors.ts';
 import type { HttpHeaders } from '../api/messages.ts';
 
 /** Names and values together. Few servers accept more, and the limit bounds the memory that parsing needs. */
@@ -25,9 +25,9 @@ export function valuesByName(headers: HttpHeaders): ReadonlyMap<string, readonly
     const lower = name.toLowerCase();
     // The order of the values of `A` and `a` would be unknown.
     if (byName.has(lower)) {
-      throw new SignerError(
-        'malformed_request',
-        'field "headers": must have each name once; give the values of a repeated header as a list',
+      throw malformedField(
+        'headers',
+        'must have each name once; give the values of a repeated header as a list',
       );
     }
     const values = typeof value === 'string' ? [value] : value;

@@ -1,7 +1,7 @@
 /** Checks and parses the HTTP request that a JSON request describes, for the formats that sign HTTP requests. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../api/errors.ts';
+import { malformedField, SignerError } from '../api/errors.ts';
 import type { HttpHeaders, HttpRequest } from '../api/messages.ts';
 import { headers, valuesByName } from './headers.ts';
 import { messageBytes, messageEncoding } from './message.ts';
@@ -21,6 +21,12 @@ export interface HttpMessage {
   readonly body: Uint8Array | undefined;
 }
 
+/** The methods that can be signed: in upper case, as they are sent. */
+export const methodPattern = /^[A-Z][A-Z-]{0,31}$/;
+
+/** A token (RFC 9110 §5.6.2) in lower case. */
+export const headerNamePattern = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
+
 /** The fields of a JSON request that describe an HTTP request. */
 export const httpRequestFields = {
   method: z.string(),
@@ -38,7 +44,7 @@ export function parseHttpRequest({
   body,
   encoding,
 }: HttpRequest): HttpMessage {
-  if (!/^[A-Z][A-Z-]{0,31}$/.test(method)) throw malformed('method', 'must be in upper case, as it is sent');
+  if (!methodPattern.test(method)) throw malformedField('method', 'must be in upper case, as it is sent');
   return {
     method,
     ...parseUrl(url),
@@ -56,21 +62,17 @@ export function fieldValues({ fields }: HttpMessage, name: string): readonly str
   return values.every((value) => value !== undefined) ? values : undefined;
 }
 
-export function malformed(field: string, what: string): SignerError {
-  return new SignerError('malformed_request', `field "${field}": ${what}`);
-}
-
 /** A dot segment next to an encoded slash. It takes effect if a server decodes the path before it uses it. */
 const hiddenDotSegment = /(?:\/|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|%2f|%5c)/i;
 
 /** Few servers accept a longer URL, and the limit bounds the memory that parsing needs. */
-const maxUrlLength = 16 * 1024;
+const maxSignedUrlLength = 16 * 1024;
 
 /** Refuses a URL that two programs could read differently: a signature for one reading could be used for the other. */
 function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path' | 'query'> {
-  const refuse = (what: string) => malformed('url', what);
-  if (url.length > maxUrlLength) {
-    throw new SignerError('message_too_large', `field "url": has at most ${maxUrlLength} characters`);
+  const refuse = (what: string) => malformedField('url', what);
+  if (url.length > maxSignedUrlLength) {
+    throw new SignerError('message_too_large', `field "url": has at most ${maxSignedUrlLength} characters`);
   }
   if (!/^[\x21-\x7e]*$/.test(url)) {
     throw refuse('must be printable ASCII without spaces; percent-encode all other characters');
@@ -95,8 +97,8 @@ function parseUrl(url: string): Pick<HttpMessage, 'scheme' | 'authority' | 'path
 function parseHeaders(headers: HttpHeaders): HttpMessage['fields'] {
   const fields = valuesByName(headers);
   for (const name of fields.keys()) {
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) {
-      throw malformed('headers', 'must have header names that are tokens (RFC 9110, section 5.6.2)');
+    if (!headerNamePattern.test(name)) {
+      throw malformedField('headers', 'must have header names that are tokens (RFC 9110, section 5.6.2)');
     }
   }
   return fields;

@@ -1,7 +1,7 @@
 /** Turns the message of a JSON request into bytes. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../api/errors.ts';
+import { malformedField } from '../api/errors.ts';
 import { decode } from '../bytes/encoding.ts';
 
 export const messageEncoding = z.optional(z.enum(['utf8', 'base64', 'hex']));
@@ -25,16 +25,14 @@ export function messageBytes(
 ): Uint8Array {
   if (encoding === 'utf8') {
     if (!isText(text)) {
-      throw new SignerError(
-        'malformed_request',
-        `field "${field}": as text it must be well-formed Unicode without NUL; send other bytes as base64 or hex`,
+      throw malformedField(
+        field,
+        'as text it must be well-formed Unicode without NUL; send other bytes as base64 or hex',
       );
     }
     return Buffer.from(text);
   }
   const bytes = decode(text, encoding);
-  if (bytes === undefined) {
-    throw new SignerError('malformed_request', `field "${field}": must be ${encoding}, as "encoding" says`);
-  }
+  if (bytes === undefined) throw malformedField(field, `must be ${encoding}, as "encoding" says`);
   return bytes;
 }

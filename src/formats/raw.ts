@@ -36,7 +36,6 @@ export const raw = defineFormat({
   create: ({ output: defaultOutput = 'hex' }) => ({
     options: { output: defaultOutput },
     algorithms: algorithmNames,
-    minKeyBytes: () => 0,
     sign: (context, request) => {
       const { message, encoding, output = defaultOutput } = parse(sign, request);
       return feed(context, startSigning(context, output), messageBytes('message', message, encoding));

@@ -37,3 +37,8 @@ export function checkAge(
   if (ageSeconds > toleranceSeconds) return 'expired';
   return -ageSeconds > futureToleranceSeconds ? 'not_yet_valid' : undefined;
 }
+
+/** The whole seconds of a time in milliseconds, as timestamps in signatures count it. */
+export function nowSeconds(nowMs: number): number {
+  return Math.floor(nowMs / 1000);
+}

@@ -2,27 +2,18 @@
 
 import { Hono } from 'hono';
 import { SignerError } from '../api/errors.ts';
-import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
+import type { Operation } from '../api/messages.ts';
 import { parseExactJson } from '../bytes/exact-json.ts';
 import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
 import { type AuthorizedOperation, findKeySet, type Outcome, type Signer } from '../signer.ts';
-import type { Operation } from '../signing/policy.ts';
 import { yieldTurns } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
-import type { BodyReader, JsonBound } from './body.ts';
+import { type BodyReader, jsonAlone, jsonBesideStream } from './body.ts';
 import { noSuchPath } from './guard.ts';
 import { parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
-import { methodOf, operations, operationUrl } from './paths.ts';
-import { answerHeaders, asSignerError, problemResponse, toProblem } from './problem.ts';
-
-/** For a request whose message could be streamed, and then have any length. */
-export const jsonBesideStream: JsonBound = {
-  maxBytes: maxJsonBytesBesideStream,
-  advice: 'send the message itself as application/octet-stream, or the request in a batch',
-};
-/** For a batch, and for a request that can only be JSON. */
-export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
+import { methodOf, operationPaths, operationUrl } from './paths.ts';
+import { asSignerError, jsonResponse, notReady, problemResponse, toProblem } from './problem.ts';
 
 /** How many milliseconds a batch may run before other requests get a turn. */
 const batchTurnMs = 1;
@@ -44,8 +35,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
   const current = (): Snapshot => {
     const ready = snapshot();
     if (ready !== undefined) return ready;
-    const detail = 'no valid keys are loaded yet; the log and /status on the ops listener say why';
-    throw new SignerError('not_ready', detail, { 'retry-after': '1' });
+    throw notReady();
   };
 
   /** @throws {SignerError} `not_ready`, `unknown_key`, `operation_not_allowed` */
@@ -67,7 +57,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     return answer;
   };
 
-  /** An item fails alone. Its `reference` comes back with an answer or an error. */
+  /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
   const batchItem = (authorized: AuthorizedOperation, item: unknown): object => {
     let label: Labelled['label'] = {};
     try {
@@ -89,7 +79,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
       await pause();
       results.push(batchItem(authorized, item));
     }
-    return answer({ results });
+    return jsonResponse({ results });
   };
 
   const fault = (error: unknown): SignerError => {
@@ -99,21 +89,21 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
 
   const operate = async (
     name: string,
-    { operation, isBatch }: (typeof operations)[keyof typeof operations],
+    { operation, isBatch }: (typeof operationPaths)[keyof typeof operationPaths],
     request: Request,
   ) => {
     try {
       const authorized = authorize(name, operation);
       if (!isJson(request)) {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-        return answer(await streamed(authorized, request));
+        return jsonResponse(await streamed(authorized, request));
       }
       if (isBatch) {
         // Look the key set up again when the batch's turn has come: a key may have been removed since.
         return await bodies.inTurn(request, jsonAlone, (bytes) => batch(authorize(name, operation), bytes));
       }
       const bound = authorized.takesStream ? jsonBesideStream : jsonAlone;
-      return answer(carriedOut(authorized, await bodies.json(request, bound, parserFor(authorized))));
+      return jsonResponse(carriedOut(authorized, await bodies.json(request, bound, parserFor(authorized))));
     } catch (thrown) {
       const error = fault(thrown);
       // Count only key sets that exist, which bounds the number of labels, and only callers that still wait.
@@ -122,8 +112,8 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     }
   };
 
-  app.get('/v1/keys', () => answer({ keys: [...current().keySets.values()].map(describe) }));
-  app.get('/v1/keys/:name', (c) => answer(describe(findKeySet(current(), c.req.param('name')))));
+  app.get('/v1/keys', () => jsonResponse({ keys: [...current().keySets.values()].map(describe) }));
+  app.get('/v1/keys/:name', (c) => jsonResponse(describe(findKeySet(current(), c.req.param('name')))));
 
   app.notFound(({ req }) => {
     const allow = methodOf(req.path);
@@ -135,7 +125,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     // Operations do not pass the router, which costs a seventh of their throughput.
     const [, name, segment] = operationUrl.exec(request.url) ?? [];
     if (name === undefined || request.method !== 'POST') return app.fetch(request);
-    return operate(name, operations[segment as keyof typeof operations], request);
+    return operate(name, operationPaths[segment as keyof typeof operationPaths], request);
   };
 }
 
@@ -161,7 +151,7 @@ function describe({ name, settings, keys, tenantKeys, since }: KeySet): object {
   };
 }
 
-/** Where a format signs numbers, none may change on the way. */
+/** If the format signs numbers, parse them without losing digits. */
 function parserFor({
   operation,
   keySet: {
@@ -182,15 +172,6 @@ function signatureHeader(request: Request): string {
 
 function isJson(request: Request): boolean {
   return request.headers.get('content-type')?.toLowerCase().startsWith('application/json') ?? false;
-}
-
-// A Response copies these headers, which costs less than building them for each answer.
-const answerInit: ResponseInit = {
-  headers: new Headers({ ...answerHeaders, 'content-type': 'application/json' }),
-};
-
-function answer(body: object): Response {
-  return new Response(JSON.stringify(body), answerInit);
 }
 
 function methodNotAllowed(allow: string): SignerError {

@@ -1,7 +1,7 @@
 /** Parses batches: many requests in one, each with an optional reference of the caller's. */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../api/errors.ts';
+import { malformedField } from '../api/errors.ts';
 import { parse } from '../api/schema.ts';
 
 export const maxBatchItems = 1000;
@@ -28,10 +28,7 @@ export function takeReference(item: unknown): Labelled {
     return { request: item, label: {} };
   const { reference, ...request } = item;
   if (typeof reference !== 'string' || reference.length > maxReferenceLength) {
-    throw new SignerError(
-      'malformed_request',
-      `field "reference": must be a string of at most ${maxReferenceLength} characters`,
-    );
+    throw malformedField('reference', `must be a string of at most ${maxReferenceLength} characters`);
   }
   return { request, label: { reference } };
 }

@@ -1,6 +1,7 @@
 /** Reads request bodies within limits of size, time and memory: JSON as a whole, a message in parts as it arrives. */
 
 import { type ErrorCode, SignerError } from '../api/errors.ts';
+import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
 import { createDeadline } from './deadline.ts';
 import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
@@ -26,7 +27,7 @@ export const defaultBodyLimits: BodyLimits = {
   maxHeldBytes: 16 * 2 ** 20,
 };
 
-/** Counted for a long body, or one of unknown length: the runtime reads ahead of us. */
+/** Reserved for each long body: the runtime may buffer this much before the signer reads it. */
 const readAheadBytes = 2 ** 20;
 
 export interface JsonBound {
@@ -34,6 +35,14 @@ export interface JsonBound {
   /** What the caller can do about a longer body. */
   readonly advice: string;
 }
+
+/** For a request whose message could be streamed, and then have any length. */
+export const jsonBesideStream: JsonBound = {
+  maxBytes: maxJsonBytesBesideStream,
+  advice: 'send the message itself as application/octet-stream, or the request in a batch',
+};
+/** For a batch, and for a request that can only be JSON. */
+export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
 
 export interface BodyReader {
   /**
@@ -59,7 +68,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
   let lastTurn: Promise<unknown> = Promise.resolve();
   const inTime = createDeadline(limits.timeoutMs);
 
-  /** Reserves memory for a body. Slow bodies can keep out other long ones, but no small one. */
+  /** Reserves memory for a body. Slow long bodies can block other long ones, but never small ones. */
   const reserve = (length: number = readAheadBytes): Disposable => {
     const bytes = Math.min(length, readAheadBytes);
     if (heldBytes + bytes > limits.maxHeldBytes) throw overloaded();
@@ -96,7 +105,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
       for (;;) {
         const passedMs = performance.now() - started;
         const leftMs = limits.maxStreamMs - passedMs;
-        // If each next part is there already, no timer fires.
+        // Check here too: if parts never have to be waited for, no timer fires.
         if (leftMs <= 0) throw endless(limits.maxStreamMs);
         const dueMs = limits.timeoutMs + (received * 1000) / minBytesPerSecond - passedMs;
         const pauseMs = Math.min(dueMs, limits.timeoutMs);
@@ -117,7 +126,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     // One buffer, because each of many short parts would cost a hundred bytes more.
     const body = Buffer.allocUnsafe(bound.maxBytes);
     let length = 0;
-    // A JSON body gets no more time for arriving steadily.
+    // Infinity: a JSON body must arrive within `timeoutMs`, however steadily it is sent.
     for await (const part of receive(request, Number.POSITIVE_INFINITY)) {
       if (length + part.length > bound.maxBytes) throw tooLarge(bound);
       body.set(part, length);

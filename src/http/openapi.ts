@@ -1,17 +1,40 @@
 /** Describes the API of the signing listener as an OpenAPI 3.1 document, from the schemas that check requests. */
 
 import * as z from 'zod/mini';
-import { errorCodes } from '../api/errors.ts';
+import { errorCodes, type Problem } from '../api/errors.ts';
 import { streamed } from '../api/limits.ts';
+import type { Formats, KeySetDescription, Operation } from '../api/messages.ts';
 import { formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
-import type { Operation } from '../signing/policy.ts';
-import { keySet, problem } from './answer-shapes.ts';
-import { jsonAlone, jsonBesideStream } from './app.ts';
+import { operations } from '../signing/policy.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
+import { jsonAlone, jsonBesideStream } from './body.ts';
 import { type Path, paths } from './paths.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
+
+// The answers that belong to no format. The compiler checks these schemas against the types in api/.
+const text = z.string();
+
+const keySet: z.ZodMiniType<KeySetDescription> = z.object({
+  name: text,
+  format: z.enum([...formats.keys()] as (keyof Formats)[]),
+  algorithm: text,
+  allow: z.array(z.enum(operations)),
+  keyIds: z.array(text),
+  primary: text,
+  since: text,
+  derived: z.exactOptional(z.literal(true)),
+  policy: z.record(text, z.unknown()),
+});
+
+const problem: z.ZodMiniType<Problem> = z.object({
+  type: text,
+  title: text,
+  status: z.int(),
+  detail: text,
+  code: z.enum(Object.keys(errorCodes) as (keyof typeof errorCodes)[]),
+});
 
 /** @param version of the signer */
 export function describeApi(version: string): object {
@@ -111,7 +134,7 @@ const parameters = {
     name: 'Sec-Signer',
     in: 'header',
     required: true,
-    description: 'Something that neither a browser nor a redirected request can send.',
+    description: 'A header that neither a web page nor a redirect can add.',
     schema: { const: '1' },
   },
   signature: {
@@ -124,7 +147,7 @@ const parameters = {
 
 const tenant = {
   type: 'string',
-  description: 'Whose key is meant: needed where a key set derives its keys, and refused elsewhere.',
+  description: 'The tenant whose key to use. Required if the key set derives its keys, refused otherwise.',
 };
 const reference = {
   type: 'string',

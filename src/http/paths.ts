@@ -3,7 +3,7 @@
  * from this table.
  */
 
-import type { Operation } from '../signing/policy.ts';
+import type { Operation } from '../api/messages.ts';
 
 export interface Path {
   readonly method: 'GET' | 'POST';
@@ -18,7 +18,7 @@ const post = (operation: Operation, operationId: string, summary: string, isBatc
   ({ method: 'POST', operationId, summary, operation, isBatch }) as const;
 
 /** What can be done with a key set, by the last segment of the path. */
-export const operations = {
+export const operationPaths = {
   sign: post('sign', 'sign', 'Signs a message', false),
   verify: post('verify', 'verify', 'Verifies a signature', false),
   'sign-batch': post('sign', 'signBatch', 'Signs many messages', true),
@@ -30,17 +30,17 @@ export const paths: Readonly<Record<string, Path>> = {
   '/v1/keys': { method: 'GET', operationId: 'listKeySets', summary: 'Lists all key sets' },
   '/v1/keys/{name}': { method: 'GET', operationId: 'getKeySet', summary: 'Describes a key set' },
   ...Object.fromEntries(
-    Object.entries(operations).map(([segment, path]) => [`/v1/keys/{name}/${segment}`, path]),
+    Object.entries(operationPaths).map(([segment, path]) => [`/v1/keys/{name}/${segment}`, path]),
   ),
 };
 
 /** The segments of a URL that asks for an operation: the name of a key set, and what to do. */
 export const operationUrl: RegExp = new RegExp(
-  `^http://[^/]+/v1/keys/([^/]+)/(${Object.keys(operations).join('|')})$`,
+  `^http://[^/]+/v1/keys/([^/]+)/(${Object.keys(operationPaths).join('|')})$`,
 );
 
 /** The paths, for a caller who asks for another one. */
-export const pathList = `/v1/keys, /v1/keys/{name} and /v1/keys/{name}/${Object.keys(operations).join(', ')}`;
+export const pathList = `/v1/keys, /v1/keys/{name} and /v1/keys/{name}/${Object.keys(operationPaths).join(', ')}`;
 
 /** The method that a path takes; undefined for a path that does not exist. */
 export function methodOf(path: string): Path['method'] | undefined {

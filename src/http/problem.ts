@@ -6,6 +6,13 @@ import { errorCodes, SignerError } from '../api/errors.ts';
 /** Sent with every answer: nobody may cache a signature or render it as a document. */
 export const answerHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const;
 
+// A Response copies these headers, which costs less than building them for each answer.
+const jsonHeaders = new Headers({ ...answerHeaders, 'content-type': 'application/json' });
+
+export function jsonResponse(body: object, status = 200): Response {
+  return new Response(JSON.stringify(body), { status, headers: jsonHeaders });
+}
+
 export function toProblem(error: SignerError): Problem {
   const { status, title } = errorCodes[error.code];
   return {
@@ -33,6 +40,12 @@ export function notFound(paths: string): SignerError {
 /** A client may retry after one second. */
 export function overloaded(): SignerError {
   return new SignerError('overloaded', 'too many requests at once; try again', { 'retry-after': '1' });
+}
+
+/** A client may retry after one second. */
+export function notReady(): SignerError {
+  const detail = 'no valid keys are loaded yet; the log and /status on the ops listener say why';
+  return new SignerError('not_ready', detail, { 'retry-after': '1' });
 }
 
 /** Turns whatever was thrown into an error that may be shown. */

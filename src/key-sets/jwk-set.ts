@@ -1,4 +1,4 @@
-/** Reads JWK sets (RFC 7517 §5) of symmetric keys. Their added member `primary` names the key that signs. */
+/** Reads JWK sets (RFC 7517 §5) of symmetric keys. The extra member `primary` names the key that signs. */
 
 import * as z from 'zod/mini';
 import { shapeProblems } from '../api/schema.ts';
@@ -6,6 +6,7 @@ import { decode } from '../bytes/encoding.ts';
 import { parseUnambiguousJson } from '../bytes/exact-json.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
+import { encodingProblems } from './key-encoding.ts';
 import { ok, type Result, refused } from './result.ts';
 
 /** A key that is not disabled. */
@@ -48,7 +49,7 @@ export function readJwkSet(content: Uint8Array): Result<JwkSet> {
     return refused('is not one JSON text in UTF-8 without a byte order mark');
   }
   // RFC 7517 §4: some readers take the first of two members of the same name, and some the last.
-  if (json === undefined) return refused('has a member that stands twice in one object; remove one of them');
+  if (json === undefined) return refused('has a duplicate member in an object; remove one of the two');
   const parsed = jwkSet.safeParse(json);
   if (parsed.success) return ok(parsed.data);
   const problems = shapeProblems(jwkSet, parsed.error).map(({ path, message }) => `${where(path)}${message}`);
@@ -102,7 +103,7 @@ function usageProblems({ primary, keys }: JwkSet): string[] {
 }
 
 function notBase64url(index: number): string {
-  return `${where(['keys', index, 'k'])}is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set`;
+  return `${where(['keys', index, 'k'])}${encodingProblems.base64url}`;
 }
 
 function where(path: readonly PropertyKey[]): string {

@@ -16,7 +16,8 @@ export interface Decoded {
 
 const whsecPrefix = 'whsec_';
 
-const problems: Readonly<Record<BytesEncoding, string>> = {
+/** Why a text cannot be decoded. Each completes the sentence "the file …". */
+export const encodingProblems: Readonly<Record<BytesEncoding, string>> = {
   hex: 'is not hex: an even number of the digits 0-9 a-f, with nothing around them',
   base64: 'is not base64: A-Z a-z 0-9 + / in one line, padded with =, and no unused bits set',
   base64url: 'is not base64url: A-Z a-z 0-9 - _ without padding, and no unused bits set',
@@ -28,7 +29,7 @@ export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'j
   const decoded = encoding === 'bytes' ? decodeBytes(content) : decodeDigits(content, encoding);
   if (!decoded.ok || !isBase64Text(decoded.value.bytes)) return decoded;
   const warning =
-    'looks like base64 of the key; if it is, say so with "encoding", if it is the key itself, with "encoding: text"';
+    'looks like base64; if it is the key in base64, set "encoding: base64"; if these characters are the key, set "encoding: text"';
   return ok({ ...decoded.value, warning });
 }
 
@@ -56,14 +57,14 @@ function decodeDigits(content: Uint8Array, encoding: BytesEncoding | 'whsec'): R
   const text = latin1(withoutFinalNewline(content));
   if (encoding !== 'whsec') {
     const bytes = decode(text, encoding);
-    return bytes === undefined ? refused(problems[encoding]) : ok({ bytes });
+    return bytes === undefined ? refused(encodingProblems[encoding]) : ok({ bytes });
   }
   // Standard Webhooks v1.0.0, "Signature scheme": the key is what follows the prefix, decoded.
   if (!text.startsWith(whsecPrefix)) {
     return refused('does not begin with "whsec_"; copy the whole secret, and nothing in front of it');
   }
   const bytes = decode(text.slice(whsecPrefix.length), 'base64');
-  return bytes === undefined ? refused(`behind "whsec_" ${problems.base64}`) : ok({ bytes });
+  return bytes === undefined ? refused(`behind "whsec_" ${encodingProblems.base64}`) : ok({ bytes });
 }
 
 /** Writes a key as `decodeKey` reads it. With `text`, the digits themselves become the key. */
@@ -86,7 +87,7 @@ function isPrintable(content: Uint8Array): boolean {
   return !content.some(isControl) && isUtf8(content);
 }
 
-/** Whether this could be a key of 16 bytes or more that was encoded once more than its owner knows. */
+/** Whether the bytes look like base64 of a key of 16 bytes or more, perhaps encoded once too often. */
 function isBase64Text(bytes: Uint8Array): boolean {
   if (bytes.length <= 20) return false;
   const text = latin1(bytes);

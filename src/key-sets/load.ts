@@ -16,7 +16,7 @@ export interface LoadedKeySet {
   readonly settings: KeySettings;
   /** The primary first. */
   readonly keys: readonly [LoadedKey, ...LoadedKey[]];
-  /** What a person should know of keys that are used all the same. Each completes the sentence "this key set …". */
+  /** Notes about keys that are used in spite of them. Each completes the sentence "this key set …". */
   readonly warnings: readonly string[];
 }
 
@@ -66,7 +66,7 @@ function createPlaces({ files }: Secrets): (settings: KeySettings | undefined) =
   };
 }
 
-/** The same key must not stand twice, neither in one key set nor in two. */
+/** Refuses a key that appears twice, in one key set or in two. */
 async function refuseSharedKeys(
   keySets: readonly LoadedKeySet[],
   refuse: (name: string, what: string) => void,
@@ -190,7 +190,7 @@ function loadKey(
     return refused(`${undecoded}; give that part, in this file's own encoding`);
   }
   if (bytes.length === 0) return refused('is empty; generate a random key (sidecar-signer keys new)');
-  const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes(algorithm));
+  const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes?.(algorithm) ?? 0);
   const weak = weaknesses(bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return refused(...weak);
   // A weak key could be guessed by testing guesses against an id that is derived from the key alone.
@@ -201,12 +201,11 @@ function loadKey(
   if (loaded === undefined) {
     return refused('failed its self-test: two implementations of HMAC or HKDF disagree on this machine');
   }
-  const warnings = weak.length > 0 ? ['holds a weak key, let in by allowWeakKey; replace it'] : [];
+  const warnings = weak.length > 0 ? ['holds a weak key, accepted because of allowWeakKey; replace it'] : [];
   return ok({ ...loaded, warnings });
 }
 
-const undecoded =
-  'is the text of a secret ("whsec_…"), of which the key is the part behind "whsec_", decoded from base64';
+const undecoded = 'is a whole "whsec_…" secret; the key is only the part after "whsec_", decoded from base64';
 
 /** The most frequent mistake with formats whose secrets begin with `whsec_`. */
 function isUndecoded(key: Uint8Array, { format, source }: KeySettings): boolean {

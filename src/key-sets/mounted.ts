@@ -22,12 +22,12 @@ export interface MountedKeys {
   readonly store: KeyStore;
   /** One for each key directory, and one for the configuration's. */
   readonly mounts: readonly Mount[];
-  /** Resolves when everything has been read once, whatever came of it, and it is decided what follows. */
+  /** Resolves when everything has been read once, successfully or not, and applied or refused. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A directory that is followed for what it holds. */
+/** A directory that is watched for keys or for the configuration. */
 export interface Mount {
   readonly content: 'keys' | 'configuration';
   readonly source: Pick<Source<unknown>, 'problems' | 'refusedAt' | 'accepted' | 'rejected'>;
@@ -110,7 +110,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
   }
   if (file !== undefined) {
     const parse = async (reading: Reading) => {
-      const { configuration: parsed, warnings } = await parseConfiguration(reading, file);
+      const { configuration: parsed, warnings } = await readConfigurationFile(reading, file);
       for (const warning of warnings) events.leftOut?.(warning);
       return parsed;
     };
@@ -131,7 +131,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
   };
 }
 
-/** Why what a directory holds is not in use. */
+/** Why the latest content of a directory is not in use. */
 export function problemsOf({ source, volume }: Mount): readonly VolumeProblem[] {
   const { problem } = volume.health;
   return problem?.problems ?? source.problems.map((message) => ({ code: 'refused', message }));
@@ -155,7 +155,7 @@ function seal(reading: Reading): Promise<SecretFiles> {
 }
 
 /** @throws {VolumeError} */
-async function parseConfiguration(
+async function readConfigurationFile(
   reading: Reading,
   { file, path, parse }: ConfigurationSource,
 ): Promise<ConfigurationFile> {
@@ -171,7 +171,7 @@ async function parseConfiguration(
   throw new VolumeError(parsed.problems.map((each) => problem('refused', `${path}: ${each}`)));
 }
 
-/** Resolves when a volume has been read once, whatever came of it. */
+/** Resolves when a volume has been read once, successfully or not. */
 async function firstOutcome(volume: Volume<unknown>): Promise<void> {
   const problem = new Promise<void>((resolve) => {
     volume.onProblem(() => resolve());

@@ -10,7 +10,7 @@ export type Secret = KeyObject;
 export interface SecretFiles {
   /** By path, with slashes for sub-directories. */
   readonly secrets: ReadonlyMap<string, Secret>;
-  /** Names of files that were not read, to suggest them where one that is wanted is missing. */
+  /** Names of files that were not read, to suggest one if a wanted file is missing. */
   readonly others: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export interface MountedSecret {
   readonly secret: Secret;
 }
 
-/** Takes the bytes over: the original is overwritten. */
+/** Copies the bytes into a secret and overwrites the original. */
 export function sealSecret(bytes: Uint8Array): Secret {
   const secret = createSecretKey(bytes);
   bytes.fill(0);

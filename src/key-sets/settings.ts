@@ -53,7 +53,7 @@ export function isKeySetName(name: string): boolean {
 
 export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
 
-/** Without a declared encoding, the file's name tells a JWK set. */
+/** Without a declared encoding, a file named `*.jwks.json` is a JWK set. */
 export function defaultEncoding(file: string): KeyEncoding {
   return file.endsWith('.jwks.json') ? 'jwks' : 'bytes';
 }

@@ -1,4 +1,7 @@
-/** One source of a snapshot: a mounted directory, or the configuration. What of it is in use, and why not the latest. */
+/**
+ * One source of a snapshot: a key directory or the configuration. Tracks what is in use, and why the latest content is
+ * not.
+ */
 
 /** Names of files. */
 export interface FileChanges {
@@ -8,7 +11,7 @@ export interface FileChanges {
 }
 
 export class Source<Content> {
-  /** Made the current snapshot, or waits for what the first one still lacks. */
+  /** The content in use. Before the first snapshot: accepted, and waiting for the other sources. */
   inUse: Content | undefined;
   /** The newest that was read, for as long as it can be read. */
   latest: Content | undefined;
@@ -33,7 +36,7 @@ export class Source<Content> {
     return this.latest !== this.inUse;
   }
 
-  /** @param content undefined if it cannot be read: what was refused must not come into force later */
+  /** @param content undefined if it cannot be read; content refused before is then forgotten */
   offer(content: Content | undefined, changedFiles: Iterable<string>): void {
     for (const file of changedFiles) this.changedFiles.add(file);
     this.latest = content ?? this.inUse;
@@ -58,7 +61,7 @@ export class Source<Content> {
     return { added: added.filter((file) => has(after, file)), removed, modified };
   }
 
-  /** @returns whether the problems are others than before */
+  /** @returns whether the problems differ from those before */
   refuse(problems: readonly string[], at: Date): boolean {
     const isNew = problems.join() !== this.problems.join();
     if (this.#refused !== this.latest) this.rejected++;

@@ -1,7 +1,6 @@
 /**
- * Holds the current snapshot and decides what it is made of. If the latest content of all sources fits together, all of
- * it is applied. Otherwise whatever fits what is in use is applied alone, and the rest waits. So a mistake in one place
- * holds up no change in another.
+ * Holds the current snapshot and decides what goes into it. It first tries the latest content of all sources together.
+ * If that fails, it tries each source alone, with what is in use of the others; what does not fit waits.
  */
 
 import { type Clocks, systemClocks } from '../signing/clocks.ts';
@@ -19,29 +18,29 @@ export interface KeyStore {
   /** By path, in the order in which they were given. */
   readonly directories: ReadonlyMap<string, Source<SecretFiles>>;
   /**
-   * Tells what a source holds now. Resolves when it is decided what follows.
+   * Reports the latest content of a source. Resolves when the store has applied or refused it.
    * @param content undefined if it cannot be read
-   * @param changedFiles names of the files that changed since it was told before
+   * @param changedFiles names of the files that changed since the last call
    */
   offer<Content>(
     source: Source<Content>,
     content: Content | undefined,
     changedFiles?: Iterable<string>,
   ): Promise<void>;
-  /** Resolves when nothing is left to be decided. */
+  /** Resolves when all offered content has been applied or refused. */
   settled(): Promise<void>;
   /** Removes all keys, for good. */
   drop(): void;
 }
 
 export interface KeyStoreOptions {
-  /** There is no snapshot before all of these have been read, unless the configuration needs no file. */
+  /** The first snapshot waits until all of these have been read, unless the configuration needs no file. */
   readonly directories: readonly string[];
   /** Undefined if one will be offered later. */
   readonly configuration?: Configuration | undefined;
   /** A key from the environment. */
   readonly variable: (name: string) => Uint8Array | undefined;
-  /** Has only these files read, undefined for all. Resolves when the directories have offered what they hold of them. */
+  /** Selects which files are read; undefined selects all. Resolves when they have been read and offered. */
   readonly select?: (files: Configuration['files']) => Promise<unknown>;
   /** Told when a content is put to use. */
   readonly onAccepted?: (source: object, changes: FileChanges) => void;
@@ -135,7 +134,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     const built = await build(contentOf(configuration), contents).catch((error) =>
       refused(`could not be loaded: ${error instanceof Error ? error.name : typeof error}`),
     );
-    // A content that was removed or replaced meanwhile must not come into force.
+    // Do not apply content that was removed or replaced while it was being loaded.
     if (chosen.some(({ latest }, index) => latest !== before[index])) return true;
     if (!built.ok) {
       const [source, another] = chosen;
@@ -152,23 +151,23 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     return true;
   };
 
-  /** Whether a directory differs from what is in use in files alone that no key set takes. */
-  const isUnchanged = ({ isWaiting, inUse, changedFiles }: Source<SecretFiles>) => {
+  /** Whether only files that no key set uses have changed in a directory. */
+  const changedOnlyUnused = ({ isWaiting, inUse, changedFiles }: Source<SecretFiles>) => {
     const used = configuration.inUse?.files;
     if (!isWaiting || inUse === undefined || used === undefined || changedFiles.size === 0) return false;
     return [...changedFiles].every((file) => !used.has(fileName(file)));
   };
 
-  /** What follows when a source has changed. */
+  /** Applies whatever can be applied after a source has changed. */
   const decide = async (changed: AnySource) => {
     await select();
-    for (let isWorth = true; isWorth && !dropped; ) {
-      for (const source of directories.values()) if (isUnchanged(source)) source.accept();
+    for (let progressed = true; progressed && !dropped; ) {
+      for (const source of directories.values()) if (changedOnlyUnused(source)) source.accept();
       const waiting = sources.filter(({ isWaiting }) => isWaiting);
       const alone = [...new Set([changed, ...waiting])].filter(({ isWaiting }) => isWaiting);
       const attempts = waiting.length > 1 ? [waiting, ...alone.map((source) => [source])] : [alone];
-      isWorth = false;
-      for (const attempt of attempts) isWorth ||= attempt.length > 0 && (await apply(attempt));
+      progressed = false;
+      for (const attempt of attempts) progressed ||= attempt.length > 0 && (await apply(attempt));
     }
     await select();
   };

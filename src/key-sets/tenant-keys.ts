@@ -59,8 +59,8 @@ export function loadRoot(
       }
     });
 
-  // The empty name tests the derivation. No request can name this tenant, so a root that signs by mistake signs with a
-  // key that is nobody's.
+  // Derive for the empty name, which no request can use. This tests the derivation, and gives the root a MAC that
+  // belongs to no tenant.
   const nobody = derive('');
   if (nobody === undefined) return undefined;
   const root: Root = {

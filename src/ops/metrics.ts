@@ -1,8 +1,9 @@
 /** Counters of the signer, and its metrics in the format of Prometheus. */
 
+import type { Operation } from '../api/messages.ts';
 import type { Status, VolumeStatus } from '../api/status.ts';
 import type { Outcome } from '../signer.ts';
-import { type Operation, operations } from '../signing/policy.ts';
+import { operations } from '../signing/policy.ts';
 
 export interface Counters {
   /** Counts an answer of the signing listener, with any status. */
@@ -38,7 +39,7 @@ function increment<K>(counts: Map<K, number>, key: K): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
-/** One value of a metric. It is undefined if the value is not known, as of a time that has not come. */
+/** One value of a metric; undefined if it is not known yet. */
 type Sample = readonly [labels: Readonly<Record<string, string>>, value: number | undefined];
 
 /** @returns the text format of Prometheus, version 0.0.4 */

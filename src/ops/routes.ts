@@ -2,7 +2,7 @@
 
 import { Hono } from 'hono';
 import type { Status } from '../api/status.ts';
-import { answerHeaders, asSignerError, notFound, problemResponse } from '../http/problem.ts';
+import { answerHeaders, asSignerError, jsonResponse, notFound, problemResponse } from '../http/problem.ts';
 
 export interface OpsOptions {
   readonly status: () => Status;
@@ -15,12 +15,12 @@ export interface OpsOptions {
 export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
   const app = new Hono();
   let api: object | undefined;
-  app.get('/livez', () => json({ live: true }, 200));
+  app.get('/livez', () => jsonResponse({ live: true }));
   app.get('/readyz', () => {
     const { ready } = status();
-    return json({ ready }, ready ? 200 : 503);
+    return jsonResponse({ ready }, ready ? 200 : 503);
   });
-  app.get('/status', () => json(status(), 200));
+  app.get('/status', () => jsonResponse(status()));
   app.get('/metrics', async () => {
     const headers = { ...answerHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
     return new Response(await metrics(), { headers });
@@ -29,7 +29,7 @@ export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
     // Imported by the first request, because the description needs the code of all formats.
     const { describeApi } = await import('../http/openapi.ts');
     api ??= describeApi(status().version);
-    return json(api, 200);
+    return jsonResponse(api);
   });
   // By default, Hono would print the error with its message.
   app.onError((error) => {
@@ -40,9 +40,4 @@ export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
     problemResponse(notFound('the paths are /livez, /readyz, /status, /metrics and /openapi.json')),
   );
   return app;
-}
-
-function json(body: object, code: number): Response {
-  const headers = { ...answerHeaders, 'content-type': 'application/json' };
-  return new Response(JSON.stringify(body), { status: code, headers });
 }

@@ -42,8 +42,10 @@ export interface LoadHealth {
   readonly rejected: number;
 }
 
-/** `read` the volume even if it seems unchanged; `reread` other files of it; `retry` what was rejected, too. */
-type How = 'look' | 'read' | 'reread' | 'retry';
+/**
+ * `look`: read if changed; `read`: always; `reread`: after other files were selected; `retry`: also what was rejected.
+ */
+type LoadMode = 'look' | 'read' | 'reread' | 'retry';
 
 export interface Loader<T> {
   readonly published: Published<T> | undefined;
@@ -52,7 +54,7 @@ export interface Loader<T> {
    * Reads the volume if it has changed. If a load is running, another one follows it.
    * @param how default: `look`
    */
-  load(how?: How): Promise<void>;
+  load(how?: LoadMode): Promise<void>;
   /** Reads what is selected from now on. Settles when it has been read, or could not be. */
   select(selection: Selection | undefined): Promise<void>;
   /** Publishes and reports nothing afterwards. */
@@ -79,7 +81,7 @@ export function createLoader<T>(
   let lastSuccess: Date | undefined;
   let lastAttempt: Date | undefined;
   let rejected = 0;
-  const requested = new Set<How>();
+  const requested = new Set<LoadMode>();
   let running: Promise<void> | undefined;
   let closed = false;
 
@@ -156,7 +158,7 @@ export function createLoader<T>(
     if (isNew) events.change(Object.freeze({ generation, ...none, ...change }));
   };
 
-  const loadOnce = async (how: ReadonlySet<How>) => {
+  const loadOnce = async (how: ReadonlySet<LoadMode>) => {
     const retry = how.has('retry');
     const read = retry || how.has('read') || how.has('reread');
     const isFirst = lastAttempt === undefined;
@@ -165,7 +167,7 @@ export function createLoader<T>(
     await noticeDirectory(found);
     if (!read && found.key === refusal?.key) return;
     if (!read && published !== undefined && found.key === seenKey) return succeed(found);
-    // Files that nobody is writing need no wait: those found at the start, and those selected only now.
+    // Do not wait at start-up, or for newly selected files that have not changed for a while.
     const isStable = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
     const stable = isStable ? found : await settled(found);
     const { identity, ...content } = await readFiles(target, stable, digest);

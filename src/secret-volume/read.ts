@@ -39,7 +39,7 @@ export async function readFiles(
     if (attempt > promptAttempts) await delay(2 * attempt);
     try {
       const before = attempt === 1 ? found : await identify(target);
-      const read = await readOnce(target, before, digest);
+      const read = await attemptRead(target, before, digest);
       if (read !== undefined) return { ...read, identity: before };
     } catch (error) {
       if (!isTransient(error)) throw error;
@@ -65,7 +65,11 @@ export function wipe(files: Files): void {
 }
 
 /** One attempt; undefined if the volume changed meanwhile. */
-async function readOnce(target: Target, before: Identity, digest: DigestFile): Promise<Content | undefined> {
+async function attemptRead(
+  target: Target,
+  before: Identity,
+  digest: DigestFile,
+): Promise<Content | undefined> {
   const { limits } = target;
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const digests = new Map<string, string>();

@@ -16,8 +16,8 @@ export interface Format {
   readonly options: object;
   /** The algorithms that its keys may have; the first is the default. */
   readonly algorithms: readonly [Algorithm, ...Algorithm[]];
-  /** The length of the shortest key that the format accepts. */
-  readonly minKeyBytes: (algorithm: Algorithm) => number;
+  /** The length of the shortest key that the format accepts. Absent if it accepts every length. */
+  readonly minKeyBytes?: (algorithm: Algorithm) => number;
   /** ASCII text that the signer puts in front of the secret to form the key. */
   readonly keyPrefix?: string;
   /** The encoding in which receivers expect a secret. Default: `hex`. */

@@ -4,8 +4,7 @@
  */
 
 import { SignerError } from '../api/errors.ts';
-
-export type Operation = 'sign' | 'verify';
+import type { Operation } from '../api/messages.ts';
 
 export const operations: readonly Operation[] = ['sign', 'verify'];
 

@@ -699,7 +699,7 @@ describe('check', () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout).notes).toEqual(
       expect.arrayContaining([
-        '"weak" holds a weak key, let in by allowWeakKey; replace it',
+        '"weak" holds a weak key, accepted because of allowWeakKey; replace it',
         expect.stringMatching(/^"text" ends with a newline, which is not part of the key/),
         expect.stringMatching(/^keys\.skipped\.env: is not a name that a variable can have/),
       ]),

@@ -274,7 +274,7 @@ describe('signing by headers', () => {
       'another hash in a header': { headers: { 'X-Amz-Content-Sha256': sha256('x') } },
       'an unsigned payload in a header': { headers: { 'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD' } },
     },
-    'must not have another host': {
+    'must not have a host that differs': {
       'another host in a header': { headers: { Host: 'evil.example' } },
       'two hosts': { headers: { Host: ['bucket.s3.eu-central-1.amazonaws.com', 'a'] } },
     },

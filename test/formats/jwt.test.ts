@@ -361,7 +361,7 @@ it('refuses to verify a token over the limit', () => {
 
 it('takes keys of the length of the tag and longer, as RFC 7518 §3.2 demands', () => {
   const { format } = signer();
-  expect(format.algorithms.map(format.minKeyBytes)).toEqual([32, 48, 64]);
+  expect(format.algorithms.map((each) => format.minKeyBytes?.(each))).toEqual([32, 48, 64]);
   expect(format.startSigning).toBeUndefined();
 });
 

@@ -249,6 +249,6 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
         'standard-webhooks': { ...timestamped, signWith: 'primary' },
       }[name],
     );
-    expect(signer.format.minKeyBytes('HS256')).toBe(name === 'standard-webhooks' ? 24 : 0);
+    expect(signer.format.minKeyBytes?.('HS256')).toBe(name === 'standard-webhooks' ? 24 : 0);
   });
 });

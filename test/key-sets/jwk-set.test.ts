@@ -181,7 +181,7 @@ describe('two members of one name', () => {
     ['the same value', `{"primary":"a","keys":[{${one}}],"primary":"a"}`],
     ['a name in another spelling', `{"primary":"a","keys":[{${one}}],"prim\\u0061ry":"a"}`],
   ])('are refused: %s', (_, json) => {
-    expect(problems(json)).toEqual(['has a member that stands twice in one object; remove one of them']);
+    expect(problems(json)).toEqual(['has a duplicate member in an object; remove one of the two']);
   });
 
   it('are no such thing in two keys', () => {

@@ -109,7 +109,7 @@ describe('a weak key', () => {
 
   it.each(weak)('is let in by allowWeakKey, with a warning: %s', async (_, key) => {
     const keySet = (await load({ k: key }, { yaml: 'keys: { k: { allowWeakKey: true } }' })).get('k');
-    expect(keySet?.warnings).toEqual(['holds a weak key, let in by allowWeakKey; replace it']);
+    expect(keySet?.warnings).toEqual(['holds a weak key, accepted because of allowWeakKey; replace it']);
     const stream = keySet?.keys[0].mac.start();
     stream?.update(Buffer.from('message'));
     expect(stream?.digest()).toEqual(tagOf('HS256', key, 'message'));
@@ -444,7 +444,7 @@ describe('the text of a Standard Webhooks secret', () => {
   // 24 bytes have neither padding nor, by chance, a character that base64url does not have.
   const asBase64url = `whsec_${Buffer.alloc(24, 'a secret').toString('base64')}`;
   const undecoded =
-    '"k" is the text of a secret ("whsec_…"), of which the key is the part behind "whsec_", decoded from base64';
+    '"k" is a whole "whsec_…" secret; the key is only the part after "whsec_", decoded from base64';
   const declare = `${undecoded}; set "encoding: whsec", which decodes it`;
   const givePart = `${undecoded}; give that part, in this file's own encoding`;
   const set = (k: Buffer) => JSON.stringify({ primary: '1', keys: [jwk('1', k)] });

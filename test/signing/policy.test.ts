@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SignerError } from '../../src/api/errors.ts';
+import type { Operation } from '../../src/api/messages.ts';
 import {
   type Allowance,
   authorize,
   checkSize,
-  type Operation,
   operations,
   type RateLimit,
   spend,

@@ -4,7 +4,7 @@ import type { Root } from '../../key-sets/key.ts';
 import { isKeySetName, keySetNameRule } from '../../key-sets/settings.ts';
 import type { KeySet } from '../../key-sets/snapshot.ts';
 import { CommandFailure } from '../failure.ts';
-import { type KeyOptions, readOnce } from '../open-keys.ts';
+import { type KeyOptions, readKeysOnce } from '../open-keys.ts';
 import { printResult } from '../output.ts';
 
 export interface DeriveOptions extends KeyOptions {
@@ -16,7 +16,7 @@ export interface DeriveOptions extends KeyOptions {
 
 /** @throws {CommandFailure} */
 export async function keysDerive(name: string, tenant: string, options: DeriveOptions): Promise<void> {
-  const { store, problems } = await readOnce(options);
+  const { store, problems } = await readKeysOnce(options);
   if (store?.current === undefined) {
     throw new CommandFailure(`the keys cannot be loaded: ${problems.join('; ')}`);
   }

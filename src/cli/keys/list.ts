@@ -2,6 +2,7 @@
 
 import type { KeySetDescription } from '../../api/messages.ts';
 import { type CallOptions, callSigner } from '../call.ts';
+import { printResult } from '../output.ts';
 
 interface Listing {
   readonly keys: readonly KeySetDescription[];
@@ -10,8 +11,8 @@ interface Listing {
 export async function keysList(options: CallOptions): Promise<void> {
   const answer = await callSigner(options, '/v1/keys', isListing);
   const width = Math.max(...answer.keys.map(({ name }) => name.length));
-  const lines = answer.keys.map((keySet) => `${formatKeySet(keySet, width)}\n`);
-  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : lines.join(''));
+  const lines = answer.keys.map((keySet) => formatKeySet(keySet, width));
+  printResult(options, answer, lines.join('\n'));
 }
 
 export function isListing(answer: object): answer is Listing {

@@ -8,7 +8,7 @@ import type { NewOptions } from './new.ts';
 
 export function createKeysCommand(): Command {
   return new Command('keys')
-    .description('create keys, rotate them in files and Secret manifests, and derive those of tenants')
+    .description('create keys, rotate them in key files and Secret manifests, and derive keys for tenants')
     .addCommand(createNewCommand())
     .addCommand(
       withFileFlags(new Command('add'))
@@ -25,7 +25,7 @@ export function createKeysCommand(): Command {
     )
     .addCommand(
       withFileFlags(new Command('remove'))
-        .description('remove a key from a JWK set; what it signed is no longer valid')
+        .description('remove a key from a JWK set; its signatures no longer verify afterwards')
         .argument('<kid>', 'the id of the key')
         .action(lazyAction(async () => (await import('./rotate.ts')).keysRemove)),
     )

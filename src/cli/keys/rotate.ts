@@ -23,7 +23,9 @@ export function keysAdd(file: string, options: AddOptions): void {
   });
 }
 
-/** By default, for the same algorithm as the primary and as long, because other readers of the set may require that. */
+/**
+ * By default, the new key has the primary's algorithm and length, because other readers of the set may require that.
+ */
 function newKey(content: Uint8Array, wanted: Algorithm | undefined) {
   if (wanted !== undefined) return { bytes: randomBytes(tagBytes(wanted)), algorithm: wanted };
   const { algorithm, length } = primaryOf(content);

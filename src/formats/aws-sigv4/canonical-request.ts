@@ -3,8 +3,9 @@
  * unchanged; the other services normalise them and encode them a second time.
  */
 
+import { malformedField } from '../../api/errors.ts';
 import { digest } from '../../bytes/digest.ts';
-import { fieldValues, type HttpMessage, malformed } from '../http-request.ts';
+import { fieldValues, type HttpMessage } from '../http-request.ts';
 
 export const unsignedPayload = 'UNSIGNED-PAYLOAD';
 
@@ -69,7 +70,7 @@ export function signHeaders(message: HttpMessage, names: readonly string[]): Sig
 
 /** @throws {SignerError} `malformed_request` for a plus sign, which some servers read as a space and others as a plus */
 export function parseParameters({ query = '' }: HttpMessage): Parameters {
-  if (query.includes('+')) throw malformed('url', 'must have no "+" in its query; write %20 or %2B');
+  if (query.includes('+')) throw malformedField('url', 'must have no "+" in its query; write %20 or %2B');
   return query
     .split('&')
     .filter((pair) => pair !== '')

@@ -10,7 +10,7 @@ import { parse } from '../../api/schema.ts';
 import { headersAnswer, text, verification } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import { httpRequestFields } from '../http-request.ts';
-import { createPolicy, longestExpiresSeconds, options } from './request-policy.ts';
+import { createAwsPolicy, longestExpiresSeconds, options } from './request-policy.ts';
 import { sign } from './sign.ts';
 import { createSigningKeys } from './signing-key.ts';
 import { verify } from './verify.ts';
@@ -36,7 +36,7 @@ export const awsSigv4 = defineFormat({
   requests: { sign: signRequest, verify: verifyRequest },
   answers: { signature: z.union([headersAnswer, z.object({ url: text, keyId: text })]), verification },
   create: ({ 'aws-sigv4': configured }) => {
-    const policy = createPolicy(configured);
+    const policy = createAwsPolicy(configured);
     const signingKeys = createSigningKeys();
     return {
       options: policy,

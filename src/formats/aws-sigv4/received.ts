@@ -4,7 +4,7 @@ import { decode } from '../../bytes/encoding.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { ownParameters, type Parameters } from './canonical-request.ts';
 import { longestExpiresSeconds } from './request-policy.ts';
-import { parseAwsTime, type Scope } from './signing-key.ts';
+import { algorithm, parseAwsTime, type Scope, scopeEnd } from './signing-key.ts';
 
 export interface ReceivedSignature {
   readonly accessKeyId: string;
@@ -30,8 +30,9 @@ interface Written {
   readonly tag: string;
 }
 
-const authorizationPattern =
-  /^AWS4-HMAC-SHA256 Credential=(?<credential>[^\s,]+), *SignedHeaders=(?<headerNames>[^\s,]+), *Signature=(?<tag>[^\s,]+)$/;
+const authorizationPattern = new RegExp(
+  String.raw`^${algorithm} Credential=(?<credential>[^\s,]+), *SignedHeaders=(?<headerNames>[^\s,]+), *Signature=(?<tag>[^\s,]+)$`,
+);
 
 export function readSignature(
   message: HttpMessage,
@@ -58,7 +59,7 @@ function readPresigned(parameters: Parameters): ReceivedSignature | undefined {
   const values = new Map(own);
   const value = (name: string) => values.get(`X-Amz-${name}`) ?? '';
   // Each of the six parameters must appear exactly once.
-  if (own.length !== 6 || values.size !== 6 || value('Algorithm') !== 'AWS4-HMAC-SHA256') return undefined;
+  if (own.length !== 6 || values.size !== 6 || value('Algorithm') !== algorithm) return undefined;
   const expiresSeconds = /^[1-9]\d{0,5}$/.test(value('Expires')) ? Number(value('Expires')) : 0;
   if (expiresSeconds < 1 || expiresSeconds > longestExpiresSeconds) return undefined;
   const written = {
@@ -80,7 +81,7 @@ function read(
   const names = headerNames.split(';');
   const timeMs = parseAwsTime(time);
   const isWellFormed =
-    end === 'aws4_request' &&
+    end === scopeEnd &&
     more.length === 0 &&
     date === time.slice(0, 8) &&
     names.includes('host') &&

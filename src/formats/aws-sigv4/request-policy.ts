@@ -2,11 +2,11 @@
 
 import * as z from 'zod/mini';
 import { SignerError } from '../../api/errors.ts';
-import type { HttpMessage } from '../http-request.ts';
+import { type HttpMessage, methodPattern } from '../http-request.ts';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { comparablePath } from './canonical-request.ts';
 
-export interface Policy extends Tolerance {
+export interface AwsPolicy extends Tolerance {
   readonly accessKeyId: string;
   readonly services: readonly string[];
   readonly regions: readonly string[];
@@ -45,7 +45,7 @@ export const options = z.strictObject({
         ),
     ),
   ),
-  methods: z.optional(list(z.string().check(z.regex(/^[A-Z][A-Z-]{0,31}$/, 'must be in upper case')))),
+  methods: z.optional(list(z.string().check(z.regex(methodPattern, 'must be in upper case')))),
   pathPrefixes: z.optional(
     list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
   ),
@@ -54,7 +54,7 @@ export const options = z.strictObject({
   ...toleranceFields,
 });
 
-export function createPolicy(configured: z.infer<typeof options>): Policy {
+export function createAwsPolicy(configured: z.infer<typeof options>): AwsPolicy {
   return {
     ...configured,
     maxExpiresSeconds: configured.maxExpiresSeconds ?? 3600,
@@ -65,7 +65,7 @@ export function createPolicy(configured: z.infer<typeof options>): Policy {
 
 /** The option that does not allow this request; undefined if all do. */
 export function forbidden(
-  { hosts, methods, pathPrefixes }: Policy,
+  { hosts, methods, pathPrefixes }: AwsPolicy,
   { authority, method, path, fields }: HttpMessage,
   service: string,
 ): 'hosts' | 'methods' | 'pathPrefixes' | undefined {
@@ -80,7 +80,7 @@ export function forbidden(
   return undefined;
 }
 
-export function notAllowed(option: keyof Policy): SignerError {
+export function notAllowed(option: keyof AwsPolicy): SignerError {
   return new SignerError(
     'operation_not_allowed',
     `this key may not sign such a request; its configuration limits it by "${option}"`,

@@ -1,9 +1,10 @@
 /** Signs a request for AWS, in headers or as a presigned URL. The signer sets the time and the scope of the signature. */
 
+import { malformedField } from '../../api/errors.ts';
 import type { AwsSignature, AwsSignRequest } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
-import { type HttpMessage, malformed, parseHttpRequest } from '../http-request.ts';
+import { type HttpMessage, parseHttpRequest } from '../http-request.ts';
 import {
   encodeOnce,
   hashRequest,
@@ -19,8 +20,15 @@ import {
   signHeaders,
   unsignedPayload,
 } from './canonical-request.ts';
-import { forbidden, notAllowed, type Policy } from './request-policy.ts';
-import { awsTime, credentialScope, type Scope, type SigningKeys, stringToSign } from './signing-key.ts';
+import { type AwsPolicy, forbidden, notAllowed } from './request-policy.ts';
+import {
+  algorithm,
+  awsTime,
+  credentialScope,
+  type Scope,
+  type SigningKeys,
+  stringToSign,
+} from './signing-key.ts';
 
 /** Headers that proxies change, or that belong to one connection. The AWS SDKs do not sign them either. */
 const unsignable =
@@ -40,7 +48,7 @@ interface Signing {
 
 /** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `message_too_large` */
 export function sign(
-  policy: Policy,
+  policy: AwsPolicy,
   signingKeys: SigningKeys,
   context: SigningContext,
   request: AwsSignRequest,
@@ -81,7 +89,7 @@ function signByHeaders(signing: Signing): AwsSignature {
   const { message, service, parameters, payloadHash, time, credential, keyId } = signing;
   const received = message.fields.get(payloadHeader);
   if (received !== undefined && (received.length > 1 || received[0] !== payloadHash)) {
-    throw malformed(
+    throw malformedField(
       'headers',
       `must not have another ${payloadHeader} than that of the payload; leave it out`,
     );
@@ -91,7 +99,7 @@ function signByHeaders(signing: Signing): AwsSignature {
   const added = Object.entries(own).map(([name, value]) => [name.toLowerCase(), [value]] as const);
   const headers = headersToSign({ ...message, fields: new Map([...message.fields, ...added]) });
   const signature = signing.signature(headers, parameters);
-  const Authorization = `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${namesOf(headers)}, Signature=${signature}`;
+  const Authorization = `${algorithm} Credential=${credential}, SignedHeaders=${namesOf(headers)}, Signature=${signature}`;
   return { headers: { Authorization, ...own }, keyId };
 }
 
@@ -99,7 +107,7 @@ function presign(signing: Signing, expiresSeconds: number): AwsSignature {
   const { message, parameters, time, credential, keyId } = signing;
   const headers = headersToSign(message);
   const own: Parameters = [
-    ['X-Amz-Algorithm', 'AWS4-HMAC-SHA256'],
+    ['X-Amz-Algorithm', algorithm],
     ['X-Amz-Credential', encodeOnce(credential, '')],
     ['X-Amz-Date', time],
     ['X-Amz-Expires', `${expiresSeconds}`],
@@ -114,10 +122,13 @@ function presign(signing: Signing, expiresSeconds: number): AwsSignature {
 /** A request that is signed already would get a second signature, and servers could check either. */
 function refuseSigned({ fields }: HttpMessage, parameters: Parameters): void {
   if (fields.has('authorization') || fields.has('x-amz-date')) {
-    throw malformed('headers', 'must not have authorization or x-amz-date, which the signer writes');
+    throw malformedField('headers', 'must not have authorization or x-amz-date, which the signer writes');
   }
   if (parameters.some(([name]) => ownParameters.test(name))) {
-    throw malformed('url', 'must not have the X-Amz- parameters of a presigned URL, which the signer writes');
+    throw malformedField(
+      'url',
+      'must not have the X-Amz- parameters of a presigned URL, which the signer writes',
+    );
   }
 }
 
@@ -125,12 +136,12 @@ function refuseSigned({ fields }: HttpMessage, parameters: Parameters): void {
 function choose(
   field: 'service' | 'region',
   list: 'services' | 'regions',
-  policy: Policy,
+  policy: AwsPolicy,
   named: string | undefined,
 ): string {
   const [first = '', ...others] = policy[list];
   if (named === undefined && others.length > 0)
-    throw malformed(field, `is required, because the configuration of this key lists several ${list}`);
+    throw malformedField(field, `is required, because the configuration of this key lists several ${list}`);
   if (named !== undefined && !policy[list].includes(named)) throw notAllowed(list);
   return named ?? first;
 }
@@ -140,21 +151,25 @@ function choose(
  * one may be created for a method that sends a payload.
  */
 function hashPayload(
-  policy: Policy,
+  policy: AwsPolicy,
   { checkSize }: SigningContext,
   service: string,
   { bodySha256, unsignedPayload: unsigned = false, presign }: AwsSignRequest,
   { method, body }: HttpMessage,
 ): string {
   const choices = [body !== undefined, bodySha256 !== undefined, unsigned].filter(Boolean).length;
-  if (choices > 1) throw malformed('body', 'give only one of "body", "bodySha256" and "unsignedPayload"');
+  if (choices > 1)
+    throw malformedField('body', 'give only one of "body", "bodySha256" and "unsignedPayload"');
   // A payload that the request does not contain may have any size.
   checkSize(bodySha256 !== undefined || unsigned ? Number.POSITIVE_INFINITY : (body?.length ?? 0));
   if (unsigned && !policy.allowUnsignedPayload) throw notAllowed('allowUnsignedPayload');
   if (unsigned) return unsignedPayload;
   if (presign === undefined || !isS3(service)) return bodySha256 ?? sha256(body ?? '');
   if (choices === 0 && sendsNoPayload(method)) return unsignedPayload;
-  throw malformed('unsignedPayload', 'must be true, because a presigned S3 URL does not cover the payload');
+  throw malformedField(
+    'unsignedPayload',
+    'must be true, because a presigned S3 URL does not cover the payload',
+  );
 }
 
 /** All headers of the request except those that proxies change. AWS requires that every X-Amz- header is signed. */
@@ -162,10 +177,10 @@ function headersToSign(message: HttpMessage): SignedHeaders {
   const { fields, authority } = message;
   const host = fields.get('host');
   if (host !== undefined && (host.length > 1 || host[0]?.toLowerCase() !== authority)) {
-    throw malformed('headers', 'must not have another host than "url"; leave it out');
+    throw malformedField('headers', 'must not have a host that differs from "url"; leave it out');
   }
   const names = new Set(['host', ...fields.keys()].filter((name) => !unsignable.test(name)));
   const headers = signHeaders(message, [...names]);
-  if (headers === undefined) throw malformed('headers', 'must have values that are one line of ASCII');
+  if (headers === undefined) throw malformedField('headers', 'must have values that are one line of ASCII');
   return headers;
 }

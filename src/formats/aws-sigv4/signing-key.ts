@@ -2,6 +2,11 @@
 
 import type { Mac } from '../../signing/mac.ts';
 
+export const algorithm = 'AWS4-HMAC-SHA256';
+
+/** The last part of a credential scope. */
+export const scopeEnd = 'aws4_request';
+
 /** The credential scope of a signature. */
 export interface Scope {
   /** YYYYMMDD */
@@ -37,17 +42,17 @@ export function createSigningKeys(): SigningKeys {
 
 /** @param secret the HMAC whose key is "AWS4" followed by the secret access key */
 export function deriveSigningKey(secret: Mac, { date, region, service }: Scope): Mac {
-  return [date, region, service, 'aws4_request'].reduce((key, part) => key.derive(Buffer.from(part)), secret);
+  return [date, region, service, scopeEnd].reduce((key, part) => key.derive(Buffer.from(part)), secret);
 }
 
 /** `<date>/<region>/<service>/aws4_request` */
 export function credentialScope({ date, region, service }: Scope): string {
-  return `${date}/${region}/${service}/aws4_request`;
+  return `${date}/${region}/${service}/${scopeEnd}`;
 }
 
 /** The string to sign. */
 export function stringToSign(time: string, scope: Scope, requestHash: string): Uint8Array {
-  return Buffer.from(['AWS4-HMAC-SHA256', time, credentialScope(scope), requestHash].join('\n'));
+  return Buffer.from([algorithm, time, credentialScope(scope), requestHash].join('\n'));
 }
 
 /** Formats a time as YYYYMMDD'T'HHMMSS'Z'. @param now milliseconds since the epoch */

@@ -17,11 +17,11 @@ import {
   unsignedPayload,
 } from './canonical-request.ts';
 import { type ReceivedSignature, readSignature } from './received.ts';
-import { forbidden, type Policy } from './request-policy.ts';
+import { type AwsPolicy, forbidden } from './request-policy.ts';
 import { awsTime, type SigningKeys, stringToSign } from './signing-key.ts';
 
 export function verify(
-  policy: Policy,
+  policy: AwsPolicy,
   signingKeys: SigningKeys,
   { keys, now, checkSize }: SigningContext,
   request: AwsRequest,
@@ -63,7 +63,7 @@ function payloadHashOf(
 }
 
 function checkPolicy(
-  policy: Policy,
+  policy: AwsPolicy,
   message: HttpMessage,
   { scope, headerNames, expiresSeconds }: ReceivedSignature,
   payloadHash: string,
@@ -83,7 +83,7 @@ function checkPolicy(
 }
 
 function checkTime(
-  policy: Policy,
+  policy: AwsPolicy,
   now: number,
   { timeMs, expiresSeconds = policy.toleranceSeconds }: ReceivedSignature,
 ): VerificationFailure | undefined {

@@ -4,7 +4,7 @@
  */
 
 import { type Item, parseItem, serializeItem } from 'structured-headers';
-import { fieldValues, type HttpMessage } from '../http-request.ts';
+import { fieldValues, type HttpMessage, headerNamePattern } from '../http-request.ts';
 
 /** A covered component. */
 export interface Component {
@@ -64,7 +64,7 @@ function toComponent([name, parameters]: Item): Component | undefined {
     return parameter === undefined ? undefined : { name, parameter, identifier };
   }
   if (parameters.size > 0 || ofSignatures.has(name)) return undefined;
-  return derived.has(name) || /^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) ? { name, identifier } : undefined;
+  return derived.has(name) || headerNamePattern.test(name) ? { name, identifier } : undefined;
 }
 
 export function covers(covered: readonly Component[], wanted: Component): boolean {

@@ -4,8 +4,11 @@ import * as z from 'zod/mini';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { type Component, covers, parseComponents } from './component.ts';
 
+/** The algorithm of signatures, by its name in RFC 9421 §3.3.3. */
+export const algorithm = 'hmac-sha256';
+
 /** What new signatures of a key set cover, and what it requires of received ones. */
-export interface Policy extends Tolerance {
+export interface CoveragePolicy extends Tolerance {
   readonly components: readonly Component[];
   readonly label: string;
   readonly tag?: string | undefined;
@@ -51,7 +54,7 @@ export const options = z.strictObject({
   nonce: z.optional(z.boolean()),
 });
 
-export function createPolicy(configured: z.infer<typeof options>): Policy {
+export function createCoveragePolicy(configured: z.infer<typeof options>): CoveragePolicy {
   return {
     ...configured,
     components: parseComponents(configured.components ?? defaultComponents) ?? [],
@@ -62,7 +65,7 @@ export function createPolicy(configured: z.infer<typeof options>): Policy {
 }
 
 /** If there is a digest of the body, it is covered even if the configuration does not list it. */
-export function coveredBy({ components }: Policy, hasDigest: boolean): readonly Component[] {
+export function coveredBy({ components }: CoveragePolicy, hasDigest: boolean): readonly Component[] {
   const isListed = components.some(({ name }) => name === 'content-digest');
   return hasDigest && !isListed ? [...components, ...digestComponent] : components;
 }

@@ -9,7 +9,7 @@ import { parse } from '../../api/schema.ts';
 import { headersAnswer, text, verificationWith } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import { httpRequestFields, parseHttpRequest } from '../http-request.ts';
-import { createPolicy, defaultComponents, options } from './coverage.ts';
+import { createCoveragePolicy, defaultComponents, options } from './coverage.ts';
 import { sign } from './sign.ts';
 import { verify } from './verify.ts';
 
@@ -24,11 +24,10 @@ export const httpSignature = defineFormat({
     verification: verificationWith({ nonce: z.exactOptional(text) }),
   },
   create: ({ 'http-signature': configured = {} }) => {
-    const policy = createPolicy(configured);
+    const policy = createCoveragePolicy(configured);
     return {
       options: { ...policy, components: configured.components ?? defaultComponents },
       algorithms: ['HS256'],
-      minKeyBytes: () => 0,
       sign: (context, request) => sign(policy, context, parseHttpRequest(parse(httpRequest, request))),
       verify: (context, request) => verify(policy, context, parseHttpRequest(parse(httpRequest, request))),
     };

@@ -1,18 +1,20 @@
 /** Signs a request (RFC 9421 §3.1). Writes the digest of its body and the parameters of the signature. */
 
 import { type BareItem, serializeParameters } from 'structured-headers';
+import { malformedField } from '../../api/errors.ts';
 import type { HttpSignature } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
-import { type HttpMessage, malformed } from '../http-request.ts';
+import type { HttpMessage } from '../http-request.ts';
+import { nowSeconds } from '../tolerance.ts';
 import { signatureBase } from './component.ts';
 import { contentDigest } from './content-digest.ts';
-import { coveredBy, type Policy } from './coverage.ts';
+import { algorithm, type CoveragePolicy, coveredBy } from './coverage.ts';
 
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
-export function sign(policy: Policy, context: SigningContext, message: HttpMessage): HttpSignature {
+export function sign(policy: CoveragePolicy, context: SigningContext, message: HttpMessage): HttpSignature {
   if (message.fields.has('signature-input') || message.fields.has('signature')) {
-    throw malformed('headers', 'must not have signature-input or signature, which the signer writes');
+    throw malformedField('headers', 'must not have signature-input or signature, which the signer writes');
   }
   // If the request gives only the digest of the body, the body may have any size.
   context.checkSize(
@@ -27,7 +29,7 @@ export function sign(policy: Policy, context: SigningContext, message: HttpMessa
   const { base, missing } = signatureBase(components, { ...message, fields }, parameters);
   if (missing !== undefined) {
     const what = `must have ${missing.identifier} once and in ASCII, since signatures of this key cover it`;
-    throw malformed(missing.parameter === undefined ? 'headers' : 'url', what);
+    throw malformedField(missing.parameter === undefined ? 'headers' : 'url', what);
   }
   const tag = tagOf(mac, Buffer.from(base)).toString('base64');
   return {
@@ -41,11 +43,14 @@ export function sign(policy: Policy, context: SigningContext, message: HttpMessa
 }
 
 /** The digest to add; undefined if the caller wrote the digest of a body that it does not send here. */
-function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): string | undefined {
+function digestToWrite({ components }: CoveragePolicy, { body, fields }: HttpMessage): string | undefined {
   const isGiven = fields.has('content-digest');
   if (body !== undefined) {
     if (isGiven)
-      throw malformed('headers', 'must not have content-digest if there is a body: the signer writes it');
+      throw malformedField(
+        'headers',
+        'must not have content-digest if there is a body: the signer writes it',
+      );
     return contentDigest(body);
   }
   return !isGiven && components.some(({ name }) => name === 'content-digest')
@@ -55,17 +60,17 @@ function digestToWrite({ components }: Policy, { body, fields }: HttpMessage): s
 
 /** The signature parameters (RFC 9421 §2.3). */
 function describeSignature(
-  { expiresSeconds, nonce, tag }: Policy,
+  { expiresSeconds, nonce, tag }: CoveragePolicy,
   context: SigningContext,
   keyid: string,
 ): string {
-  const created = Math.floor(context.now / 1000);
+  const created = nowSeconds(context.now);
   return serializeParameters(
     new Map<string, BareItem>([
       ['created', created],
       ...(expiresSeconds === undefined ? [] : [['expires', created + expiresSeconds] as const]),
       ...(nonce ? [['nonce', context.random(16).toString('base64url')] as const] : []),
-      ['alg', 'hmac-sha256'],
+      ['alg', algorithm],
       ['keyid', keyid],
       ...(tag === undefined ? [] : [['tag', tag] as const]),
     ]),

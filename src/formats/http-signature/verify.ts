@@ -5,15 +5,15 @@ import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
-import { checkAge } from '../tolerance.ts';
+import { checkAge, nowSeconds } from '../tolerance.ts';
 import { covers, signatureBase } from './component.ts';
 import { isDigestOf } from './content-digest.ts';
-import { coveredBy, type Policy } from './coverage.ts';
+import { algorithm, type CoveragePolicy, coveredBy } from './coverage.ts';
 import { type ReceivedSignature, readSignatures } from './received.ts';
 
 /** One valid signature is enough: the others may come from a proxy, or use another algorithm. */
 export function verify(
-  policy: Policy,
+  policy: CoveragePolicy,
   context: SigningContext,
   message: HttpMessage,
 ): HttpSignatureVerification {
@@ -21,7 +21,7 @@ export function verify(
   const received = readSignatures(message);
   if (typeof received === 'string') return invalid(received);
   const answers = received
-    .filter(({ alg = 'hmac-sha256' }) => alg === 'hmac-sha256')
+    .filter(({ alg = algorithm }) => alg === algorithm)
     .filter(({ applicationTag }) => policy.tag === undefined || applicationTag === policy.tag)
     .map((signature) => verifyOne(policy, context, message, signature));
   return (
@@ -34,7 +34,7 @@ export function verify(
 }
 
 function verifyOne(
-  policy: Policy,
+  policy: CoveragePolicy,
   { keys, now }: SigningContext,
   message: HttpMessage,
   signature: ReceivedSignature,
@@ -50,7 +50,7 @@ function verifyOne(
   const failure =
     checkDigest(message, signature) ??
     checkCoverage(policy, message, signature) ??
-    checkTime(policy, Math.floor(now / 1000), signature);
+    checkTime(policy, nowSeconds(now), signature);
   if (failure !== undefined) return invalid(failure);
   const { nonce } = signature;
   return { ...answer, ...(nonce !== undefined && { nonce }) };
@@ -67,7 +67,7 @@ function checkDigest(
 }
 
 function checkCoverage(
-  policy: Policy,
+  policy: CoveragePolicy,
   { query, body }: HttpMessage,
   { components, created, nonce }: ReceivedSignature,
 ): VerificationFailure | undefined {
@@ -82,7 +82,7 @@ function checkCoverage(
 }
 
 function checkTime(
-  policy: Policy,
+  policy: CoveragePolicy,
   now: number,
   { created = 0, expires = Number.POSITIVE_INFINITY }: ReceivedSignature,
 ): VerificationFailure | undefined {

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SignerError } from '../../api/errors.ts';
 import type { Claims, VerificationFailure } from '../../api/messages.ts';
 import { isText } from '../message.ts';
+import { nowSeconds } from '../tolerance.ts';
 
 /** The configuration of a key set for its tokens. */
 export interface ClaimPolicy {
@@ -107,7 +108,7 @@ export function completeClaims(
       `field "claims": ${name} is set by the signer, from its configuration or clock; leave it out`,
     );
   }
-  const iat = Math.floor(nowMs / 1000);
+  const iat = nowSeconds(nowMs);
   const complete = { ...claims, ...configured, iat, exp: iat + lifetimeSeconds };
   const missing = requiredClaims.find((name) => !Object.hasOwn(complete, name));
   if (missing !== undefined)

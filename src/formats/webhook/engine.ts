@@ -1,5 +1,5 @@
 /**
- * What the webhook formats share: the body is signed as the bytes it is, and headers carry the signature. A `Scheme`
+ * What the webhook formats share: they sign the exact bytes of the body, and headers carry the signature. A `Scheme`
  * says how a provider writes them; body-only.ts and timestamped.ts build schemes.
  */
 
@@ -53,7 +53,7 @@ export type HeaderLookup = (name: string) => string | undefined;
 /** What the headers of a received message say. */
 export interface Received<SignedMetadata> {
   readonly metadata: SignedMetadata;
-  /** The texts at the places of tags; empty if there is none. */
+  /** The signatures as text, not decoded yet; empty if there is none. */
   readonly signatures: readonly string[];
 }
 

@@ -5,9 +5,9 @@
 
 import * as z from 'zod/mini';
 import type { BytesEncoding, MessageHeaders, VerificationFailure } from '../../api/messages.ts';
-import type { SigningContext, TextEncoding } from '../../signing/format.ts';
+import type { TextEncoding } from '../../signing/format.ts';
 import type { FormatDefinition } from '../definition.ts';
-import { checkAge, type ToleranceOptions, toleranceFields, toTolerance } from '../tolerance.ts';
+import { checkAge, nowSeconds, type ToleranceOptions, toleranceFields, toTolerance } from '../tolerance.ts';
 import {
   defineWebhook,
   type HeaderLookup,
@@ -78,12 +78,12 @@ export function timestampedFormat(name: WebhookName, settings: TimestampedSettin
         signWithAll: signWith === 'all',
         metadata: (context, id = ids ? `msg_${context.random(18).toString('base64url')}` : '') => ({
           id,
-          timestamp: `${nowSeconds(context)}`,
+          timestamp: `${nowSeconds(context.now)}`,
         }),
         prefix,
         write,
         read: (header) => parseHeaders(read(header), ids),
-        check: ({ timestamp }, context) => checkAge(tolerance, nowSeconds(context) - Number(timestamp)),
+        check: ({ timestamp }, context) => checkAge(tolerance, nowSeconds(context.now) - Number(timestamp)),
       };
     },
   );
@@ -96,8 +96,4 @@ function parseHeaders(
   if (timestamp === undefined || signatures === undefined || (ids && id === undefined)) return 'missing';
   if (!timestampPattern.test(timestamp) || (ids && !idPattern.test(id ?? ''))) return 'malformed';
   return { metadata: { id: id ?? '', timestamp }, signatures };
-}
-
-function nowSeconds({ now }: SigningContext): number {
-  return Math.floor(now / 1000);
 }

@@ -98,7 +98,7 @@ describe('an address that cannot be had', () => {
     ],
     [
       'no-such-name.invalid:0',
-      /^sidecar-signer: (?:no-such-name\.invalid:0 is in use, or not a name of this machine; stop the process that listens there, or|cannot listen on no-such-name\.invalid:0 \(EAGAIN\);) set another --listen\n$/,
+      /^sidecar-signer: (?:no-such-name\.invalid:0 is in use, or its name cannot be resolved; stop the process that listens there, or|cannot listen on no-such-name\.invalid:0 \(EAGAIN\);) set another --listen\n$/,
     ],
   ])('is named: %s', async (listen, problem) => {
     const { code, stderr } = await refused(['--listen', listen, '--allow-remote', '--ops-listen', 'none']);
