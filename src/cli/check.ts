@@ -54,7 +54,9 @@ export async function check(options: CheckOptions): Promise<void> {
 
 async function readMounted(options: KeyOptions): Promise<OnceRead> {
   const { warnings, ...read } = await readKeysOnce(options);
-  return { ...read, warnings: [...warnings, ...options.keys.flatMap(permissionNotes)] };
+  const used = read.store?.configuration.inUse?.files;
+  const notes = options.keys.flatMap((directory) => permissionNotes(directory, used));
+  return { ...read, warnings: [...warnings, ...notes] };
 }
 
 /** Puts the content of a manifest in the place of a mounted directory. */

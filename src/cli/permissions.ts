@@ -2,15 +2,21 @@
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileName } from '../key-sets/settings.ts';
 
 /** With more names, the other lines of a report would be hard to find. */
 const maxNames = 10;
 
-/** Such files are not refused, because 0644 is the default mode of a Secret volume in Kubernetes. */
-export function permissionNotes(directory: string): readonly string[] {
+/**
+ * Such files are not refused, because 0644 is the default mode of a Secret volume in Kubernetes.
+ * @param used the names of the files that are read; undefined for all
+ */
+export function permissionNotes(directory: string, used: ReadonlySet<string> | undefined): readonly string[] {
   // In a Kubernetes volume, ..data holds the files; the names beside it are only links to them.
   const data = join(directory, '..data');
-  const files = filesBelow(existsSync(data) ? data : directory);
+  const files = filesBelow(existsSync(data) ? data : directory).filter(
+    ({ name }) => used?.has(fileName(name)) !== false,
+  );
   return [
     { what: 'read', bits: 0o4 },
     { what: 'write', bits: 0o2 },

@@ -145,7 +145,9 @@ function entryOf(
 }
 
 function write(documents: readonly Document[]): string {
-  return documents.map(String).reduce((all, next) => `${all}${/^---/.test(next) ? '' : '---\n'}${next}`);
+  // Folded lines would not be JSON any more, which kubectl also writes.
+  const texts = documents.map((document) => document.toString({ lineWidth: 0 }));
+  return texts.reduce((all, next) => `${all}${/^---/.test(next) ? '' : '---\n'}${next}`);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -137,16 +137,21 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     // Do not apply content that was removed or replaced while it was being loaded.
     if (chosen.some(({ latest }, index) => latest !== before[index])) return true;
     if (!built.ok) {
-      const [source, another] = chosen;
-      if (source === undefined || another !== undefined) return false;
+      const source = chosen.at(-1);
+      if (source === undefined || (chosen.length > 1 && current !== undefined)) return false;
       if (source.refuse(built.problems, new Date(clocks.now()))) options.onRefused?.(source);
       return false;
     }
-    if (built.value !== undefined) publish(built.value);
+    if (built.value !== undefined) {
+      // The first snapshot also puts to use what has been waiting for it.
+      const isWaitingForFirst = ({ inUse }: AnySource) => current === undefined && inUse !== undefined;
+      for (const source of sources) if (isChosen(source) || isWaitingForFirst(source)) source.accepted++;
+      publish(built.value);
+    }
     const accepted = chosen.map((source) => ({ source, changes: source.accept() }));
     for (const { source, changes } of accepted) {
-      source.accepted++;
-      options.onAccepted?.(source, changes);
+      const { added, removed, modified } = changes;
+      if (added.length + removed.length + modified.length > 0) options.onAccepted?.(source, changes);
     }
     return true;
   };
@@ -165,7 +170,9 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       for (const source of directories.values()) if (changedOnlyUnused(source)) source.accept();
       const waiting = sources.filter(({ isWaiting }) => isWaiting);
       const alone = [...new Set([changed, ...waiting])].filter(({ isWaiting }) => isWaiting);
-      const attempts = waiting.length > 1 ? [waiting, ...alone.map((source) => [source])] : [alone];
+      // Parts of what was found at the start could make another first snapshot than on the other replicas.
+      const isEverything = current === undefined || waiting.length <= 1;
+      const attempts = isEverything ? [waiting] : [waiting, ...alone.map((source) => [source])];
       progressed = false;
       for (const attempt of attempts) progressed ||= attempt.length > 0 && (await apply(attempt));
     }
@@ -180,6 +187,8 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     directories,
     offer: (source, content, changedFiles = []) => {
       if (dropped) return deciding;
+      // Before there is a snapshot, nothing is in use that could be kept.
+      if (content === undefined && current === undefined) source.inUse = undefined;
       source.offer(content, changedFiles);
       const offered = sources.find((each: object) => each === source);
       if (offered !== undefined) deciding = deciding.then(() => decide(offered));

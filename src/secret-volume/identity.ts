@@ -120,17 +120,22 @@ export async function list(base: string, { limits, selection }: Target): Promise
     for await (const dirent of await opendir(directory.path, { bufferSize: 256 })) {
       if (directory.depth === 1 && dirent.name.startsWith('..')) continue;
       const name = directory.prefix + dirent.name;
-      if (selection?.(name, dirent.isDirectory()) === false) {
+      const path = join(directory.path, dirent.name);
+      if (dirent.name === '..data') {
+        const what = 'belongs to a secret volume within this one; open that directory on its own';
+        throw new VolumeError([about(name, 'bad_layout', what)]);
+      }
+      // A link in the place of a selected directory is refused as an entry.
+      const isSelected =
+        selection === undefined ||
+        selection(name, dirent.isDirectory()) ||
+        (dirent.isSymbolicLink() && selection(name, true));
+      if (!isSelected) {
         if (others.length < maxOthers && !dirent.isDirectory()) others.push(name);
         continue;
       }
       if (++count > limits.maxFiles) {
         throw volumeError('too_many_files', `more than ${limits.maxFiles} files in the directory`);
-      }
-      const path = join(directory.path, dirent.name);
-      if (dirent.name === '..data') {
-        const what = 'belongs to a secret volume within this one; open that directory on its own';
-        throw new VolumeError([about(name, 'bad_layout', what)]);
       }
       if (!dirent.isDirectory()) {
         entries.push({ name, path, dirent });

@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Algorithm } from '../../src/signing/mac.ts';
@@ -73,7 +73,12 @@ const loggedProblems = (signer: Signer): readonly string[] => {
 const untilProblem = (signer: Signer, problem: string) =>
   waitFor(() => (loggedProblems(signer).some((each) => each.includes(problem)) ? true : undefined));
 interface Volumes {
-  readonly volumes: readonly { content: string; rejected: number; problems: readonly string[] }[];
+  readonly volumes: readonly {
+    content: string;
+    generation: number;
+    rejected: number;
+    problems: readonly string[];
+  }[];
 }
 const volumesOf = async (signer: Signer) =>
   (await bodyOf<Volumes>(await fetch(`${signer.opsUrl}/status`))).volumes;
@@ -515,6 +520,77 @@ describe('what does not fit to the newest of the other', () => {
     await untilNames(signer, 'f,k');
     await untilDegraded(signer, []);
     expect((await signer.call('/v1/keys/k/sign', { message: 'm' })).status).toBe(403);
+  });
+});
+
+describe('at the start', () => {
+  it('makes no snapshot of a part: one file in two directories is refused, and told of a directory', async () => {
+    using directory = temporaryDirectory();
+    const [one, two] = ['one', 'two'].map((name) => join(directory.path, name));
+    const config = join(directory.path, 'signer.yaml');
+    for (const keys of [one, two]) {
+      mkdirSync(`${keys}`);
+      writeFileSync(join(`${keys}`, 'a'), newKey());
+    }
+    writeFileSync(config, 'keys: { a: }');
+    const args = ['--keys', `${one}`, '--keys', `${two}`, '--config', config];
+    const problem = `"a" in ${one} and ${two} is the name of two files; rename one of them`;
+    const { code, stdout } = await run(['check', '--json', ...args]);
+    expect({ code, problems: JSON.parse(stdout).problems }).toEqual({ code: 1, problems: [problem] });
+    await using signer = await startSigner(args);
+    await untilProblem(signer, problem);
+    await untilDegraded(signer, ['keys']);
+    expect(await readiness(signer)).toBe(503);
+    rmSync(join(`${two}`, 'a'));
+    writeFileSync(join(`${two}`, 'other'), newKey());
+    await untilNames(signer, 'a');
+    await untilDegraded(signer, []);
+    expect((await volumesOf(signer)).map(({ generation }) => generation)).toEqual([1, 1, 1]);
+  });
+
+  it.each([
+    ['is a link', (path: string) => symlinkSync('/etc/hostname', path), 'is a link that leads out'],
+    [
+      'is too large',
+      (path: string) => writeFileSync(path, Buffer.alloc(2 ** 20 + 1)),
+      'is over 1048576 bytes',
+    ],
+  ])('tells of one file that %s, and of nothing else', async (_, make, problem) => {
+    using directory = temporaryDirectory();
+    const [keys, config] = [join(directory.path, 'keys'), join(directory.path, 'signer.yaml')];
+    mkdirSync(keys);
+    make(join(keys, 'bad'));
+    writeFileSync(join(keys, 'good'), newKey());
+    writeFileSync(config, 'keys: { bad: , good: }');
+    const { stdout } = await run(['check', '--json', '--keys', keys, '--config', config]);
+    expect(JSON.parse(stdout).problems).toEqual([expect.stringContaining(`"bad" ${problem}`)]);
+    await using signer = await startSigner(['--keys', keys, '--config', config]);
+    await untilProblem(signer, problem);
+    await untilDegraded(signer, ['keys']);
+  });
+
+  it.each([
+    [
+      'a nested secret volume',
+      (keys: string) => writeVolume(join(keys, 'sv'), { k: newKey() }),
+      'sv/k',
+      'belongs to',
+    ],
+    [
+      'a linked directory',
+      (keys: string) => symlinkSync('/etc', join(keys, 'etc')),
+      'etc/hostname',
+      'is a link',
+    ],
+  ])('refuses a file in %s, with the reason', async (_, make, file, problem) => {
+    using directory = temporaryDirectory();
+    const [keys, config] = [join(directory.path, 'keys'), join(directory.path, 'signer.yaml')];
+    mkdirSync(keys);
+    make(keys);
+    writeFileSync(config, `keys: { k: { file: ${file} } }`);
+    const { code, stdout } = await run(['check', '--json', '--keys', keys, '--config', config]);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout).problems).toEqual([expect.stringContaining(problem)]);
   });
 });
 

@@ -5,7 +5,7 @@ import { parseJwkSet, readJwkSet } from '../../key-sets/jwk-set.ts';
 import { decodeKey } from '../../key-sets/key-encoding.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { keyId } from '../../signing/mac.ts';
-import { unwrap } from '../failure.ts';
+import { CommandFailure, unwrap } from '../failure.ts';
 import { printResult } from '../output.ts';
 import { openKeyFile } from './key-file.ts';
 
@@ -34,6 +34,8 @@ export function keysShow(path: string, options: ShowOptions): void {
 function readKeys(content: Uint8Array, encoding: KeyEncoding, prefix: string): readonly ShownKey[] {
   if (encoding !== 'jwks') {
     const { bytes } = unwrap(decodeKey(content, encoding), prefix);
+    if (bytes.length === 0)
+      throw new CommandFailure(`${prefix}is empty; create a key (sidecar-signer keys new)`);
     return [{ keyId: keyId(bytes), algorithm: null, bits: bytes.length * 8, state: 'primary' }];
   }
   // Refuses a set that the signer would not load.
