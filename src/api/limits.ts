@@ -4,7 +4,7 @@ import type { Formats, Operation } from './messages.ts';
 
 /** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
-/** The most bytes of JSON in a request whose message could instead be the request body, where it may have any length. */
+/** The most bytes of JSON in a request whose message could be sent as the request body, at any length, instead. */
 export const maxJsonBytesBesideStream: number = 2 ** 16;
 
 /** The formats in which a message alone, as the request body, is a complete request. */
@@ -13,7 +13,7 @@ export const streamed: Readonly<Record<Operation, readonly (keyof Formats)[]>> =
   verify: ['raw'],
 };
 
-/** More characters than a signature of any format whose message is the request body. */
+/** No signature of a format in `streamed` has as many characters as this. */
 const maxSignatureLength = 1024;
 
 /**

@@ -14,7 +14,7 @@ export function parseExactJson(text: string): unknown {
 
 /**
  * Like `parseExactJson`, but returns undefined for a text in which an object has duplicate members, because another
- * reader could use the other one (RFC 7515 §4, RFC 7519 §4).
+ * parser could use the other value (RFC 7515 §4, RFC 7519 §4).
  * @throws {SyntaxError} whose message may repeat a part of the text
  * @throws {RangeError} for a text that is nested thousands of levels deep
  */

@@ -27,7 +27,7 @@ const random = (size: number) => crypto.getRandomValues(Buffer.allocUnsafe(size)
 /** How long requests that have begun may take to finish after SIGTERM. */
 const graceMs = 5000;
 
-/** Milliseconds after the first keys are loaded until memory that only start-up needed is freed. */
+/** How many milliseconds after the first keys are loaded to free the memory that only start-up needed. */
 const settledMs = 1000;
 
 export interface ServeHooks {

@@ -17,7 +17,7 @@ function isSignature(answer: object): answer is Signature {
   return 'headers' in answer && typeof answer.headers === 'object' && answer.headers !== null;
 }
 
-/** Headers are written one a line, as `curl -H @-` reads them. */
+/** Writes one header per line, as `curl -H @-` reads them. */
 function formatSignature(answer: Signature): string {
   if ('signature' in answer) return answer.signature;
   return Object.entries(answer.headers)

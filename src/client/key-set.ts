@@ -157,7 +157,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
       if (isSignatureText(signature)) {
         return await post('verify', message, { ...octets, 'sec-signer-signature': signature }, options);
       }
-      if (message instanceof ReadableStream) await message.cancel();
+      if (message instanceof ReadableStream) await message.cancel().catch(() => undefined);
       return { valid: false, reason: 'malformed' };
     },
     describe: (options) => call({ path, method: 'GET', headers: {} }, options),

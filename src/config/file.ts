@@ -18,7 +18,7 @@ import {
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, neededFields, shapeOf, variablePattern } from './fields.ts';
 
-/** Enough for 1,024 key sets with every field. Requests wait while YAML is parsed, so this limits for how long. */
+/** Enough for 1,024 key sets with every field. Requests wait while YAML is parsed; this limit keeps the wait short. */
 export const maxConfigurationBytes = 256 * 1024;
 
 /** YAML 1.2 with names as they are written. Features of YAML 1.1 stay off even if a directive asks for them. */

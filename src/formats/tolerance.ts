@@ -21,7 +21,7 @@ export const toleranceFields = { toleranceSeconds: seconds, futureToleranceSecon
 /** Five minutes, which AWS allows, and Standard Webhooks, Stripe and Slack in at least one direction. */
 const defaultSeconds = 300;
 
-/** Fills in the defaults: the future tolerance is as large as the other one. */
+/** Fills in the defaults: `futureToleranceSeconds` is then equal to `toleranceSeconds`. */
 export function toTolerance({
   toleranceSeconds = defaultSeconds,
   futureToleranceSeconds = toleranceSeconds,
@@ -38,7 +38,7 @@ export function checkAge(
   return -ageSeconds > futureToleranceSeconds ? 'not_yet_valid' : undefined;
 }
 
-/** The whole seconds of a time in milliseconds, as timestamps in signatures count it. */
+/** Converts milliseconds to whole seconds, the unit of timestamps in signatures. */
 export function nowSeconds(nowMs: number): number {
   return Math.floor(nowMs / 1000);
 }

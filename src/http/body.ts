@@ -13,7 +13,7 @@ export interface BodyLimits {
   readonly minBytesPerSecond: number;
   /** How long a streamed body may take in all. It also limits how long removed keys can still be used. */
   readonly maxStreamMs: number;
-  /** Up to this declared length, a body is always read. The number of requests limits their memory. */
+  /** Up to this declared length, a body is always read, except a batch. The number of requests limits their memory. */
   readonly smallBytes: number;
   /** How many bytes of longer bodies may be in memory at the same time. */
   readonly maxHeldBytes: number;

@@ -2,7 +2,8 @@
 
 /**
  * @param ms how long each wait may take
- * @returns starts a wait. `expire` is called unless the function that it returns is called first
+ * @returns a function that starts a wait and returns another that ends it. `expire` is called if the wait is not ended in
+ * time
  */
 export function createDeadline(ms: number): (expire: () => void) => () => void {
   // In the order in which they start, which is the order in which they expire.

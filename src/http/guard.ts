@@ -1,6 +1,6 @@
 /**
  * Decides from the request line and headers, before any routing, whether a caller is served at all. It stops browsers, DNS
- * rebinding and server-side request forgery. What a program may do that knows the protocol is up to the policy.
+ * rebinding and server-side request forgery. The policy decides what a program that knows the protocol may do.
  */
 
 import { SignerError } from '../api/errors.ts';

@@ -46,7 +46,7 @@ const quietMs = 100;
 /** The longest such wait, in case requests never stop coming. */
 const quietWithinMs = 1000;
 
-/** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be had */
+/** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be used */
 export function listen(options: ListenOptions): Listener {
   const { address, guard: createGuard, handle, onFault, onAnswer } = options;
   let stopping = false;

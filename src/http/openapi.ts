@@ -179,7 +179,7 @@ function schemas(): Readonly<Record<string, Schema>> {
   return named;
 }
 
-/** Allows more members than its own, because the place that uses it adds some. */
+/** Allows members that it does not list, because the schema that refers to it adds some. */
 function toJsonSchema(schema: z.ZodMiniType): Schema {
   const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, {
     io: 'input',

@@ -193,7 +193,7 @@ function loadKey(
   const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes?.(algorithm) ?? 0);
   const weak = weaknesses(bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return refused(...weak);
-  // A weak key could be guessed by testing guesses against an id that is derived from the key alone.
+  // If the id came from the key alone, anyone could test guesses of a weak key against it.
   const ownId = () => (weak.length > 0 ? processKeyId(bytes) : keyId(bytes));
   const loaded = isRoot
     ? loadRoot(id, bytes, algorithm, format, policy.allowExport ?? false)

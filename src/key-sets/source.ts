@@ -11,9 +11,9 @@ export interface FileChanges {
 }
 
 export class Source<Content> {
-  /** The content in use. Before the first snapshot: accepted, and waiting for the other sources. */
+  /** The content in use. Before the first snapshot: the accepted content, which waits for the other sources. */
   inUse: Content | undefined;
-  /** The newest that was read, for as long as it can be read. */
+  /** The newest content. While the source cannot be read, the content in use. */
   latest: Content | undefined;
   /** Names of the files that changed since what is in use was read. */
   readonly changedFiles = new Set<string>();

@@ -142,6 +142,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       if (source.refuse(built.problems, new Date(clocks.now()))) options.onRefused?.(source);
       return false;
     }
+    const isFirst = current === undefined && built.value !== undefined;
     if (built.value !== undefined) {
       // The first snapshot also puts to use what has been waiting for it.
       const isWaitingForFirst = ({ inUse }: AnySource) => current === undefined && inUse !== undefined;
@@ -151,7 +152,8 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
     const accepted = chosen.map((source) => ({ source, changes: source.accept() }));
     for (const { source, changes } of accepted) {
       const { added, removed, modified } = changes;
-      if (added.length + removed.length + modified.length > 0) options.onAccepted?.(source, changes);
+      const isChange = added.length + removed.length + modified.length > 0;
+      if (isFirst || isChange) options.onAccepted?.(source, changes);
     }
     return true;
   };
@@ -170,7 +172,7 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       for (const source of directories.values()) if (changedOnlyUnused(source)) source.accept();
       const waiting = sources.filter(({ isWaiting }) => isWaiting);
       const alone = [...new Set([changed, ...waiting])].filter(({ isWaiting }) => isWaiting);
-      // Parts of what was found at the start could make another first snapshot than on the other replicas.
+      // From only a part of the sources, this replica could make a different first snapshot than the others.
       const isEverything = current === undefined || waiting.length <= 1;
       const attempts = isEverything ? [waiting] : [waiting, ...alone.map((source) => [source])];
       progressed = false;

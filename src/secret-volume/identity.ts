@@ -27,6 +27,8 @@ export interface Target {
   readonly limits: VolumeLimits;
   /** Which files to read; undefined for all. */
   readonly selection: Selection | undefined;
+  /** The names of files that must be there and not be empty. */
+  readonly required: readonly string[];
   /** Whether a directory without any file is accepted. Otherwise that is more likely a mistake. */
   readonly mayBeEmpty: boolean;
 }
@@ -104,8 +106,10 @@ async function identifyOnce(target: Target): Promise<Identity> {
 export interface Listing {
   /** The files to read, in no order. */
   readonly entries: readonly Entry[];
-  /** The names of files that are not selected, as many as a message can make use of. */
+  /** The names of files that are not selected, as many as a message needs. */
   readonly others: readonly string[];
+  /** Whether nothing at all is there, selected or not. */
+  readonly isEmpty: boolean;
 }
 
 const maxOthers = 100;
@@ -115,17 +119,19 @@ export async function list(base: string, { limits, selection }: Target): Promise
   const entries: Entry[] = [];
   const others: string[] = [];
   let count = 0;
+  let isEmpty = true;
   const pending = [{ path: base, prefix: '', depth: 1 }];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     for await (const dirent of await opendir(directory.path, { bufferSize: 256 })) {
       if (directory.depth === 1 && dirent.name.startsWith('..')) continue;
+      isEmpty = false;
       const name = directory.prefix + dirent.name;
       const path = join(directory.path, dirent.name);
       if (dirent.name === '..data') {
         const what = 'belongs to a secret volume within this one; open that directory on its own';
         throw new VolumeError([about(name, 'bad_layout', what)]);
       }
-      // A link in the place of a selected directory is refused as an entry.
+      // If a link stands where a selected directory should be, list it as a file, which is refused later.
       const isSelected =
         selection === undefined ||
         selection(name, dirent.isDirectory()) ||
@@ -147,7 +153,7 @@ export async function list(base: string, { limits, selection }: Target): Promise
       }
     }
   }
-  return { entries, others };
+  return { entries, others, isEmpty };
 }
 
 /** One at a time would be slow, and all at once would open up to 1,024 descriptors. */

@@ -66,7 +66,6 @@ const settleAtMostMs = 2000;
 
 export function createLoader<T>(
   initial: Target,
-  required: readonly string[],
   parse: (reading: Reading) => T | Promise<T>,
   events: LoadEvents,
 ): Loader<T> {
@@ -102,6 +101,8 @@ export function createLoader<T>(
     const failure = asVolumeError(error, target.directory);
     // A directory that is mounted later is another one, even if it has the same inode.
     if (failure.problems.some(({ code }) => code === 'missing')) root = undefined;
+    // Read again even if the identity is as it was: it does not depend on the selection.
+    seenKey = undefined;
     refusal = undefined;
     degrade(failure);
   };
@@ -138,7 +139,7 @@ export function createLoader<T>(
     const owned = createReading(files, facts, events.warning);
     let kept = false;
     try {
-      refuseIncomplete(content, target, required);
+      refuseIncomplete(content, target);
       const value = await parse(owned.reading);
       if (closed) return;
       kept = value === owned.reading;
@@ -178,7 +179,7 @@ export function createLoader<T>(
       wipe(files);
       return succeed(identity);
     }
-    // Without any selected file, the names of the others may be what is new.
+    // If no selected file exists, only the names of the other files may have changed.
     const isKnown =
       files.size > 0 && refusal !== undefined && compare(refusal.digests, digests) === undefined;
     if (!retry && isKnown) {
@@ -212,7 +213,7 @@ export function createLoader<T>(
     },
     load,
     select: (selection) => {
-      target = { ...target, selection, mayBeEmpty: false };
+      target = { ...target, selection, required: [], mayBeEmpty: false };
       return load('reread');
     },
     close: () => {
@@ -221,17 +222,17 @@ export function createLoader<T>(
   };
 }
 
-function isEmptyDirectory({ files, others }: Content, { mayBeEmpty }: Target): boolean {
-  return !mayBeEmpty && files.size + others.length === 0;
+function isEmptyDirectory({ isEmpty }: Content, { mayBeEmpty }: Target): boolean {
+  return !mayBeEmpty && isEmpty;
 }
 
 /** @throws {VolumeError} for a volume without files, or with all required files that are missing or empty */
-function refuseIncomplete(content: Content, target: Target, required: readonly string[]): void {
+function refuseIncomplete(content: Content, target: Target): void {
   const { files } = content;
   if (isEmptyDirectory(content, target)) {
     throw volumeError('empty', 'the volume holds no file; put one into the secret');
   }
-  const problems = required.flatMap((name): VolumeProblem[] => {
+  const problems = target.required.flatMap((name): VolumeProblem[] => {
     const length = files.get(name)?.length;
     if (length === undefined) return [about(name, 'missing_file', 'is required and not in the volume')];
     return length === 0 ? [about(name, 'empty_file', 'is required and empty')] : [];

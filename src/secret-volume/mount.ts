@@ -34,7 +34,7 @@ export async function inspectMount(directory: string, layout: Layout): Promise<r
   return warnings;
 }
 
-/** Checks the mount of the directory: the longest mount point, and of several the last, which covers the others. */
+/** Checks the mount of the directory: the one with the longest mount point. If several have it, the last one hides the others. */
 function ofDirectory(mounts: readonly Mount[], path: string): VolumeWarning[] {
   const mount = mounts
     .filter(({ point }) => path === point || path.startsWith(point.endsWith(sep) ? point : point + sep))

@@ -31,7 +31,6 @@ const defaultPollMs = 4000;
 
 export interface ResolvedOptions {
   readonly target: Target;
-  readonly required: readonly string[];
   readonly pollMs: number;
   readonly source: HintSource | false;
 }
@@ -49,8 +48,7 @@ export function resolveOptions(directory: string, options: VolumeOptions<unknown
   const isNamed = options.required !== undefined || options.optional !== undefined;
   const selection = isNamed ? selectPaths(names) : undefined;
   return {
-    target: { directory, limits, selection, mayBeEmpty: names.size > 0 },
-    required,
+    target: { directory, limits, selection, required, mayBeEmpty: names.size > 0 },
     pollMs: pollIntervalMs,
     source: watch,
   };

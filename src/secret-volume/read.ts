@@ -20,6 +20,8 @@ export interface Content {
   readonly digests: Digests;
   /** The names of files that were not selected. */
   readonly others: readonly string[];
+  /** Whether the directory has no file, or nothing at all if only some files are selected. */
+  readonly isEmpty: boolean;
 }
 
 const maxAttempts = 20;
@@ -77,7 +79,7 @@ async function attemptRead(
   let totalBytes = 0;
   let kept = false;
   try {
-    const { entries, others } = await list(before.base, target);
+    const { entries, others, isEmpty } = await list(before.base, target);
     await visit(entries, async (entry) => {
       if (totalBytes > limits.maxTotalBytes) return;
       const outcome = await readEntry(entry, before, limits.maxFileBytes);
@@ -97,7 +99,7 @@ async function attemptRead(
     }
     if (problems.length > 0) throw new VolumeError(problems.sort(byName));
     kept = true;
-    return { files, digests, others };
+    return { files, digests, others, isEmpty: target.selection === undefined ? files.size === 0 : isEmpty };
   } finally {
     if (!kept) wipe(files);
   }

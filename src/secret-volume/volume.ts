@@ -91,7 +91,7 @@ export function openVolume<T>(
 ): Volume<T>;
 export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Volume<T | Reading> {
   const directory = resolve(path);
-  const { target, required, pollMs, source } = resolveOptions(directory, options);
+  const { target, pollMs, source } = resolveOptions(directory, options);
   const parse = options.parse ?? ((reading: Reading) => reading);
 
   const changes = createListeners<Change>();
@@ -122,7 +122,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
     wake = Promise.withResolvers();
   };
 
-  const loader = createLoader<T | Reading>(target, required, parse, {
+  const loader = createLoader<T | Reading>(target, parse, {
     change: (change) => {
       first.resolve();
       changes.emit(change);

@@ -9,7 +9,7 @@ import { equalTags, type Key } from './mac.ts';
  * @param keys all keys of the key set, the primary first
  * @param received the tags of the request, of which one match is enough
  * @param tagOfKey computes the tag of the message by one key
- * @param candidates the keys that may have made the tag, out of `keys`. Default: all
+ * @param candidates those of `keys` that may have made the tag. Default: all
  */
 export function verifyTag<K extends Key>(
   keys: readonly K[],

@@ -73,6 +73,26 @@ describe('the first snapshot', () => {
     ]);
   });
 
+  it('is told of also when it is made by a directory that can be read again', async () => {
+    const accepted: object[] = [];
+    const store = createKeyStoreOfTest({
+      directories: ['/a', '/b'],
+      configuration: everyFile,
+      variable: none,
+      onAccepted: (source) => accepted.push(source),
+    });
+    await load(store, '/a', readingOf({ a: newKey() }));
+    const a = store.directories.get('/a');
+    const content = a?.inUse;
+    await lose(store, '/a');
+    await load(store, '/b', readingOf({ b: newKey() }));
+    expect(store.current).toBeUndefined();
+    accepted.length = 0;
+    if (a !== undefined) await store.offer(a, content);
+    expect([...(store.current?.keySets.keys() ?? [])]).toEqual(['a', 'b']);
+    expect(accepted).toEqual([a]);
+  });
+
   it('may not have one name from two directories', async () => {
     const store = createKeyStoreOfTest({
       directories: ['/a', '/b'],

@@ -182,8 +182,18 @@ scene(
     expect(volume.current).toEqual(['other']);
     await writer.write(directory, {});
     await until(() => problems.length === 2);
+    await writer.write(directory, { 'sub/key': '1' });
+    await until(() => volume.health.problem === undefined);
   },
 );
+
+scene('selects in place of what was required', async ({ directory, writer, open }) => {
+  await writer.write(directory, { a: '1', b: '2' });
+  const { volume, problems } = open({ required: ['a'], parse: ({ names }) => names });
+  await volume.ready();
+  await volume.select((path) => path === 'b');
+  expect([volume.current, problems]).toEqual([['b'], []]);
+});
 
 scene('reads what is selected, and opens nothing else', async ({ directory, writer, open }) => {
   await writer.write(directory, { a: '1', b: '2', 'c/d': '3', 'c/e': '4', f: 'x'.repeat(100) });
@@ -201,6 +211,11 @@ scene('reads what is selected, and opens nothing else', async ({ directory, writ
   expect(problems).toEqual([]);
   await volume.select(undefined);
   expect(volume.health.problem?.message).toContain('"f" is over 50 bytes');
+  // A look at an unchanged volume does not take the problem for solved.
+  const { lastAttempt } = volume.health;
+  await until(() => volume.health.lastAttempt !== lastAttempt);
+  expect(volume.health.problem?.message).toContain('"f" is over 50 bytes');
+  expect(volume.current).toMatchObject({ names: ['c/d'] });
 });
 
 scene('iterates over what is there and then over its changes', async ({ directory, writer, open }) => {

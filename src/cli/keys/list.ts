@@ -1,4 +1,4 @@
-/** `sidecar-signer keys list`: the key sets of a running signer with the ids of their keys, as to watch a rotation. */
+/** `sidecar-signer keys list`: the key sets of a running signer with the ids of their keys, for instance to watch a rotation. */
 
 import type { KeySetDescription } from '../../api/messages.ts';
 import { type CallOptions, callSigner } from '../call.ts';

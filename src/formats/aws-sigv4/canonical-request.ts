@@ -1,5 +1,5 @@
 /**
- * The canonical request of AWS Signature Version 4, which is the same text for all ways to write a request. S3 uses paths
+ * The canonical request of AWS Signature Version 4, which is the same text however the request is written. S3 uses paths
  * unchanged; the other services normalise them and encode them a second time.
  */
 

@@ -28,7 +28,7 @@ const derived: ReadonlyMap<string, (message: HttpMessage) => string> = new Map([
 /** These fields change when a signature is added, so no signature can cover them. */
 const ofSignatures: ReadonlySet<string> = new Set(['signature', 'signature-input']);
 
-/** Components that contain others: who covers the key also covers the values. */
+/** Components that contain others: a signature that covers the first one also covers those in its list. */
 const contained: ReadonlyMap<string, readonly string[]> = new Map([
   ['@target-uri', ['@scheme', '@authority', '@path', '@query']],
   ['@request-target', ['@path', '@query']],
