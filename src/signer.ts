@@ -8,7 +8,7 @@ import type { Operation } from './api/messages.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
-import type { MessageSink, SigningContext } from './signing/format.ts';
+import type { HeaderLookup, MessageSink, SigningContext } from './signing/format.ts';
 import { type Allowance, authorize, checkSize, checkTenant, spend } from './signing/policy.ts';
 
 export interface Signer {
@@ -29,10 +29,10 @@ export interface AuthorizedOperation {
   readonly takesStream: boolean;
   /**
    * Signs or verifies a message that arrives in parts.
-   * @param signature the one to verify; ignored when signing
-   * @throws {SignerError} `unsupported_media_type`; `message_too_large` as it is fed
+   * @param header the HTTP headers of the request, which carry the signature to verify
+   * @throws {SignerError} `unsupported_media_type`, `malformed_request`; `message_too_large` as it is fed
    */
-  start(signature: string): MessageSink<object>;
+  start(header: HeaderLookup): MessageSink<object>;
 }
 
 /** The result of an operation: success, an invalid signature, or an error code. */
@@ -80,10 +80,10 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
           return format[operation]({ ...context, keys: tenantKeys(tenant) }, request);
         },
         takesStream: stream !== undefined && tenantKeys === undefined,
-        start: (signature) => {
+        start: (header) => {
           if (stream === undefined || tenantKeys !== undefined) throw jsonOnly(keySet);
           const context = begin(keySet);
-          return bounded(stream(context, signature), context);
+          return bounded(stream(context, header), context);
         },
       };
     },

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { SignerError } from '../src/api/errors.ts';
 import type { KeySet, Snapshot } from '../src/key-sets/snapshot.ts';
 import { createSigner, findKeySet, type Signer } from '../src/signer.ts';
-import { refusalOf } from './support/format.ts';
+import { noHeaders, refusalOf, signedBy } from './support/format.ts';
 import { createTestStore, type ManualClocks, manualClocks, tagOf } from './support/keys.ts';
 
 const key = randomBytes(32);
@@ -41,7 +41,7 @@ const verify = (signer: Signer, keySet: KeySet) =>
     .authorize(keySet, 'verify')
     .carryOut({ message: 'm', signature: tagOf('HS256', key, 'm').toString('hex') });
 const stream = (signer: Signer, keySet: KeySet, ...parts: readonly string[]) => {
-  const signing = signer.authorize(keySet, 'sign').start('');
+  const signing = signer.authorize(keySet, 'sign').start(noHeaders);
   for (const part of parts) signing.update(Buffer.from(part));
   return signing.finish();
 };
@@ -80,7 +80,7 @@ describe('a key set', () => {
     expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut({ message: 'm' }))).toBe(
       'operation_not_allowed',
     );
-    expect(codeOf(() => signer.authorize(keySet(), 'sign').start(''))).toBe('operation_not_allowed');
+    expect(codeOf(() => signer.authorize(keySet(), 'sign').start(noHeaders))).toBe('operation_not_allowed');
   });
 
   it('that is unknown is unknown, whatever is asked of it', async () => {
@@ -100,7 +100,7 @@ describe('a signer', () => {
 
   it('goes on with the snapshot that a request began with', async () => {
     const { signer, keySet, configure } = await open('algorithm: HS256');
-    const [before, signing] = [keySet(), signer.authorize(keySet(), 'sign').start('')];
+    const [before, signing] = [keySet(), signer.authorize(keySet(), 'sign').start(noHeaders)];
     signing.update(Buffer.from('m'));
     await configure('algorithm: HS512');
     expect(signing.finish()).toMatchObject({
@@ -127,7 +127,7 @@ describe('maxMessageBytes', () => {
     expect(codeOf(() => signer.authorize(keySet(), 'verify').carryOut({ message, signature }))).toBe(code);
     expect(codeOf(() => stream(signer, keySet(), message))).toBe(code);
     expect(codeOf(() => stream(signer, keySet(), ...parts(bytes)))).toBe(code);
-    const verification = signer.authorize(keySet(), 'verify').start(signature);
+    const verification = signer.authorize(keySet(), 'verify').start(signedBy(signature));
     expect(codeOf(() => verification.update(Buffer.from(message)))).toBe(code);
   });
 
@@ -145,14 +145,14 @@ describe('maxMessageBytes', () => {
 
   it('refuses a streamed message as soon as it is over, before the rest of it', async () => {
     const { signer, keySet } = await open('maxMessageBytes: 10');
-    const signing = signer.authorize(keySet(), 'sign').start('');
+    const signing = signer.authorize(keySet(), 'sign').start(noHeaders);
     signing.update(Buffer.alloc(10));
     expect(codeOf(() => signing.update(Buffer.alloc(1)))).toBe('message_too_large');
   });
 
   it('is no limit by default', async () => {
     const { signer, keySet } = await open();
-    const signing = signer.authorize(keySet(), 'sign').start('');
+    const signing = signer.authorize(keySet(), 'sign').start(noHeaders);
     for (let part = 0; part < 64; part++) signing.update(Buffer.alloc(65_536));
     expect(signing.finish()).toMatchObject({
       signature: tagOf('HS256', key, Buffer.alloc(64 * 65_536)).toString('hex'),
@@ -167,7 +167,7 @@ describe('a rate limit', () => {
       () => sign(signer, keySet()),
       () => verify(signer, keySet()),
       () => stream(signer, keySet(), 'm'),
-      () => signer.authorize(keySet(), 'verify').start('00'),
+      () => signer.authorize(keySet(), 'verify').start(signedBy('00')),
     ];
     for (const use of uses) expect(codeOf(use)).toBeUndefined();
     for (const use of uses) expect(codeOf(use)).toBe('rate_limited');
@@ -229,8 +229,8 @@ describe('a format that takes only JSON', () => {
       settings: { ...keySet().settings, format: { ...format, name: 'jwt' } },
     };
     const refused = new SignerError('unsupported_media_type', 'the format jwt takes application/json here');
-    expect(() => signer.authorize(jsonOnly, 'sign').start('')).toThrow(refused);
-    expect(() => signer.authorize(jsonOnly, 'verify').start('00')).toThrow(refused);
+    expect(() => signer.authorize(jsonOnly, 'sign').start(noHeaders)).toThrow(refused);
+    expect(() => signer.authorize(jsonOnly, 'verify').start(signedBy('00'))).toThrow(refused);
     expect(codeOf(() => sign(signer, jsonOnly))).toBeUndefined();
   });
 });
@@ -349,8 +349,8 @@ describe('a tenant', () => {
     const { signer, keySet } = await open();
     const refusal =
       'unsupported_media_type: a key set with derived keys takes application/json, in which the request names its tenant';
-    expect(refusalOf(() => signer.authorize(keySet(), 'sign').start(''))).toBe(refusal);
-    expect(refusalOf(() => signer.authorize(keySet(), 'verify').start(''))).toBe(refusal);
+    expect(refusalOf(() => signer.authorize(keySet(), 'sign').start(noHeaders))).toBe(refusal);
+    expect(refusalOf(() => signer.authorize(keySet(), 'verify').start(signedBy('')))).toBe(refusal);
   });
 
   it('uses up the rate limit of its key set, whoever it is', async () => {

@@ -1,19 +1,23 @@
 /** Limits of a request. The signer enforces them, and the client checks them before it sends a request. */
 
-import type { Formats, Operation } from './messages.ts';
+import type { Formats } from './messages.ts';
 
 /** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
 /** The most bytes of JSON in a request whose message could be sent as the request body, at any length, instead. */
 export const maxJsonBytesBesideStream: number = 2 ** 16;
 
-/** The formats in which a message alone, as the request body, is a complete request. */
-export const streamed: Readonly<Record<Operation, readonly (keyof Formats)[]>> = {
-  sign: ['raw', 'standard-webhooks', 'github', 'shopify', 'stripe', 'slack'],
-  verify: ['raw'],
-};
+/** The formats in which the message alone can be the request body, to sign it or to verify it. */
+export const streamedFormats: readonly (keyof Formats)[] = [
+  'raw',
+  'standard-webhooks',
+  'github',
+  'shopify',
+  'stripe',
+  'slack',
+];
 
-/** No signature of a format in `streamed` has as many characters as this. */
+/** No signature of the format `raw` has as many characters as this. */
 const maxSignatureLength = 1024;
 
 /**

@@ -138,6 +138,18 @@ export type Verification<More = unknown> =
   | ({ readonly valid: true; readonly keyId: string; readonly primary: boolean } & More)
   | { readonly valid: false; readonly reason: VerificationFailure };
 
+/**
+ * What a valid webhook signature proves in addition to its key. Remember the `id` to recognise a message that is sent
+ * again.
+ */
+export interface WebhookProof {
+  /** The id of the message, in formats that have one. */
+  readonly id?: string;
+  /** The time of the signature as it stands in the header, in formats that have one. */
+  readonly timestamp?: string;
+}
+
+export type WebhookVerification = Verification<WebhookProof>;
 export type JwtVerification = Verification<{ readonly claims: Claims }>;
 export type CookieVerification = Verification<{ readonly value: string }>;
 
@@ -200,7 +212,7 @@ interface Webhook<Sign> {
   readonly sign: Sign;
   readonly signature: WebhookSignature;
   readonly verify: WebhookVerifyRequest;
-  readonly verification: Verification;
+  readonly verification: WebhookVerification;
 }
 
 /** The field of a request that does not belong to its format. */

@@ -1,8 +1,10 @@
 /** What the commands have in common: flags, the parsers of their values, and actions that are loaded when they run. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { HttpHeaders } from '../api/messages.ts';
 import { parseAddress } from './address.ts';
 import { refuseInjection } from './environment.ts';
+import { readInput } from './input.ts';
 
 const defaultDirectories: readonly string[] = ['/etc/signer/keys'];
 const defaultListen = '127.0.0.1:8700';
@@ -59,6 +61,23 @@ export function collect(value: string, previous: readonly string[]): readonly st
     throw new InvalidArgumentError('expected values separated by commas, and none of them empty');
   }
   return [...previous, ...given];
+}
+
+/**
+ * Collects the headers of a received request. A repeated header is a list.
+ * @param line `Name: value`, or `@FILE` for a file with such lines
+ * @throws {InvalidArgumentError}
+ * @throws {CommandFailure} when the file cannot be read
+ */
+export function collectHeaders(line: string, previous: HttpHeaders): HttpHeaders {
+  const lines = line.startsWith('@') ? readInput(line.slice(1)).toString().split(/\r?\n/) : [line];
+  const headers = new Map(Object.entries(previous));
+  for (const each of lines.filter((text) => text !== '')) {
+    const [, name, value = ''] = /^([^\s:]+):(.*)$/.exec(each) ?? [];
+    if (name === undefined) throw new InvalidArgumentError('expected a line such as "Name: value"');
+    headers.set(name, [headers.get(name) ?? [], value.trim()].flat());
+  }
+  return Object.fromEntries(headers);
 }
 
 function collectDirectories(value: string, previous: readonly string[]): readonly string[] {

@@ -1,11 +1,12 @@
 /** The commands with their flags and help. What a command does is in the file that has its name. */
 
-import { Argument, Command, type Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
 import {
   collect,
+  collectHeaders,
   flag,
   jsonFlag,
   lazyAction,
@@ -20,6 +21,7 @@ import {
 } from './flags.ts';
 import { createKeysCommand } from './keys/program.ts';
 import type { ServeOptions } from './serve.ts';
+import type { VerifyOptions } from './verify.ts';
 
 const defaultOpsListen = '127.0.0.1:8701';
 
@@ -46,14 +48,7 @@ export function createProgram(): Command {
         .addArgument(fileArgument())
         .action(lazyAction(async () => (await import('./sign.ts')).sign)),
     )
-    .addCommand(
-      withSignerFlags(new Command('verify'))
-        .description('verify a signature through a running signer (raw); exit code 1 if it is not valid')
-        .addArgument(keyArgument())
-        .argument('<signature>', 'the signature, in the output encoding of the key')
-        .addArgument(fileArgument())
-        .action(lazyAction(async () => (await import('./verify.ts')).verify)),
-    )
+    .addCommand(createVerifyCommand(lazyAction(async () => (await import('./verify.ts')).verify)))
     .addCommand(
       withSignerFlags(new Command('healthcheck').addOption(opsListenFlag()))
         .description('ask a running signer whether it is ready; for exec probes and HEALTHCHECK')
@@ -112,6 +107,37 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
       );
     }
     await action(options);
+  });
+}
+
+function createVerifyCommand(
+  action: (key: string, signature: string, file: string, options: VerifyOptions) => Promise<void>,
+): Command {
+  const command = withSignerFlags(new Command('verify'))
+    .description(
+      'verify a signature through a running signer (raw and webhook formats); exit code 1 if it is not valid',
+    )
+    .usage(
+      '[options] <key> <signature> [file]\n       sidecar-signer verify [options] --header <line> <key> [file]',
+    )
+    .addArgument(keyArgument())
+    .argument('[signature]', 'the signature, in the output encoding of the key; only for the format raw')
+    .argument('[file]', 'the message (default: standard input)')
+    .addOption(
+      new Option(
+        '-H, --header <line>',
+        'a header that came with a webhook, such as "Stripe-Signature: t=…", or @FILE with one on each line; repeatable',
+      )
+        .argParser(collectHeaders)
+        .default({}, 'none'),
+    );
+  return command.action(async (key, first, second, options: VerifyOptions) => {
+    if (Object.keys(options.header).length === 0) {
+      if (first !== undefined) return await action(key, first, second ?? '-', options);
+      command.error('error: give the signature, or with --header the headers that carry it');
+    }
+    if (second !== undefined) command.error('error: with --header, give only the key and the file');
+    await action(key, '', first ?? '-', options);
   });
 }
 

@@ -1,23 +1,31 @@
 /** `sidecar-signer verify`: asks a running signer whether a signature is valid, and sets the exit code. */
 
 import { isSignatureText } from '../api/limits.ts';
-import type { Verification } from '../api/messages.ts';
+import type { HttpHeaders, Verification } from '../api/messages.ts';
+import { receivedHeaders } from '../client/received-headers.ts';
 import { type CallOptions, callKeySet } from './call.ts';
 import { printResult } from './output.ts';
 
+export interface VerifyOptions extends CallOptions {
+  /** The headers of a webhook, which carry its signature; empty for the format `raw`. */
+  readonly header: HttpHeaders;
+}
+
+/** @param signature for the format `raw`; ignored if headers carry the signature */
 export async function verify(
   key: string,
   signature: string,
   file: string,
-  options: CallOptions,
+  { header, ...signer }: VerifyOptions,
 ): Promise<void> {
   const request = { key, operation: 'verify', file } as const;
-  const headers = { 'sec-signer-signature': signature };
+  const byHeaders = Object.keys(header).length > 0;
+  const headers = byHeaders ? receivedHeaders(header) : { 'sec-signer-signature': signature };
   // Other text cannot be sent in a header.
   const answer: Verification = isSignatureText(signature)
-    ? await callKeySet(options, request, isVerification, 'the raw format', headers)
+    ? await callKeySet(signer, request, isVerification, 'the raw and webhook formats', headers)
     : { valid: false, reason: 'malformed' };
-  printResult(options, answer, formatVerification(answer));
+  printResult(signer, answer, formatVerification(answer));
   process.exitCode = answer.valid ? 0 : 1;
 }
 

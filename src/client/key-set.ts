@@ -1,9 +1,10 @@
 /** The calls to one key set, with the types of its format. */
 
 import type { Problem } from '../api/errors.ts';
-import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
-import type { Formats, KeySetDescription, Operation, TenantRequest, Verification } from '../api/messages.ts';
+import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamedFormats } from '../api/limits.ts';
+import type { Formats, HttpHeaders, KeySetDescription, Operation, TenantRequest } from '../api/messages.ts';
 import { SignerError } from './error.ts';
+import { receivedHeaders } from './received-headers.ts';
 import type { Sent } from './transport.ts';
 
 export interface CallOptions {
@@ -93,15 +94,23 @@ export interface KeySet<F extends keyof Formats> {
    */
   signMessage(message: Message, options?: CallOptions): Promise<Formats[F]['signature']>;
   /**
-   * Verifies a message of any length, which is sent as the request body instead of JSON. Works with `raw`, if the key set
-   * does not derive a key for each tenant.
-   * @param message a stream is read once, so a call with a stream is never retried
-   * @param signature as `signMessage` returned it
+   * Verifies a message of any length, which is sent as the request body instead of JSON. Works with `raw` and the webhook
+   * formats, if the key set does not derive a key for each tenant.
+   * @param message exactly the bytes that you received; a stream is read once, so a call with a stream is never retried
+   * @param received with `raw`, the signature as `signMessage` returned it; with a webhook format, all the headers that
+   * came with the message, of which this method passes on those that a signature can be in
    * @throws {SignerError} as `signMessage` does
    * @example
    * const { valid } = await signer.keySet('backups', 'raw').verifyMessage(message, signature);
+   * @example
+   * // In a handler of node:http, before anything parses the body:
+   * const answer = await signer.keySet('hook', 'github').verifyMessage(Readable.toWeb(request), request.headers);
    */
-  verifyMessage(message: Message, signature: string, options?: CallOptions): Promise<Verification>;
+  verifyMessage(
+    message: Message,
+    received: F extends 'raw' ? string : HttpHeaders,
+    options?: CallOptions,
+  ): Promise<Formats[F]['verification']>;
   /** Returns the format, the key ids and the limits of the key set. */
   describe(options?: CallOptions): Promise<KeySetDescription>;
 }
@@ -134,7 +143,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     request: TenantRequest,
     options?: CallOptions,
   ): Promise<A> => {
-    const canStream = request.tenant === undefined && streamed[operation].includes(format);
+    const canStream = request.tenant === undefined && streamedFormats.includes(format);
     const body = encode(request, canStream ? limitBesideStream[operation] : limit);
     return await post(operation, body, json, options);
   };
@@ -153,15 +162,20 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     signBatch: (items, options) => postBatch('sign-batch', items, options),
     verifyBatch: (items, options) => postBatch('verify-batch', items, options),
     signMessage: (message, options) => post('sign', message, octets, options),
-    verifyMessage: async (message, signature, options) => {
-      if (isSignatureText(signature)) {
-        return await post('verify', message, { ...octets, 'sec-signer-signature': signature }, options);
-      }
+    verifyMessage: async (message, received: string | HttpHeaders, options) => {
+      const headers = signatureHeaders(received);
+      if (headers !== undefined) return await post('verify', message, { ...headers, ...octets }, options);
       if (message instanceof ReadableStream) await message.cancel().catch(() => undefined);
       return { valid: false, reason: 'malformed' };
     },
     describe: (options) => call({ path, method: 'GET', headers: {} }, options),
   };
+}
+
+/** Undefined for a signature that no header can hold, which is malformed for every message. */
+function signatureHeaders(received: string | HttpHeaders): Sent['headers'] | undefined {
+  if (typeof received !== 'string') return receivedHeaders(received);
+  return isSignatureText(received) ? { 'sec-signer-signature': received } : undefined;
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 
 import * as z from 'zod/mini';
+import { SignerError } from '../api/errors.ts';
 import type {
   BytesEncoding,
   RawSignature,
@@ -19,6 +20,9 @@ import { invalid, verifyTag } from '../signing/verify-tag.ts';
 import { text, verification } from './answers.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes, messageEncoding } from './message.ts';
+
+/** Carries the signature of a message that is the request body. */
+const signatureHeader = 'sec-signer-signature';
 
 const output = z.optional(z.enum(bytesEncodings));
 const fields = { message: text, encoding: messageEncoding, output };
@@ -49,9 +53,19 @@ export const raw = defineFormat({
       );
     },
     startSigning: (context) => startSigning(context, defaultOutput),
-    startVerification: (context, signature) => startVerification(context, signature, defaultOutput),
+    startVerification: (context, header) =>
+      startVerification(context, signatureOf(header(signatureHeader)), defaultOutput),
+    verificationHeaders: [signatureHeader],
   }),
 });
+
+function signatureOf(header: string | undefined): string {
+  if (header !== undefined) return header;
+  throw new SignerError(
+    'malformed_request',
+    'the header "Sec-Signer-Signature" must hold the signature to verify',
+  );
+}
 
 function startSigning(
   { keys: [{ id, mac }] }: SigningContext,

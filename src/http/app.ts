@@ -43,8 +43,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     signer.authorize(findKeySet(current(), name), operation);
 
   const streamed = async (authorized: AuthorizedOperation, request: Request): Promise<object> => {
-    const signature = authorized.operation === 'verify' ? signatureHeader(request) : '';
-    const sink = authorized.start(signature);
+    const sink = authorized.start((name) => request.headers.get(name) ?? undefined);
     for await (const part of bodies.parts(request)) sink.update(part);
     return counted(authorized, sink.finish());
   };
@@ -98,6 +97,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
         return jsonResponse(await streamed(authorized, request));
       }
+      refuseTwoSignatures(request, authorized);
       if (isBatch) {
         // Look the key set up again when the batch's turn has come: a key may have been removed since.
         return await bodies.inTurn(request, jsonAlone, (bytes) => batch(authorize(name, operation), bytes));
@@ -161,12 +161,16 @@ function parserFor({
   return operation === 'sign' && format.exactNumbers ? parseExactJson : JSON.parse;
 }
 
-function signatureHeader(request: Request): string {
-  const signature = request.headers.get('sec-signer-signature');
-  if (signature !== null) return signature;
+/**
+ * Refuses a verify request that carries a signature in its HTTP headers and is JSON all the same. A receiver that passes on
+ * the sender's Content-Type would otherwise let the sender write the whole verify request, with a signature that it has.
+ */
+function refuseTwoSignatures({ headers }: Request, { operation, keySet }: AuthorizedOperation): void {
+  const { verificationHeaders } = keySet.settings.format;
+  if (operation !== 'verify' || !verificationHeaders?.some((name) => headers.has(name))) return;
   throw new SignerError(
     'malformed_request',
-    'the header "Sec-Signer-Signature" must hold the signature to verify',
+    'the signature is in the HTTP headers, so the body must be the message itself with Content-Type: application/octet-stream; in JSON, the headers belong into the field "headers"',
   );
 }
 

@@ -2,7 +2,7 @@
 
 import * as z from 'zod/mini';
 import { errorCodes, type Problem } from '../api/errors.ts';
-import { streamed } from '../api/limits.ts';
+import { streamedFormats } from '../api/limits.ts';
 import type { Formats, KeySetDescription, Operation } from '../api/messages.ts';
 import { formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
@@ -92,7 +92,7 @@ const descriptions: Readonly<Record<string, Schema>> = {
 function requestBody(what: Operation): Schema {
   return {
     required: true,
-    description: `JSON of at most ${jsonAlone.maxBytes} bytes, or ${jsonBesideStream.maxBytes} if the message itself could be sent as application/octet-stream. The formats ${streamed[what].join(', ')} accept that, unless the keys are derived.`,
+    description: `JSON of at most ${jsonAlone.maxBytes} bytes, or ${jsonBesideStream.maxBytes} if the message itself could be sent as application/octet-stream. The formats ${streamedFormats.join(', ')} accept that, unless the keys are derived.`,
     content: {
       ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
       'application/octet-stream': {},

@@ -33,9 +33,17 @@ export interface Format {
   readonly exactNumbers?: true;
   /** Signs a message that is the request body itself. Absent if a request of this format is more than a message. */
   readonly startSigning?: (context: SigningContext) => MessageSink<object>;
-  /** Verifies a message that is the request body itself, by the signature from a header. */
-  readonly startVerification?: (context: SigningContext, signature: string) => MessageSink<Verification>;
+  /**
+   * Verifies a message that is the request body itself. HTTP headers carry the signature. Present wherever `startSigning` is.
+   * @throws {SignerError} `malformed_request`
+   */
+  readonly startVerification?: (context: SigningContext, header: HeaderLookup) => MessageSink<Verification>;
+  /** The names, in lower case, of the headers that `startVerification` reads. */
+  readonly verificationHeaders?: readonly string[];
 }
+
+/** Returns the value of an HTTP header by its name in lower case. A repeated header is one list (RFC 9110 §5.3). */
+export type HeaderLookup = (name: string) => string | undefined;
 
 /** What a format needs for one signature or verification. */
 export interface SigningContext {

@@ -28,7 +28,8 @@ describe.each(readVectors<Vector>('github'))('$name', ({ secret, body, signature
     ['without its label', signature.replace('sha256=', '')],
     ['by its label in another case', signature.replace('sha256', 'SHA256')],
     ['with the label of SHA-1', signature.replace('sha256', 'sha1')],
-    ['as a list', `${signature},${signature}`],
+    ['with a space behind its label', signature.replace('=', '= ')],
+    ['with a semicolon behind it', `${signature};`],
   ])('refuses the signature %s', (_, value) => {
     expect(github.verify({ body, headers: { 'x-hub-signature-256': value } })).toEqual({
       valid: false,

@@ -5,7 +5,7 @@ import { bytesEncodings } from '../../src/bytes/encoding.ts';
 import { formats } from '../../src/formats/index.ts';
 import type { Format, SigningContext } from '../../src/signing/format.ts';
 import { type Algorithm, algorithmNames, createMac, type Key } from '../../src/signing/mac.ts';
-import { refusalOf } from '../support/format.ts';
+import { refusalOf, signedBy } from '../support/format.ts';
 import { tagOf } from '../support/keys.ts';
 import { readVectors } from '../support/vectors.ts';
 
@@ -148,7 +148,7 @@ describe('the output', () => {
     const signing = format.startSigning?.(signer);
     signing?.update(Buffer.from('m'));
     expect(signing?.finish()).toMatchObject({ signature });
-    const verification = format.startVerification?.(signer, signature);
+    const verification = format.startVerification?.(signer, signedBy(signature));
     verification?.update(Buffer.from('m'));
     expect(verification?.finish()).toMatchObject({ valid: true });
   });
@@ -215,7 +215,7 @@ describe('a signature', () => {
     const signer = withKey('HS256', key);
     const signature = make(tagOf('HS256', key, 'm'));
     expect(raw.verify(signer, { message: 'm', signature })).toEqual({ valid: false, reason });
-    const verification = raw.startVerification?.(signer, signature);
+    const verification = raw.startVerification?.(signer, signedBy(signature));
     verification?.update(Buffer.from('m'));
     expect(verification?.finish()).toEqual({ valid: false, reason });
   });

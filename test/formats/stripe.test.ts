@@ -36,7 +36,7 @@ describe('the header Stripe-Signature', () => {
   const time = 1_800_000_000;
   const stripe = inUse('stripe', {}, { secrets: [secret], now: at(time) });
   const sign = (timestamp: string) => createHmac('sha256', secret).update(`${timestamp}.{}`).digest('hex');
-  const reason = (value: string) => {
+  const reason = (value: string | readonly string[]) => {
     const answer = stripe.verify({ body: '{}', headers: { 'Stripe-Signature': value } });
     return answer.valid ? 'valid' : answer.reason;
   };
@@ -50,7 +50,12 @@ describe('the header Stripe-Signature', () => {
     ['without a time', `v1=${v1}`, 'malformed'],
     ['with two times, of which a lenient reader takes the last', `t=1,t=${time},v1=${v1}`, 'malformed'],
     ['with the same time twice', `t=${time},t=${time},v1=${v1}`, 'malformed'],
-    ['with spaces', `t=${time}, v1=${v1}`, 'missing'],
+    ['with spaces', `t=${time}, v1=${v1}`, 'valid'],
+    ['with spaces and tabs around each item', `  t=${time}\t ,  v1=${v1} `, 'valid'],
+    ['with spaces inside an item', `t= ${time},v1=${v1}`, 'malformed'],
+    ['as the list of its items', [`t=${time}`, `v1=${v1}`], 'valid'],
+    ['that was repeated, with two times', [`t=${time},v1=${v1}`, `t=${time},v1=${v1}`], 'malformed'],
+    ['with a line break', `t=${time},\nv1=${v1}`, 'missing'],
     ['with semicolons', `t=${time};v1=${v1}`, 'malformed'],
     ['in other letters', `T=${time},V1=${v1}`, 'malformed'],
     ['empty', '', 'malformed'],

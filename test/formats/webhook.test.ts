@@ -12,6 +12,10 @@ interface Provider {
   readonly prefix: string;
   readonly headers: (tag: string) => MessageHeaders;
   readonly output: 'hex' | 'base64';
+  /** What a valid signature proves. */
+  readonly proof: object;
+  /** The headers that a receiver passes on, in lower case. */
+  readonly reads: readonly string[];
 }
 
 const seconds = 1_800_000_000;
@@ -23,19 +27,32 @@ const providers: readonly Provider[] = [
     prefix: '',
     headers: (tag) => ({ 'X-Hub-Signature-256': `sha256=${tag}` }),
     output: 'hex',
+    proof: {},
+    reads: ['x-hub-signature-256'],
   },
-  { name: 'shopify', prefix: '', headers: (tag) => ({ 'X-Shopify-Hmac-Sha256': tag }), output: 'base64' },
+  {
+    name: 'shopify',
+    prefix: '',
+    headers: (tag) => ({ 'X-Shopify-Hmac-Sha256': tag }),
+    output: 'base64',
+    proof: {},
+    reads: ['x-shopify-hmac-sha256', 'shopify-hmac-sha256'],
+  },
   {
     name: 'stripe',
     prefix: `${seconds}.`,
     headers: (tag) => ({ 'Stripe-Signature': `t=${seconds},v1=${tag}` }),
     output: 'hex',
+    proof: { timestamp: `${seconds}` },
+    reads: ['stripe-signature'],
   },
   {
     name: 'slack',
     prefix: `v0:${seconds}:`,
     headers: (tag) => ({ 'X-Slack-Request-Timestamp': `${seconds}`, 'X-Slack-Signature': `v0=${tag}` }),
     output: 'hex',
+    proof: { timestamp: `${seconds}` },
+    reads: ['x-slack-request-timestamp', 'x-slack-signature'],
   },
   {
     name: 'standard-webhooks',
@@ -46,11 +63,20 @@ const providers: readonly Provider[] = [
       'webhook-signature': `v1,${tag}`,
     }),
     output: 'base64',
+    proof: { id, timestamp: `${seconds}` },
+    reads: [
+      'webhook-id',
+      'svix-id',
+      'webhook-timestamp',
+      'svix-timestamp',
+      'webhook-signature',
+      'svix-signature',
+    ],
   },
 ];
 const body = '{"event":"payment","note":"naïve ☃"}';
 
-describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
+describe.each(providers)('$name', ({ name, prefix, headers, output, proof, reads }) => {
   const secret = randomBytes(32);
   const signer = inUse(name, {}, { secrets: [secret], now });
   const named = (request: WebhookSignRequest) =>
@@ -60,7 +86,7 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
   const headersOf = (message: string | Uint8Array, key = secret) =>
     headers(tagOf(message, key).toString(output));
   const keyId = signer.use.keys[0].id;
-  const valid = { valid: true, keyId, primary: true };
+  const valid = { valid: true, keyId, primary: true, ...proof };
 
   it('signs the body as the provider does, and accepts what the provider signs', () => {
     expect(named({ body })).toEqual({ headers: headersOf(body), keyId });
@@ -146,7 +172,7 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
     ['33 bytes', () => Buffer.concat([tagOf(body), Buffer.alloc(1)]).toString(output)],
     ['another encoding', () => tagOf(body).toString(output === 'hex' ? 'base64' : 'hex')],
     ['other digits', () => tagOf(body).toString(output).replace(/^./, '*')],
-    ['a space before', () => ` ${tagOf(body).toString(output)}`],
+    ['a space inside', () => tagOf(body).toString(output).replace(/^..../, '$& ')],
     ['a newline behind', () => `${tagOf(body).toString(output)}\n`],
     [
       'upper case, or no padding',
@@ -166,8 +192,7 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
     const secrets = [randomBytes(32), randomBytes(32), secret] as const;
     const rotated = inUse(name, {}, { secrets, now });
     expect(rotated.verify({ body, headers: headersOf(body) })).toEqual({
-      valid: true,
-      keyId,
+      ...valid,
       primary: false,
     });
     expect(rotated.verify({ body, headers: headersOf(body, secrets[1]) })).toMatchObject({
@@ -186,7 +211,49 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
     const { headers: expected } =
       made === undefined ? signer.sign(request) : signer.sign({ ...request, id: made });
     expect(streamed).toEqual({ headers: expected, keyId });
-    expect(signer.format.startVerification).toBeUndefined();
+  });
+
+  it('verifies a body that comes in parts like one that is there at once', () => {
+    const bytes = randomBytes(1000);
+    const parts = [bytes.subarray(0, 1), bytes.subarray(1, 300), bytes.subarray(300)];
+    expect(signer.verifyParts(headersOf(bytes), ...parts)).toEqual(valid);
+    expect(signer.verifyParts(headersOf(bytes), ...parts, Buffer.from('x'))).toEqual({
+      valid: false,
+      reason: 'mismatch',
+    });
+    expect(signer.verifyParts({}, ...parts)).toEqual({ valid: false, reason: 'missing' });
+  });
+
+  it('names the headers that it reads, and reads no other', () => {
+    expect(signer.format.verificationHeaders).toEqual(reads);
+    const looked = new Set<string>();
+    for (const only of [undefined, ...reads]) {
+      signer.format.startVerification?.(signer.use, (header) => {
+        looked.add(header);
+        return header === only ? 'v1,x' : undefined;
+      });
+    }
+    expect([...looked].sort()).toEqual([...reads].sort());
+  });
+
+  it('accepts any signature of a header that is received several times', () => {
+    const received = headersOf(body);
+    const wrong = headersOf('another');
+    const [signature = ''] = Object.keys(received).filter((header) => /signature|hmac/i.test(header));
+    const values = [wrong[signature], received[signature], 'junk'];
+    const expected = name === 'stripe' ? { valid: false, reason: 'malformed' } : valid;
+    expect(signer.verify({ body, headers: { ...received, [signature]: values } })).toEqual(expected);
+    const joined = values.join(', ');
+    expect(signer.verifyParts({ ...received, [signature]: joined }, Buffer.from(body))).toEqual(expected);
+  });
+
+  it('calls two values of a time or an id malformed, even equal ones', () => {
+    const received = headersOf(body);
+    const answers = Object.keys(received)
+      .filter((header) => /timestamp|-id/i.test(header))
+      .map((header) => ({ ...received, [header]: [received[header], received[header]] }))
+      .map((twice) => signer.verify({ body, headers: twice }));
+    expect(answers).toEqual(answers.map(() => ({ valid: false, reason: 'malformed' })));
   });
 
   it('refuses a body over the limit before signing or verifying it', () => {
@@ -250,5 +317,21 @@ describe.each(providers)('$name', ({ name, prefix, headers, output }) => {
       }[name],
     );
     expect(signer.format.minKeyBytes?.('HS256')).toBe(name === 'standard-webhooks' ? 24 : 0);
+  });
+});
+
+describe('the header of Shopify without "X-"', () => {
+  const shopify = inUse('shopify', {}, { secrets: ['shpss_0123456789abcdef'] });
+  const { 'X-Shopify-Hmac-Sha256': signature = '' } = shopify.sign({ body }).headers;
+
+  it('is read', () => {
+    expect(shopify.verify({ body, headers: { 'Shopify-Hmac-Sha256': signature } })).toMatchObject({
+      valid: true,
+    });
+  });
+
+  it('is ignored beside the other one', () => {
+    const headers = { 'Shopify-Hmac-Sha256': signature, 'X-Shopify-Hmac-Sha256': signature.toLowerCase() };
+    expect(shopify.verify({ body, headers })).toMatchObject({ valid: false });
   });
 });

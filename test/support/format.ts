@@ -2,9 +2,9 @@
 
 import { randomBytes } from 'node:crypto';
 import { SignerError } from '../../src/api/errors.ts';
-import type { Formats } from '../../src/api/messages.ts';
+import type { Formats, MessageHeaders } from '../../src/api/messages.ts';
 import { formats } from '../../src/formats/index.ts';
-import type { Format, SigningContext } from '../../src/signing/format.ts';
+import type { Format, HeaderLookup, SigningContext } from '../../src/signing/format.ts';
 import { type Algorithm, createMac, type Key, keyId, type Mac } from '../../src/signing/mac.ts';
 
 type Name = keyof Formats;
@@ -16,6 +16,8 @@ export interface FormatInUse<F extends Name> {
   /** Signs a message that comes in parts. */
   signParts(...parts: readonly Uint8Array[]): Formats[F]['signature'];
   verify(request: unknown): Formats[F]['verification'];
+  /** Verifies a message that comes in parts, by these HTTP headers. */
+  verifyParts(headers: MessageHeaders, ...parts: readonly Uint8Array[]): Formats[F]['verification'];
 }
 
 export interface Circumstances {
@@ -28,6 +30,14 @@ export interface Circumstances {
   /** As the wire says it. */
   readonly now?: string;
   readonly maxMessageBytes?: number;
+}
+
+/** The headers of a request that has none. */
+export const noHeaders: HeaderLookup = () => undefined;
+
+/** The headers of a request that carries a signature of the format `raw`. */
+export function signedBy(signature: string): HeaderLookup {
+  return (name) => (name === 'sec-signer-signature' ? signature : undefined);
 }
 
 /** @param options what a configuration says under the format's name; taken as valid */
@@ -53,6 +63,13 @@ export function inUse<F extends Name>(
       return signing.finish() as Formats[F]['signature'];
     },
     verify: (request) => format.verify(use, request) as Formats[F]['verification'],
+    verifyParts: (headers, ...parts) => {
+      const received = new Headers(headers);
+      const verification = format.startVerification?.(use, (header) => received.get(header) ?? undefined);
+      if (verification === undefined) throw new Error(`the format ${name} takes no message in parts`);
+      for (const part of parts) verification.update(part);
+      return verification.finish() as Formats[F]['verification'];
+    },
   };
 }
 

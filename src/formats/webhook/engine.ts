@@ -9,17 +9,24 @@ import type {
   HttpHeaders,
   MessageHeaders,
   StandardWebhooksSignRequest,
-  Verification,
   VerificationFailure,
+  WebhookProof,
   WebhookSignature,
+  WebhookVerification,
   WebhookVerifyRequest,
 } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
-import { feed, type MessageSink, type SigningContext, type TextEncoding } from '../../signing/format.ts';
-import { tagBytes, tagOf } from '../../signing/mac.ts';
+import {
+  feed,
+  type HeaderLookup,
+  type MessageSink,
+  type SigningContext,
+  type TextEncoding,
+} from '../../signing/format.ts';
+import { type Key, type MacStream, tagBytes } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
-import { headersAnswer, text, verification } from '../answers.ts';
+import { headersAnswer, text } from '../answers.ts';
 import { defineFormat, type FormatDefinition } from '../definition.ts';
 import { headers, valuesByName } from '../headers.ts';
 import { messageBytes, messageEncoding } from '../message.ts';
@@ -40,15 +47,16 @@ export interface Scheme<SignedMetadata> {
   prefix(metadata: SignedMetadata): string;
   /** @param signatures of the keys that sign, the primary's first */
   write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
-  /** @param header returns the value of a header by its name in lower case */
+  /** The names, in lower case, of the headers that `read` looks up. */
+  readonly reads: readonly string[];
   read(header: HeaderLookup): Received<SignedMetadata> | VerificationFailure;
   /** Checks metadata whose signature is valid; returns why it is not accepted. */
   check(metadata: SignedMetadata, context: SigningContext): VerificationFailure | undefined;
+  /** What a valid signature proves in addition to its key. */
+  proof(metadata: SignedMetadata): WebhookProof;
   /** Whether every key of the set signs, for receivers that accept any match. Default: only the primary signs. */
   readonly signWithAll?: boolean;
 }
-
-export type HeaderLookup = (name: string) => string | undefined;
 
 /** What the headers of a received message say. */
 export interface Received<SignedMetadata> {
@@ -59,8 +67,6 @@ export interface Received<SignedMetadata> {
 
 /** The most signatures that are written, and that are checked. This is more than a rotation needs. */
 export const maxSignatures = 16;
-/** No dot, because a dot separates the id from what follows it in the signed string. */
-export const idPattern = /^[A-Za-z0-9_-]{1,256}$/;
 /** Not a number, because the signed string could then be one of another format, which begins with a timestamp. */
 const signedIdPattern = /^(?![0-9]+$)[A-Za-z0-9_-]{1,256}$/;
 
@@ -85,6 +91,7 @@ export function defineWebhook<F extends FormatDefinition['fields'], SignedMetada
   name: WebhookName,
   fields: F,
   requests: Requests,
+  verification: z.ZodMiniType<WebhookVerification>,
   createScheme: (configured: z.infer<z.ZodMiniObject<F>>) => Scheme<SignedMetadata>,
 ): FormatDefinition {
   return defineFormat({
@@ -107,10 +114,11 @@ export function defineWebhook<F extends FormatDefinition['fields'], SignedMetada
         verify: (context, request) => {
           const { body, encoding, headers } = parse(verify, request);
           const bytes = messageBytes('body', body, encoding);
-          context.checkSize(bytes.length);
-          return verifyHeaders(scheme, context, bytes, lookup(headers));
+          return feed(context, startVerification(scheme, context, lookup(headers)), bytes);
         },
         startSigning: (context) => startSigning(scheme, context),
+        startVerification: (context, header) => startVerification(scheme, context, header),
+        verificationHeaders: scheme.reads,
       };
     },
   });
@@ -123,12 +131,7 @@ function startSigning<SignedMetadata>(
 ): MessageSink<WebhookSignature> {
   const [primary, ...others] = context.keys;
   const metadata = scheme.metadata(context, id);
-  const prefix = Buffer.from(scheme.prefix(metadata));
-  const start = ({ mac }: typeof primary) => {
-    const stream = mac.start();
-    stream.update(prefix);
-    return stream;
-  };
+  const start = starter(scheme, metadata);
   const first = start(primary);
   const rest = scheme.signWithAll ? others.slice(0, maxSignatures - 1).map(start) : [];
   return {
@@ -144,30 +147,70 @@ function startSigning<SignedMetadata>(
   };
 }
 
-function verifyHeaders<SignedMetadata>(
+function startVerification<SignedMetadata>(
   scheme: Scheme<SignedMetadata>,
   context: SigningContext,
-  body: Uint8Array,
   header: HeaderLookup,
-): Verification {
+): MessageSink<WebhookVerification> {
   const received = scheme.read(header);
-  if (typeof received === 'string') return invalid(received);
+  if (typeof received === 'string') return refusing(received);
   const { metadata, signatures } = received;
-  if (signatures.length === 0) return invalid('missing');
+  if (signatures.length === 0) return refusing('missing');
   const tags = signatures.slice(0, maxSignatures).flatMap((signature) => {
     const tag = decodeExactly(signature, scheme.output);
     return tag?.length === tagBytes(algorithm) ? [tag] : [];
   });
-  if (tags.length === 0) return invalid('malformed');
+  if (tags.length === 0) return refusing('malformed');
+  const start = starter(scheme, metadata);
+  const keys = context.keys.map((key) => ({ ...key, stream: start(key) }));
+  return {
+    update: (part) => {
+      for (const { stream } of keys) stream.update(part);
+    },
+    finish: () => {
+      const answer = verifyTag(keys, tags, ({ stream }) => stream.digest());
+      if (!answer.valid) return answer;
+      const failure = scheme.check(metadata, context);
+      return failure === undefined ? { ...answer, ...scheme.proof(metadata) } : invalid(failure);
+    },
+  };
+}
+
+/** Begins the signed string with what comes before the body. */
+function starter<SignedMetadata>(scheme: Scheme<SignedMetadata>, metadata: SignedMetadata) {
   const prefix = Buffer.from(scheme.prefix(metadata));
-  const answer = verifyTag(context.keys, tags, ({ mac }) => tagOf(mac, prefix, body));
-  const failure = answer.valid ? scheme.check(metadata, context) : undefined;
-  return failure === undefined ? answer : invalid(failure);
+  return ({ mac }: Key): MacStream => {
+    const stream = mac.start();
+    stream.update(prefix);
+    return stream;
+  };
+}
+
+/** The answer does not depend on the body. */
+function refusing(reason: VerificationFailure): MessageSink<WebhookVerification> {
+  return { update: () => undefined, finish: () => invalid(reason) };
 }
 
 /** The rest of a signature after its label; undefined if it does not begin with the label. */
 export function afterPrefix(label: string, signature: string): string | undefined {
   return signature.startsWith(label) ? signature.slice(label.length) : undefined;
+}
+
+/** The items of a list in a header, without the optional white space around them (RFC 9110 §5.6.1). */
+export function listItems(value: string): readonly string[] {
+  return value.split(',').map(withoutOuterSpace);
+}
+
+/** Not `trim`, which also removes line breaks and other characters that no header may hold. */
+function withoutOuterSpace(text: string): string {
+  let [start, end] = [0, text.length];
+  while (isSpace(text[start])) start++;
+  while (end > start && isSpace(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
 
 /**

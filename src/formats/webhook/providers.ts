@@ -1,7 +1,7 @@
 /** The webhook formats: how each provider names its headers, and what it signs. */
 
 import { bodyFormat } from './body-only.ts';
-import { afterPrefix } from './engine.ts';
+import { afterPrefix, listItems } from './engine.ts';
 import { timestampedFormat } from './timestamped.ts';
 
 export const github = bodyFormat('github', {
@@ -12,6 +12,7 @@ export const github = bodyFormat('github', {
 
 export const shopify = bodyFormat('shopify', {
   header: 'X-Shopify-Hmac-Sha256',
+  alias: 'shopify-hmac-sha256',
   label: '',
   output: 'base64',
 });
@@ -24,9 +25,11 @@ export const stripe = timestampedFormat('stripe', {
   write: ({ timestamp }, signatures) => ({
     'Stripe-Signature': [`t=${timestamp}`, ...signatures.map((each) => `v1=${each}`)].join(','),
   }),
+  reads: ['stripe-signature'],
   read: (header) => {
-    const elements = header('stripe-signature')?.split(',');
-    const named = (name: string) => elements?.flatMap((element) => afterPrefix(name, element) ?? []);
+    const value = header('stripe-signature');
+    const items = value === undefined ? undefined : listItems(value);
+    const named = (name: string) => items?.flatMap((item) => afterPrefix(name, item) ?? []);
     // A repeated `t` joins to text that fails the timestamp check. Other schemes are ignored (v0 is for tests).
     return { timestamp: named('t=')?.join(), signatures: named('v1=') };
   },
@@ -39,14 +42,18 @@ export const slack = timestampedFormat('slack', {
     'X-Slack-Request-Timestamp': timestamp,
     'X-Slack-Signature': `v0=${signature}`,
   }),
+  reads: ['x-slack-request-timestamp', 'x-slack-signature'],
   read: (header) => {
-    const signature = header('x-slack-signature');
+    const value = header('x-slack-signature');
     return {
       timestamp: header('x-slack-request-timestamp'),
-      signatures: signature === undefined ? undefined : [afterPrefix('v0=', signature) ?? ''],
+      signatures:
+        value === undefined ? undefined : listItems(value).map((item) => afterPrefix('v0=', item) ?? ''),
     };
   },
 });
+
+const standardParts = ['id', 'timestamp', 'signature'] as const;
 
 /** Standard Webhooks v1.0.0. */
 export const standardWebhooks = timestampedFormat('standard-webhooks', {
@@ -61,19 +68,19 @@ export const standardWebhooks = timestampedFormat('standard-webhooks', {
     'webhook-timestamp': timestamp,
     'webhook-signature': signatures.map((each) => `v1,${each}`).join(' '),
   }),
+  reads: standardParts.flatMap((part) => [`webhook-${part}`, `svix-${part}`]),
   read: (header) => {
     // Svix still sends the older names. The two groups are never mixed.
-    const isStandard = ['id', 'timestamp', 'signature'].some(
-      (part) => header(`webhook-${part}`) !== undefined,
-    );
-    const part = (name: string) => header(`${isStandard ? 'webhook' : 'svix'}-${name}`);
+    const isStandard = standardParts.some((part) => header(`webhook-${part}`) !== undefined);
+    const part = (name: (typeof standardParts)[number]) =>
+      header(`${isStandard ? 'webhook' : 'svix'}-${name}`);
+    // Pairs of a version and a signature, with a comma in each and between those of a repeated header.
+    const words = part('signature')?.split(/[ \t,]+/);
     return {
       id: part('id'),
       timestamp: part('timestamp'),
       // Other versions are ignored (v1a is Ed25519).
-      signatures: part('signature')
-        ?.split(' ')
-        .flatMap((each) => afterPrefix('v1,', each) ?? []),
+      signatures: words?.filter((_, at) => words[at - 1] === 'v1'),
     };
   },
 });

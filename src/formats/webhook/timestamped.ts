@@ -4,19 +4,17 @@
  */
 
 import * as z from 'zod/mini';
-import type { BytesEncoding, MessageHeaders, VerificationFailure } from '../../api/messages.ts';
-import type { TextEncoding } from '../../signing/format.ts';
+import type {
+  BytesEncoding,
+  MessageHeaders,
+  VerificationFailure,
+  WebhookVerification,
+} from '../../api/messages.ts';
+import type { HeaderLookup, TextEncoding } from '../../signing/format.ts';
+import { text, verificationWith } from '../answers.ts';
 import type { FormatDefinition } from '../definition.ts';
 import { checkAge, nowSeconds, type ToleranceOptions, toleranceFields, toTolerance } from '../tolerance.ts';
-import {
-  defineWebhook,
-  type HeaderLookup,
-  idPattern,
-  type Received,
-  requests,
-  requestsWithId,
-  type WebhookName,
-} from './engine.ts';
+import { defineWebhook, type Received, requests, requestsWithId, type WebhookName } from './engine.ts';
 
 /** What is signed in addition to the body. */
 export interface SignedMetadata {
@@ -46,6 +44,8 @@ export interface TimestampedSettings {
   prefix(metadata: SignedMetadata): string;
   /** @param signatures the primary's first */
   write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
+  /** The names, in lower case, of the headers that `read` looks up. */
+  readonly reads: readonly string[];
   /** Splits the headers into their parts. This file checks the syntax of the parts. */
   read(header: HeaderLookup): TimestampedHeaders;
 }
@@ -56,9 +56,20 @@ interface TimestampedOptions extends ToleranceOptions {
   readonly signWith?: 'primary' | 'all' | undefined;
 }
 
+const verificationWithTime: z.ZodMiniType<WebhookVerification> = verificationWith({ timestamp: text });
+const verificationWithId: z.ZodMiniType<WebhookVerification> = verificationWith({
+  id: text,
+  timestamp: text,
+});
+
 const signWith = z.optional(z.enum(['primary', 'all']));
 
 const timestampPattern = /^[1-9][0-9]{0,11}$/;
+/**
+ * Printable ASCII without a space at either end, as headers carry it. No dot, because a dot separates the id from what follows it in the signed string.
+ * No comma, because a repeated header is joined by commas.
+ */
+const idPattern = /^(?! )[ -+\-/-~]+(?<! )$/;
 
 export function timestampedFormat(name: WebhookName, settings: TimestampedSettings): FormatDefinition {
   const { ids, several, prefix, write, read, ...common } = settings;
@@ -69,6 +80,7 @@ export function timestampedFormat(name: WebhookName, settings: TimestampedSettin
     name,
     { [name]: schema },
     ids ? requestsWithId : requests,
+    ids ? verificationWithId : verificationWithTime,
     ({ [name]: configured = {} }) => {
       const { signWith = 'primary' } = configured;
       const tolerance = toTolerance(configured);
@@ -84,6 +96,7 @@ export function timestampedFormat(name: WebhookName, settings: TimestampedSettin
         write,
         read: (header) => parseHeaders(read(header), ids),
         check: ({ timestamp }, context) => checkAge(tolerance, nowSeconds(context.now) - Number(timestamp)),
+        proof: ({ id, timestamp }) => (ids ? { id, timestamp } : { timestamp }),
       };
     },
   );
