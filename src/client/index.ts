@@ -3,6 +3,7 @@
 export type { Problem } from '../api/errors.ts';
 export type {
   Formats,
+  HttpHeaders,
   KeySetDescription,
   TenantRequest,
   Verification,
