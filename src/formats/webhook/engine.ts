@@ -162,7 +162,7 @@ function startVerification<SignedMetadata>(
   });
   if (tags.length === 0) return refusing('malformed');
   const start = starter(scheme, metadata);
-  const keys = context.keys.map((key) => ({ ...key, stream: start(key) }));
+  const keys = context.keys.map((key) => ({ id: key.id, mac: key.mac, stream: start(key) }));
   return {
     update: (part) => {
       for (const { stream } of keys) stream.update(part);

@@ -69,7 +69,7 @@ const timestampPattern = /^[1-9][0-9]{0,11}$/;
  * Printable ASCII without a space at either end, as headers carry it. No dot, because a dot separates the id from what follows it in the signed string.
  * No comma, because a repeated header is joined by commas.
  */
-const idPattern = /^(?! )[ -+\-/-~]+(?<! )$/;
+const idPattern = /^[!-+\-/-~](?:[ -+\-/-~]*[!-+\-/-~])?$/;
 
 export function timestampedFormat(name: WebhookName, settings: TimestampedSettings): FormatDefinition {
   const { ids, several, prefix, write, read, ...common } = settings;
