@@ -18,6 +18,8 @@ import { parse, parseDocument } from 'yaml';
 import * as z from 'zod/mini';
 import type { Problem } from '../src/api/errors.ts';
 import { errorCodes } from '../src/api/errors.ts';
+import { streamedFormats } from '../src/api/limits.ts';
+import { receivedHeaders } from '../src/client/received-headers.ts';
 import { keySetFieldNames } from '../src/config/fields.ts';
 import { parseConfiguration } from '../src/config/file.ts';
 import { formats } from '../src/formats/index.ts';
@@ -162,6 +164,24 @@ describe('the tables', () => {
         written[format.secretEncoding ?? 'hex'],
       ]);
     }
+  });
+
+  it('list the headers that each webhook format reads, and the client passes them on', () => {
+    const { rows } = page('docs/formats/README.md').table('Headers to pass on', 'format');
+    const webhooks = streamedFormats.filter((name) => name !== 'raw');
+    expect(rows.map(([name]) => name).sort()).toEqual(webhooks.toSorted());
+    for (const [name = '', listed = ''] of rows) {
+      const read = formats.get(name)?.create({}).verificationHeaders ?? [];
+      expect([name, names([listed.toLowerCase()])]).toEqual([name, read.toSorted()]);
+      expect(Object.keys(receivedHeaders(Object.fromEntries(read.map((each) => [each, 'x']))))).toEqual(read);
+    }
+  });
+
+  it('list every header that must not be passed on, and the client leaves them out', () => {
+    const listed = names(firstColumn('docs/formats/README.md', 'Headers to pass on', 'header'));
+    const headers = listed.map((name) => [name.replace('*', 'Test'), 'x'] as const);
+    expect(headers.length).toBeGreaterThan(10);
+    expect(receivedHeaders(Object.fromEntries(headers))).toEqual({});
   });
 
   it('say of each way of mounting what a scenario shows', () => {
