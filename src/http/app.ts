@@ -170,7 +170,7 @@ function refuseTwoSignatures({ headers }: Request, { operation, keySet }: Author
   if (operation !== 'verify' || !verificationHeaders?.some((name) => headers.has(name))) return;
   throw new SignerError(
     'malformed_request',
-    'the signature is in the HTTP headers, so the body must be the message itself with Content-Type: application/octet-stream; in JSON, the headers belong into the field "headers"',
+    'the signature is in the HTTP headers, so the body must be the message itself with Content-Type: application/octet-stream; in JSON, the headers belong in the field "headers"',
   );
 }
 
