@@ -9,6 +9,7 @@ export const text: z.ZodMiniString = z.string();
 const failures: Readonly<Record<VerificationFailure, true>> = {
   missing: true,
   malformed: true,
+  unsupported: true,
   mismatch: true,
   expired: true,
   not_yet_valid: true,
@@ -18,6 +19,7 @@ const failures: Readonly<Record<VerificationFailure, true>> = {
 const invalid = z.object({
   valid: z.literal(false),
   reason: z.enum(Object.keys(failures) as VerificationFailure[]),
+  detail: z.exactOptional(text),
 });
 
 /** @param proof what a valid signature proves, in addition to its key */

@@ -1,6 +1,6 @@
 /** Verifies tags in constant time, for every format. */
 
-import type { Verification, VerificationFailure } from '../api/messages.ts';
+import type { Invalid, Verification, VerificationFailure } from '../api/messages.ts';
 import { equalTags, type Key } from './mac.ts';
 
 /**
@@ -25,10 +25,7 @@ export function verifyTag<K extends Key>(
   return key === undefined ? invalid('mismatch') : { valid: true, keyId: key.id, primary: key === keys[0] };
 }
 
-/** The answer for a signature that is not valid. */
-export function invalid(reason: VerificationFailure): {
-  readonly valid: false;
-  readonly reason: VerificationFailure;
-} {
-  return { valid: false, reason };
+/** @param detail see `Invalid` */
+export function invalid(reason: VerificationFailure, detail?: string): Invalid {
+  return { valid: false, reason, ...(detail !== undefined && { detail }) };
 }

@@ -4,7 +4,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AwsRequest, AwsSignRequest } from '../../src/api/messages.ts';
 import { hashRequest, parseParameters, signHeaders } from '../../src/formats/aws-sigv4/canonical-request.ts';
-import { createSigningKeys, deriveSigningKey, type Scope } from '../../src/formats/aws-sigv4/signing-key.ts';
+import {
+  createSigningKeys,
+  deriveSigningKey,
+  type Scope,
+  stringToSign,
+} from '../../src/formats/aws-sigv4/signing-key.ts';
 import { parseHttpRequest } from '../../src/formats/http-request.ts';
 import { createMac, type Mac, tagOf } from '../../src/signing/mac.ts';
 import { type Circumstances, inUse, refusalOf } from '../support/format.ts';
@@ -43,6 +48,24 @@ function sent(request: AwsSignRequest, options: object = {}, circumstances: Circ
   return { method, url, headers: { ...(headers as Headers), ...answer.headers }, body, bodySha256 };
 }
 
+/** A request with this text in the place of the hash of its payload, as an AWS SDK signs it. */
+function signedByHand(payloadHash: string): Sent {
+  const scope = { date: '20261124', region: 'eu-central-1', service: 's3' };
+  const time = '20261124T120000Z';
+  const own = { 'X-Amz-Date': time, 'X-Amz-Content-Sha256': payloadHash };
+  const request = { method: 'PUT', url: 'https://bucket.s3.eu-central-1.amazonaws.com/a.txt', headers: own };
+  const message = parseHttpRequest(request);
+  const headers = signHeaders(message, ['host', 'x-amz-content-sha256', 'x-amz-date']) ?? [];
+  const hash = hashRequest(message, 's3', [], headers, payloadHash);
+  const key = deriveSigningKey(
+    createMac('HS256', Buffer.from(`AWS4${secret.toString('latin1')}`, 'latin1')),
+    scope,
+  );
+  const tag = tagOf(key, stringToSign(time, scope, hash)).toString('hex');
+  const Authorization = `AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261124/eu-central-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=${tag}`;
+  return { ...request, headers: { ...own, Authorization } };
+}
+
 function presigned(request: AwsSignRequest, options: object = {}, circumstances: Circumstances = {}): string {
   const asked = { presign: { expiresSeconds: 600 }, ...request };
   return (signer(options, circumstances).sign(asked) as { url: string }).url;
@@ -58,7 +81,12 @@ interface HeaderVector {
 describe.each(readVectors<HeaderVector>('aws-sigv4-headers'))('the test suite of AWS: $name', (vector) => {
   const published = inUse(
     'aws-sigv4',
-    { accessKeyId: 'AKIDEXAMPLE', services: ['service'], regions: ['us-east-1'] },
+    {
+      accessKeyId: 'AKIDEXAMPLE',
+      services: ['service'],
+      regions: ['us-east-1'],
+      omitContentSha256: true,
+    },
     { secrets: [Buffer.from('wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY')], now: '2015-08-30T12:36:00Z' },
   );
   const headers = {
@@ -203,13 +231,40 @@ describe('signing by headers', () => {
     });
   });
 
-  it('leaves the hash of the payload out for other services, unless it is asked for', () => {
+  it('writes the hash of the payload for every service, unless the configuration leaves it out', () => {
     const request = { ...put, service: 'sqs' };
-    expect(sent(request).headers).not.toHaveProperty('X-Amz-Content-Sha256');
+    expect(sent(request).headers['X-Amz-Content-Sha256']).toBe(sha256('hello'));
+    expect(sent(request).headers['Authorization']).toContain(
+      'SignedHeaders=content-type;host;x-amz-content-sha256;x-amz-date',
+    );
+    const omit = { omitContentSha256: true };
+    expect(sent(request, omit).headers).not.toHaveProperty('X-Amz-Content-Sha256');
+    expect(signer().verify(sent(request, omit))).toMatchObject({ valid: true });
     const asked = { ...request, headers: { 'x-amz-content-sha256': sha256('hello') } };
-    expect(sent(asked).headers['Authorization']).toContain(
+    expect(sent(asked, omit).headers['Authorization']).toContain(
       'SignedHeaders=host;x-amz-content-sha256;x-amz-date',
     );
+    expect(sent(put, omit).headers['X-Amz-Content-Sha256']).toBe(sha256('hello'));
+    const open = { ...request, body: undefined, unsignedPayload: true };
+    expect(sent(open, { ...omit, allowUnsignedPayload: true }).headers).toMatchObject({
+      'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+    });
+  });
+
+  it('writes the scope as the configuration has it', () => {
+    for (const region of ['RegionOne', 'us_east.1~x']) {
+      const options = { regions: [region], services: ['s3', 'Object-Store'] };
+      const request = { ...put, service: 'Object-Store' };
+      expect(sent(request, options).headers['Authorization']).toContain(
+        `/20261124/${region}/Object-Store/aws4_request,`,
+      );
+      expect(signer(options).verify(sent(request, options))).toMatchObject({ valid: true });
+      const url = presigned({ ...get, region }, options);
+      expect(signer(options).verify({ method: 'GET', url })).toMatchObject({ valid: true });
+      expect(signer({ regions: [region.toLowerCase()] }).verify(sent(put, options))).toMatchObject(
+        region === region.toLowerCase() ? { valid: true } : { reason: 'not_allowed' },
+      );
+    }
   });
 
   it('takes the hash of a body that it is not shown', () => {
@@ -352,11 +407,6 @@ describe('the policy', () => {
     ['a prefix in another case', { url: `${host}/Public/a` }, 'pathPrefixes'],
     ['an empty segment in S3, where it counts', { url: `${host}//public/a` }, 'pathPrefixes'],
     ['a slash that is percent-encoded', { url: `${host}/public%2Fa` }, 'pathPrefixes'],
-    [
-      'an object elsewhere, to be copied',
-      { url: `${host}/public/a`, headers: { 'X-Amz-Copy-Source': '/bucket/private/a' } },
-      'pathPrefixes',
-    ],
     ['a URL for longer', { presign: { expiresSeconds: 901 } }, 'maxExpiresSeconds'],
     ['a payload that is not signed', { unsignedPayload: true }, 'allowUnsignedPayload'],
     [
@@ -371,6 +421,74 @@ describe('the policy', () => {
     );
   });
 
+  const copies: readonly string[] = [
+    'x-amz-copy-source',
+    'X-AMZ-COPY-SOURCE',
+    'X-Amz-Copy-Source-Range',
+    'x-amz-copy-source-if-match',
+    'x-amz-copy-source-server-side-encryption-customer-key',
+    'x_amz_copy_source',
+    'x-amz-rename-source',
+    'X-Amz-Rename-Source-If-Match',
+    'x-goog-copy-source',
+    'x-oss-copy-source',
+    'x-obs-copy-source-range',
+    'x-copy-from',
+    'x-amz-meta-snowball-auto-extract',
+    'X-Amz-Meta-Minio-Snowball-Prefix',
+  ];
+  const source = '/private-bucket/secret.txt';
+  const denied =
+    'operation_not_allowed: this key may not sign such a request; its configuration limits it by "allowCopy"';
+  const asParameter = (name: string) => name.replace('-', '%2D');
+
+  it.each(copies)(
+    'denies a request with %s, in a header or in the query, unless it allows copies',
+    (name) => {
+      const inHeader = { headers: { [name]: source } };
+      const inQuery = { url: `${host}/public/a?x=1&${asParameter(name)}=%2Fprivate-bucket%2Fsecret.txt` };
+      for (const change of [inHeader, inQuery, { headers: { [name]: [source, source] } }]) {
+        for (const options of [{}, limits]) {
+          expect(refusalOf(() => signer(options).sign(request(change)))).toBe(denied);
+          const presign = { ...change, presign: { expiresSeconds: 60 } };
+          expect(refusalOf(() => signer(options).sign(request(presign)))).toBe(denied);
+          expect(refusalOf(() => signer({ ...options, allowCopy: true }).sign(request(change)))).toBe(
+            'not refused',
+          );
+        }
+      }
+    },
+  );
+
+  it.each(copies.filter((name) => !name.includes('_')))(
+    'does not accept a request with %s either',
+    (name) => {
+      const allowing = { allowCopy: true };
+      const refused = { valid: false, reason: 'not_allowed', detail: expect.stringContaining('"allowCopy"') };
+      const inHeader = sent(request({ headers: { [name]: source } }), allowing);
+      expect(signer().verify(inHeader)).toEqual(refused);
+      expect(signer(allowing).verify(inHeader)).toMatchObject({ valid: true });
+      const url = presigned(request({ url: `${host}/public/a?${asParameter(name)}=x` }), allowing);
+      expect(signer().verify({ method: 'GET', url })).toEqual(refused);
+      expect(signer(allowing).verify({ method: 'GET', url })).toMatchObject({ valid: true });
+    },
+  );
+
+  it('does not accept a copy that was added to a signed request', () => {
+    const added = { 'x-goog-copy-source': source };
+    const original = sent(request({}));
+    expect(signer().verify({ ...original, headers: { ...original.headers, ...added } })).toMatchObject({
+      reason: 'not_allowed',
+    });
+  });
+
+  it.each(['x-amz-acl', 'x-amz-meta-copy-source', 'x-amz-source-expected-bucket-owner', 'copy-source'])(
+    'allows %s, which names no other object',
+    (name) => {
+      expect(refusalOf(() => signer(limits).sign(request({ headers: { [name]: 'x' } })))).toBe('not refused');
+    },
+  );
+
   it('forbids presigned URLs with a longest time of 0', () => {
     expect(
       refusalOf(() => signer({ maxExpiresSeconds: 0 }).sign({ ...get, presign: { expiresSeconds: 1 } })),
@@ -384,13 +502,16 @@ describe('the policy', () => {
 
   it('holds for verification too', () => {
     const made = sent({ ...put, url: `${host}/public/a` });
-    expect(signer({ ...limits, methods: ['GET'] }).verify(made)).toEqual({
+    expect(signer({ ...limits, methods: ['GET'] }).verify(made)).toMatchObject({
       valid: false,
       reason: 'not_allowed',
     });
-    expect(signer({ ...limits, hosts: ['a'] }).verify(made)).toEqual({ valid: false, reason: 'not_allowed' });
-    expect(signer({ regions: ['a'] }).verify(made)).toEqual({ valid: false, reason: 'not_allowed' });
-    expect(signer({ services: ['sqs'] }).verify(made)).toEqual({ valid: false, reason: 'not_allowed' });
+    expect(signer({ ...limits, hosts: ['a'] }).verify(made)).toMatchObject({
+      valid: false,
+      reason: 'not_allowed',
+    });
+    expect(signer({ regions: ['a'] }).verify(made)).toMatchObject({ valid: false, reason: 'not_allowed' });
+    expect(signer({ services: ['sqs'] }).verify(made)).toMatchObject({ valid: false, reason: 'not_allowed' });
     expect(signer(limits).verify(made)).toMatchObject({ valid: true });
     const url = presigned({ ...get, url: `${host}/public/a` });
     expect(signer({ maxExpiresSeconds: 599 }).verify({ method: 'GET', url })).toMatchObject({
@@ -444,10 +565,11 @@ describe('a presigned URL', () => {
         'field "unsignedPayload": must be true',
       );
     }
+    expect(refusalOf(() => signer().sign(open))).toContain('must also have allowUnsignedPayload: true');
     const { url } = allowing.sign({ ...open, unsignedPayload: true }) as { url: string };
     const used = { method: 'PUT', url, headers: put.headers, body: 'whatever' };
     expect(allowing.verify(used)).toMatchObject({ valid: true });
-    expect(signer().verify(used)).toEqual({ valid: false, reason: 'not_allowed' });
+    expect(signer().verify(used)).toMatchObject({ valid: false, reason: 'not_allowed' });
   });
 
   const url = presigned(get);
@@ -478,7 +600,7 @@ describe('a presigned URL', () => {
     ['a header twice', with2('SignedHeaders', 'X-Amz-SignedHeaders=host%3Bhost'), 'malformed'],
     ['a scope that goes on', url.replace('aws4_request', 'aws4_request%2Fx'), 'malformed'],
   ])('with %s: %s', (_, changed, reason) => {
-    expect(signer().verify({ method: 'GET', url: changed })).toEqual({ valid: false, reason });
+    expect(signer().verify({ method: 'GET', url: changed })).toMatchObject({ valid: false, reason });
   });
 
   it('is for one method', () => {
@@ -555,14 +677,48 @@ describe('verification by headers', () => {
     ['an empty list of headers', rewritten(/SignedHeaders=[^,]+/, 'SignedHeaders=;'), 'malformed'],
     ['its headers out of order', rewritten('content-type;host', 'host;content-type'), 'malformed'],
   ])('says of %s: %s', (_, changed, reason) => {
-    expect(signer().verify(changed)).toEqual({ valid: false, reason });
+    expect(signer().verify(changed)).toMatchObject({ valid: false, reason });
   });
 
   it('says of a payload that is not signed, as it was signed: not_allowed, unless the policy allows it', () => {
     const open = sent({ ...put, body: undefined, unsignedPayload: true }, { allowUnsignedPayload: true });
-    expect(signer().verify({ ...open, body: 'x' })).toEqual({ valid: false, reason: 'not_allowed' });
+    expect(signer().verify({ ...open, body: 'x' })).toMatchObject({ valid: false, reason: 'not_allowed' });
     expect(signer({ allowUnsignedPayload: true }).verify({ ...open, body: 'x' })).toMatchObject({
       valid: true,
+    });
+  });
+
+  it.each([
+    'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+    'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+    'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
+  ])('accepts %s where the policy allows an unsigned payload', (literal) => {
+    const streamedRequest = signedByHand(literal);
+    for (const body of ['5\r\nhello\r\n0\r\n', 'whatever', undefined]) {
+      expect(signer({ allowUnsignedPayload: true }).verify({ ...streamedRequest, body })).toMatchObject({
+        valid: true,
+      });
+      expect(signer().verify({ ...streamedRequest, body })).toEqual({
+        valid: false,
+        reason: 'not_allowed',
+        detail: expect.stringContaining('allowUnsignedPayload'),
+      });
+    }
+    const other = { ...streamedRequest.headers, 'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD' };
+    expect(
+      signer({ allowUnsignedPayload: true }).verify({ ...streamedRequest, headers: other }),
+    ).toMatchObject({ reason: 'mismatch' });
+  });
+
+  it.each([
+    'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD',
+    'streaming-unsigned-payload-trailer',
+    'STREAMING-X',
+    '',
+  ])('does not know %j in the place of a hash', (literal) => {
+    expect(signer({ allowUnsignedPayload: true }).verify(signedByHand(literal))).toEqual({
+      valid: false,
+      reason: 'mismatch',
     });
   });
 
@@ -625,6 +781,8 @@ describe('the configuration', () => {
     [`{ ${required}, hosts: ["*.s3.eu-central-1.amazonaws.com", "localhost:4566"], methods: [GET] }`],
     [`{ ${required}, pathPrefixes: [/a/], maxExpiresSeconds: 0, allowUnsignedPayload: true }`],
     [`{ ${required}, toleranceSeconds: 900, futureToleranceSeconds: 60 }`],
+    [`{ ${required}, allowCopy: true, omitContentSha256: true }`],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [s3, Object_Store], regions: [RegionOne, us.east~1] }'],
   ])('allows %s', (options) => {
     expect(problems(options)).toBe('');
   });
@@ -637,6 +795,10 @@ describe('the configuration', () => {
     ['{ accessKeyId: a/bc, services: [s3], regions: [a] }', 'accessKeyId: must be an access key id'],
     ['{ accessKeyId: AKIDEXAMPLE, services: [a/b], regions: [a] }', 'services.0: must be like s3'],
     ['{ accessKeyId: AKIDEXAMPLE, services: [s3], regions: ["*"] }', 'regions.0: must be like s3'],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [S3], regions: [a] }', 'services.0: must be in lower case'],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [s3], regions: ["a b"] }', 'regions.0: must be like s3'],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [s3], regions: ["a,b"] }', 'regions.0: must be like s3'],
+    ['{ accessKeyId: AKIDEXAMPLE, services: [s3], regions: ["a\\n"] }', 'regions.0: must be like s3'],
     [`{ ${required}, hosts: ["https://a"] }`, 'hosts.0: must be a host'],
     [`{ ${required}, hosts: ["*"] }`, 'hosts.0: must be a host'],
     [`{ ${required}, methods: [get] }`, 'methods.0: must be in upper case'],

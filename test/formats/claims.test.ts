@@ -2,12 +2,14 @@
 
 import { describe, expect, it } from 'vitest';
 import type { Claims } from '../../src/api/messages.ts';
+import { foldName } from '../../src/formats/jwt/claim-names.ts';
 import {
   type ClaimPolicy,
   checkClaims,
   completeClaims,
   configuredClaims,
   fixedClaimsProblem,
+  requiredClaimsProblem,
 } from '../../src/formats/jwt/claims.ts';
 import { refusalOf } from '../support/format.ts';
 
@@ -18,6 +20,7 @@ const defaults: ClaimPolicy = {
   leewaySeconds: 0,
   requiredClaims: [],
   fixedClaims: {},
+  allowNumericSubject: false,
 };
 const complete = (claims: Claims, policy: Partial<ClaimPolicy> = {}) => {
   const whole = { ...defaults, ...policy };
@@ -59,6 +62,21 @@ describe('the claims of a caller', () => {
       policy,
       { iss: 'me', aud: ['api', 'web'], tenant: { id: 7, tags: ['a'] }, sub: 'service', role: 'x' },
     ],
+    [
+      'may have an integer as sub where the policy admits it',
+      { sub: 7 },
+      { allowNumericSubject: true },
+      { sub: 7 },
+    ],
+    ['may have a required claim that is empty', { role: [] }, { requiredClaims: ['role'] }, { role: [] }],
+    ['may resemble each other', { Role: 1, role: 2, ROLE: 3 }, {}, { Role: 1, role: 2, ROLE: 3 }],
+    ['may have a protected name within a value', { a: { ISS: 1, iss: 2 } }, {}, { a: { ISS: 1, iss: 2 } }],
+    [
+      'may have names that begin or end like a protected one',
+      { issuer: 1, sub_id: 'a', roles: [] },
+      {},
+      { issuer: 1, sub_id: 'a', roles: [] },
+    ],
     ['may begin later', { nbf: seconds + 59 }, {}, { nbf: seconds + 59 }],
   ])('%s', (_, claims, given, expected) => {
     expect(complete(claims, given)).toEqual({ ...expected, iat: seconds, exp: seconds + 60 });
@@ -87,7 +105,24 @@ describe('the claims of a caller', () => {
     ],
     ['an nbf that is text', /^malformed_request: .*nbf must be a number of seconds/, { nbf: '1' }],
     ['an nbf after the end', /^unprocessable: .*nbf must be before the token expires/, { nbf: seconds + 60 }],
-    ['a sub that is a number', /^malformed_request: .*sub must be a string/, { sub: 1 }],
+    [
+      'a sub that is a number',
+      /^malformed_request: .*sub must be a string .*allowNumericSubject/,
+      { sub: 1 },
+    ],
+    [
+      'a sub with a fraction',
+      /^malformed_request: .*sub must be/,
+      { sub: 1.5 },
+      { allowNumericSubject: true },
+    ],
+    ['a sub of 54 bits', /^malformed_request: .*sub/, { sub: 2 ** 53 }, { allowNumericSubject: true }],
+    [
+      'null as a required claim',
+      /^unprocessable: .*role is required/,
+      { role: null },
+      { requiredClaims: ['role'] },
+    ],
     ['a jti that is null', /^malformed_request: .*jti must be a string/, { jti: null }],
     ['an infinite number', notKept, { n: Number.POSITIVE_INFINITY }],
     ['NaN, deep inside', notKept, { a: [{ b: Number.NaN }] }],
@@ -100,6 +135,67 @@ describe('the claims of a caller', () => {
     ['too many levels', /^unprocessable: .*deeper than 32 levels/, deep(32)],
   ])('are refused with %s', (_, expected, claims, given = {}) => {
     expect(refusalOf(() => complete(claims, given))).toMatch(expected);
+  });
+
+  const protectedNames = ['iss', 'aud', 'exp', 'iat', 'nbf', 'sub', 'jti', 'role', 'Tenant-ID'];
+  const likeRole = { fixedClaims: { role: 'user', 'Tenant-ID': 7 }, requiredClaims: ['scope'] };
+  it.each([
+    ...protectedNames.flatMap((name) => [name.toUpperCase(), `${name}\u200b`]),
+    ...protectedNames.map((name) =>
+      name.replaceAll(/[a-z]/g, (letter) => String.fromCodePoint((letter.codePointAt(0) ?? 0) + 0xfee0)),
+    ),
+    ...[
+      'i\u017fs',
+      'i\u017f\u017f',
+      '\u0131ss',
+      '\u0130ss',
+      'i\u0307ss',
+      'i\u00df',
+      'i\u1e9e',
+      'iat\u00ad',
+      '\ufeffaud',
+      'sub\ufe0f',
+      'a\u0301ud',
+    ],
+    ...[
+      '\u24d8\u24e2\u24e2',
+      '\ud835\udc22ss',
+      'i_s_s',
+      'e-xp',
+      'tenantId',
+      'tenant_id',
+      'TENANT-ID',
+      'rol\u00e9',
+      'Scope',
+    ],
+  ])('must not have a name that is taken for another one: %j', (name) => {
+    const claims = { scope: 'x', [name]: 'admin' };
+    expect(refusalOf(() => complete(claims, likeRole))).toMatch(
+      /^unprocessable: .*some receivers would take for/,
+    );
+    expect(refusalOf(() => complete({ sub: 'a', ...claims }, likeRole))).toMatch(/^unprocessable: /);
+  });
+
+  it('have each registered name for themselves, where nothing is configured', () => {
+    for (const name of ['ISS', 'Aud', 'i\u017fs', 'EXP', 'Iat', 'nBf', '\u017fub', 'JTI']) {
+      expect(
+        refusalOf(() => complete({ [name]: 1 })),
+        name,
+      ).toContain('some receivers would take for');
+    }
+  });
+
+  it('stand before those of the signer, and each name stands once', () => {
+    const claims = { iss: 'me', aud: ['api', 'web'], tenant: { tags: ['a'], id: 7 }, role: 1, z: 2 };
+    const names = Object.keys(complete(claims, policy));
+    expect(names).toEqual(['role', 'z', 'tenant', 'sub', 'iss', 'aud', 'iat', 'exp']);
+  });
+
+  it('have names of 16,384 characters at most, so that to compare them costs little', () => {
+    const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`\ufdfa${index}`, 1]));
+    const before = process.cpuUsage();
+    expect(refusalOf(() => complete(many))).toMatch(/^message_too_large: /);
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(200);
   });
 
   it('may be nested as deep as 32 levels', () => {
@@ -122,7 +218,7 @@ describe('the claims of a caller', () => {
 describe('the claims of a token', () => {
   const exp = seconds + 60;
   const judge = (claims: Claims, policy: Partial<ClaimPolicy> = {}, nowMs = seconds * 1000) =>
-    checkClaims({ ...defaults, ...policy }, claims, nowMs);
+    checkClaims({ ...defaults, ...policy }, claims, nowMs)?.reason;
 
   it.each<[string, Claims, Partial<ClaimPolicy>, string | undefined]>([
     ['no end', {}, {}, 'not_allowed'],
@@ -153,7 +249,9 @@ describe('the claims of a token', () => {
     ['no audience', { exp }, { audience: 'api' }, 'not_allowed'],
     ['an empty list of audiences', { exp, aud: [] }, { audience: 'api' }, 'not_allowed'],
     ['an audience where we are none', { exp, aud: 'api' }, {}, 'not_allowed'],
-    ['a required claim', { exp, role: null }, { requiredClaims: ['role'] }, undefined],
+    ['a required claim', { exp, role: '' }, { requiredClaims: ['role'] }, undefined],
+    ['null as a required claim', { exp, role: null }, { requiredClaims: ['role'] }, 'not_allowed'],
+    ['an empty list as a required claim', { exp, role: [] }, { requiredClaims: ['role'] }, undefined],
     ['not a required claim', { exp }, { requiredClaims: ['role'] }, 'not_allowed'],
     ['none but that of every object', { exp }, { requiredClaims: ['toString'] }, 'not_allowed'],
     ['a fixed claim', { exp, t: { b: 1, a: [2] } }, { fixedClaims: { t: { a: [2], b: 1 } } }, undefined],
@@ -182,6 +280,9 @@ describe('fixed claims', () => {
     [{ exp: 1 }, /must not have exp/],
     [{ iat: 1 }, /must not have iat/],
     [{ sub: 1 }, /sub must be a string/],
+    [{ ISS: 'me' }, /differs only in letter case/],
+    [{ 'i\u017fs': 'me' }, /differs only in letter case/],
+    [{ role: 1, Role: 2 }, /differs only in letter case/],
     [{ n: Number.NaN }, /contains a number/],
     [JSON.parse('{"__proto__":1}'), /__proto__/],
   ])('%j', (claims, expected) => {
@@ -189,4 +290,34 @@ describe('fixed claims', () => {
     if (expected === undefined) expect(flaw).toBeUndefined();
     else expect(flaw).toMatch(expected);
   });
+});
+
+describe('the names of claims that some receivers take for the same', () => {
+  it('fold alike for every character that any rule of Unicode makes an ASCII letter or digit', () => {
+    const differing: string[] = [];
+    for (let code = 0; code < 0x11_0000; code++) {
+      const character = String.fromCodePoint(code);
+      if (!character.isWellFormed()) continue;
+      const forms = [
+        character.toLowerCase(),
+        character.toUpperCase(),
+        character.normalize('NFKC'),
+        character.toLocaleLowerCase('tr'),
+        character.toLocaleUpperCase('tr'),
+      ].filter((form) => /[a-z0-9]/i.test(form));
+      // The flags `iu` compare as Unicode's simple case folding does, and Go's encoding/json.
+      if (/^[a-z]$/iu.test(character) && !/^[a-z]$/.test(foldName(character))) differing.push(character);
+      if (forms.some((form) => foldName(form) !== foldName(character))) differing.push(character);
+    }
+    expect(differing).toEqual([]);
+  });
+});
+
+it.each<[string[], Claims, boolean]>([
+  [['role', 'sub'], { role: 1 }, true],
+  [['Role'], { role: 1 }, false],
+  [['Sub'], {}, false],
+  [['a', 'A'], {}, false],
+])('the required claims %j beside %j are %j', (names, fixed, isFine) => {
+  expect(requiredClaimsProblem(names, fixed) === undefined).toBe(isFine);
 });

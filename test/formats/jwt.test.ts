@@ -284,6 +284,48 @@ describe('a token of another hand', () => {
     expect(reasonOf(token(hs256, payload))).toBe('malformed');
   });
 
+  it.each<[string, string]>([
+    ['sub', JSON.stringify({ ...claims, sub: 1 })],
+    ['exp', JSON.stringify({ exp: `${claims.exp}` })],
+    ['nbf', JSON.stringify({ ...claims, nbf: '1' })],
+    ['iat', JSON.stringify({ ...claims, iat: true })],
+    ['aud', JSON.stringify({ ...claims, aud: ['a', 1] })],
+    ['iss', JSON.stringify({ ...claims, iss: 7 })],
+    ['jti', JSON.stringify({ ...claims, jti: null })],
+  ])('says that %s has the wrong type', (name, payload) => {
+    expect(signer().verify({ token: token(hs256, payload) })).toEqual({
+      valid: false,
+      reason: 'malformed',
+      detail: expect.stringContaining(`the claims: ${name} must be `),
+    });
+  });
+
+  it('may have an integer as sub where the key set admits it', () => {
+    const options = { allowNumericSubject: true };
+    const numeric = { ...claims, sub: 42 };
+    expect(signer(options).verify({ token: token(hs256, numeric) })).toMatchObject({ claims: numeric });
+    expect(reasonOf(signer(options).sign({ claims: { sub: 42 } }).token, options)).toBe('valid');
+    expect(reasonOf(token(hs256, claims), options)).toBe('valid');
+    for (const sub of ['4.2', '9007199254740992', '9007199254740993', 'true', 'null', '{}', '[42]']) {
+      const payload = `{"exp":${claims.exp},"sub":${sub}}`;
+      expect(reasonOf(token(hs256, payload), options), sub).toBe('malformed');
+    }
+  });
+
+  it.each<[string, object, object]>([
+    ['exp', { sub: 'a' }, {}],
+    ['iss', claims, { issuer: 'me' }],
+    ['aud', claims, { audience: 'api' }],
+    ['role', { ...claims, role: null }, { requiredClaims: ['role'] }],
+    ['role', claims, { fixedClaims: { role: 'user' } }],
+  ])('says that %s is what the policy does not accept', (name, payload, options) => {
+    expect(signer(options).verify({ token: token(hs256, payload) })).toEqual({
+      valid: false,
+      reason: 'not_allowed',
+      detail: expect.stringContaining(name),
+    });
+  });
+
   it('has its claims read only once its signature is verified', () => {
     const foreign = randomBytes(64);
     for (const payload of ['not claims', {}, { exp: 1 }, { exp: 'x' }, { ...claims, iss: 'other' }]) {

@@ -13,7 +13,14 @@ const formatOf = (fields: string) => {
 it.each<[string, object]>([
   [
     'format: jwt',
-    { maxLifetimeSeconds: 3600, leewaySeconds: 0, requiredClaims: [], fixedClaims: {}, type: 'JWT' },
+    {
+      maxLifetimeSeconds: 3600,
+      leewaySeconds: 0,
+      requiredClaims: [],
+      fixedClaims: {},
+      allowNumericSubject: false,
+      type: 'JWT',
+    },
   ],
   [
     'format: jwt, jwt: { issuer: me, audience: [a, b], maxLifetimeSeconds: 900, leewaySeconds: 5, requiredClaims: [sub], fixedClaims: { tenant: { id: 7 } }, type: at+jwt }',
@@ -24,6 +31,7 @@ it.each<[string, object]>([
       leewaySeconds: 5,
       requiredClaims: ['sub'],
       fixedClaims: { tenant: { id: 7 } },
+      allowNumericSubject: false,
       type: 'at+jwt',
     },
   ],
@@ -45,6 +53,18 @@ it.each<[string, object]>([
 });
 
 it.each<[string, string]>([
+  [
+    'format: jwt, jwt: { fixedClaims: { ISS: me } }',
+    'keys.a.jwt.fixedClaims: must not have a name that differs only in letter case',
+  ],
+  [
+    'format: jwt, jwt: { fixedClaims: { role: me }, requiredClaims: [Role] }',
+    'keys.a.jwt.requiredClaims: must not have a name that differs only in letter case',
+  ],
+  [
+    'format: jwt, jwt: { fixedClaims: { sub: 7 } }',
+    'keys.a.jwt.fixedClaims: sub must be a string (to admit integers, set allowNumericSubject',
+  ],
   ['format: jwt, jwt: { maxLifetimeSeconds: 0 }', 'keys.a.jwt.maxLifetimeSeconds: must be at least 1'],
   [
     'format: jwt, jwt: { maxLifetimeSeconds: 999999999999 }',

@@ -22,8 +22,13 @@ let signer: Signer;
 beforeAll(async () => {
   writeFileSync(join(directory.path, 'aws'), `${secret}\n`);
   const config = join(directory.path, 'signer.yaml');
-  const options = `{ accessKeyId: ${accessKeyId}, services: [s3, sqs, execute-api], regions: [${region}, us-east-1], allowUnsignedPayload: true }`;
-  writeFileSync(config, `keys:\n  aws: { encoding: text, format: aws-sigv4, aws-sigv4: ${options} }\n`);
+  const options = `accessKeyId: ${accessKeyId}, services: [s3, sqs, execute-api, aoss], regions: [${region}, us-east-1, RegionOne]`;
+  const keySet = (more: string) => `{ encoding: text, format: aws-sigv4, aws-sigv4: { ${options}${more} } }`;
+  writeFileSync(join(directory.path, 'bare'), `${secret.split('').reverse().join('')}\n`);
+  writeFileSync(
+    config,
+    `keys:\n  aws: ${keySet(', allowUnsignedPayload: true')}\n  bare: ${keySet(', omitContentSha256: true')}\n`,
+  );
   signer = await startSigner(['--keys', directory.path, '--config', config]);
   await signer.ready();
 });
@@ -32,8 +37,8 @@ afterAll(async () => {
   directory[Symbol.dispose]();
 });
 
-async function ask<A>(operation: 'sign' | 'verify', request: object): Promise<A> {
-  const response = await signer.call(`/v1/keys/aws/${operation}`, request);
+async function ask<A>(operation: 'sign' | 'verify', request: object, keySet = 'aws'): Promise<A> {
+  const response = await signer.call(`/v1/keys/${keySet}/${operation}`, request);
   expect(response.status).toBe(200);
   return (await response.json()) as A;
 }
@@ -81,6 +86,19 @@ const cases: Readonly<Record<string, Case>> = {
     headers: { 'X-Amz-Security-Token': 'abc//+==', 'X-Amz-Target': 'AmazonSQS.SendMessage' },
     body: '{}',
   },
+  'an index of OpenSearch Serverless': {
+    method: 'POST',
+    url: 'https://abc.eu-central-1.aoss.amazonaws.com/my-index/_search',
+    service: 'aoss',
+    headers: { 'Content-Type': 'application/json' },
+    body: '{"query":{"match_all":{}}}',
+  },
+  'a region with upper-case letters': {
+    method: 'GET',
+    url: 'https://objects.cloud.example/bucket/a.txt',
+    service: 's3',
+    region: 'RegionOne',
+  },
   'a path that is normalised, and encoded twice': {
     method: 'DELETE',
     url: 'https://api.execute-api.eu-central-1.amazonaws.com:8443/prod//things/arn%3Aaws%3Ax%2Fy/a%20b/',
@@ -106,14 +124,14 @@ function forSdk({ method, url, headers = {}, body }: Case) {
   };
 }
 
-function sdk({ service, region: asked = region }: Case): SignatureV4 {
+function sdk({ service, region: asked = region }: Case, secretAccessKey = secret, applyChecksum = true) {
   return new SignatureV4({
     service,
     region: asked,
-    credentials: { accessKeyId, secretAccessKey: secret },
+    credentials: { accessKeyId, secretAccessKey },
     sha256: Sha256,
     uriEscapePath: service !== 's3',
-    applyChecksum: service === 's3',
+    applyChecksum,
   });
 }
 
@@ -134,6 +152,7 @@ describe.each(Object.entries(cases))('%s', (_, request) => {
     const signingDate = dateOf(headers['X-Amz-Date'] ?? null);
     const expected = await sdk(request).sign(forSdk(request), { signingDate });
     expect(headers['Authorization']).toBe(expected.headers['authorization']);
+    expect(headers['X-Amz-Content-Sha256']).toBe(expected.headers['x-amz-content-sha256']);
   });
 
   it('is verified with the headers of the SDK', async () => {
@@ -193,5 +212,69 @@ describe.each(Object.entries(cases))('%s', (_, request) => {
       valid: false,
       reason: 'mismatch',
     });
+  });
+});
+
+describe('without the hash of the payload in a header', () => {
+  const bareSecret = secret.split('').reverse().join('');
+  const request = cases['a form for SQS'] as Case;
+
+  it('has the signature of the SDK, which is verified', async () => {
+    const { headers } = await ask<{ headers: Record<string, string> }>('sign', signRequest(request), 'bare');
+    const signingDate = dateOf(headers['X-Amz-Date'] ?? null);
+    const expected = await sdk(request, bareSecret, false).sign(forSdk(request), { signingDate });
+    expect(headers['Authorization']).toBe(expected.headers['authorization']);
+    expect(headers).not.toHaveProperty('X-Amz-Content-Sha256');
+    for (const applyChecksum of [true, false]) {
+      const theirs = await sdk(request, bareSecret, applyChecksum).sign(forSdk(request));
+      const { method, url, body } = request;
+      expect(await ask('verify', { method, url, body, headers: theirs.headers }, 'bare')).toMatchObject({
+        valid: true,
+      });
+    }
+  });
+});
+
+describe('a request that the SDK signs in another way', () => {
+  const upload: Case = {
+    method: 'PUT',
+    url: 'https://bucket.s3.eu-central-1.amazonaws.com/a.txt',
+    service: 's3',
+  };
+  const verify = async (headers: Record<string, string>, body: string, keySet: string, key: string) => {
+    const signed = await sdk(upload, key).sign(forSdk({ ...upload, headers }));
+    const { method, url } = upload;
+    return ask('verify', { method, url, headers: signed.headers, body }, keySet);
+  };
+  const bareSecret = secret.split('').reverse().join('');
+
+  it('is accepted with a streamed payload where the configuration allows an unsigned one', async () => {
+    const headers = {
+      'content-encoding': 'aws-chunked',
+      'x-amz-content-sha256': 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+      'x-amz-decoded-content-length': '5',
+      'x-amz-trailer': 'x-amz-checksum-crc32',
+    };
+    const body = '5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n';
+    expect(await verify(headers, body, 'aws', secret)).toMatchObject({ valid: true });
+    expect(await verify(headers, body, 'bare', bareSecret)).toMatchObject({ reason: 'not_allowed' });
+  });
+
+  it('is not accepted with the source of a copy', async () => {
+    const headers = { 'x-amz-copy-source': '/private-bucket/secret.txt' };
+    expect(await verify(headers, '', 'aws', secret)).toMatchObject({ valid: false, reason: 'not_allowed' });
+  });
+
+  it('is not accepted with the source of a copy in a presigned URL', async () => {
+    const headers = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD', 'x-amz-copy-source': '/private-bucket/a' };
+    const { query = {} } = await sdk(upload).presign(forSdk({ ...upload, headers }), {
+      expiresIn: 600,
+      unhoistableHeaders: new Set(['x-amz-content-sha256']),
+      unsignableHeaders: new Set(['x-amz-content-sha256']),
+    });
+    expect(Object.keys(query)).toContain('x-amz-copy-source');
+    const search = new URLSearchParams(query as Record<string, string>).toString().replaceAll('+', '%20');
+    const answer = await ask('verify', { method: 'PUT', url: `${upload.url}?${search}` });
+    expect(answer).toMatchObject({ valid: false, reason: 'not_allowed' });
   });
 });

@@ -10,14 +10,18 @@ type Algorithm = keyof typeof lengths;
 const algorithms = Object.keys(lengths) as Algorithm[];
 const secrets = new Map(algorithms.map((algorithm) => [algorithm, randomBytes(lengths[algorithm])]));
 const secretOf = (algorithm: Algorithm) => secrets.get(algorithm) ?? Buffer.alloc(0);
+const numeric = randomBytes(32);
 const jwt = { issuer: 'https://shop.example', audience: 'api', maxLifetimeSeconds: 900 };
 const claims = { sub: 'user-1', roles: ['admin', 'naïve ☃'], nested: { amount: 1.5, none: null } };
 let running: ConfiguredSigner;
 
 beforeAll(async () => {
   running = await startConfigured(
-    Object.fromEntries(secrets),
-    Object.fromEntries(algorithms.map((algorithm) => [algorithm, { algorithm, format: 'jwt', jwt }])),
+    { ...Object.fromEntries(secrets), numeric },
+    {
+      ...Object.fromEntries(algorithms.map((algorithm) => [algorithm, { algorithm, format: 'jwt', jwt }])),
+      numeric: { format: 'jwt', jwt: { allowNumericSubject: true } },
+    },
   );
 });
 afterAll(() => running[Symbol.asyncDispose]());
@@ -86,4 +90,21 @@ it('agrees with us in every token of a batch', async () => {
     }),
   );
   expect(subjects).toEqual(items.map(({ claims }) => claims.sub));
+});
+
+it('has an integer as sub, as some frameworks write it, where the key set admits that', async () => {
+  const theirs = (key: Uint8Array) =>
+    new SignJWT({ sub: 42 as unknown as string })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setExpirationTime('5m')
+      .sign(key);
+  const keySet = running.client.keySet('numeric', 'jwt');
+  expect(await keySet.verify({ token: await theirs(numeric) })).toMatchObject({ claims: { sub: 42 } });
+  const { token } = await keySet.sign({ claims: { sub: 42 } });
+  expect((await jwtVerify(token, numeric)).payload.sub).toBe(42);
+  const strict = running.client.keySet('HS256', 'jwt');
+  expect(await strict.verify({ token: await theirs(secretOf('HS256')) })).toMatchObject({
+    reason: 'malformed',
+    detail: expect.stringContaining('sub must be a string'),
+  });
 });

@@ -9,7 +9,22 @@ import { fieldValues, type HttpMessage } from '../http-request.ts';
 
 export const unsignedPayload = 'UNSIGNED-PAYLOAD';
 
-/** The header with the hash of the payload. S3 requires it. For other services it is signed if the caller sets it. */
+/**
+ * What stands in the place of a hash if the payload is streamed. The AWS SDKs sign the chunks one by one, or not at all, so
+ * the signature of the request itself covers no payload.
+ */
+const streamed: ReadonlySet<string> = new Set([
+  'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
+]);
+
+/** Whether a request with this in the place of a payload hash may have any payload. */
+export function coversNoPayload(payloadHash: string | undefined): payloadHash is string {
+  return payloadHash === unsignedPayload || (payloadHash !== undefined && streamed.has(payloadHash));
+}
+
+/** The header with the hash of the payload. S3 and OpenSearch Serverless require it. */
 export const payloadHeader = 'x-amz-content-sha256';
 
 /** The query parameters that make a URL presigned. */

@@ -4,7 +4,7 @@ import * as z from 'zod/mini';
 import { SignerError } from '../../api/errors.ts';
 import { type HttpMessage, methodPattern } from '../http-request.ts';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
-import { comparablePath } from './canonical-request.ts';
+import { comparablePath, isS3, type Parameters } from './canonical-request.ts';
 
 export interface AwsPolicy extends Tolerance {
   readonly accessKeyId: string;
@@ -16,22 +16,36 @@ export interface AwsPolicy extends Tolerance {
   readonly pathPrefixes?: readonly string[] | undefined;
   /** The longest lifetime of a presigned URL; 0 forbids presigned URLs. */
   readonly maxExpiresSeconds: number;
+  /** Also admits streamed payloads, whose chunks the signature does not cover. */
   readonly allowUnsignedPayload: boolean;
+  /** Allows requests that name a second object, which `hosts` and `pathPrefixes` do not limit. */
+  readonly allowCopy: boolean;
+  /** Leaves `X-Amz-Content-Sha256` out for services that do not need it. */
+  readonly omitContentSha256: boolean;
 }
 
 /** A week, the longest that AWS accepts. */
 export const longestExpiresSeconds = 604_800;
 
+/** The scope is signed as it is written, so each character must be the same in a header and in a URL. */
 const scopePart = z
   .string()
   .check(
-    z.regex(/^[a-z0-9-]{1,64}$/, 'must be like s3 or eu-central-1: lower-case letters, digits and hyphens'),
+    z.regex(
+      /^[A-Za-z0-9._~-]{1,64}$/,
+      'must be like s3, eu-central-1 or RegionOne: letters, digits and . _ ~ -',
+    ),
   );
+const service = scopePart.check(
+  z.refine((name) => isS3(name) || !isS3(name.toLowerCase()), {
+    error: 'must be in lower case, as S3 expects it',
+  }),
+);
 const list = <T extends z.ZodMiniType>(element: T) => z.array(element).check(z.minLength(1), z.maxLength(64));
 
 export const options = z.strictObject({
   accessKeyId: z.string().check(z.regex(/^[\w.~-]{3,128}$/, 'must be an access key id, like AKIDEXAMPLE')),
-  services: list(scopePart),
+  services: list(service),
   regions: list(scopePart),
   hosts: z.optional(
     list(
@@ -51,6 +65,8 @@ export const options = z.strictObject({
   ),
   maxExpiresSeconds: z.optional(z.int().check(z.gte(0), z.lte(longestExpiresSeconds))),
   allowUnsignedPayload: z.optional(z.boolean()),
+  allowCopy: z.optional(z.boolean()),
+  omitContentSha256: z.optional(z.boolean()),
   ...toleranceFields,
 });
 
@@ -59,25 +75,39 @@ export function createAwsPolicy(configured: z.infer<typeof options>): AwsPolicy 
     ...configured,
     maxExpiresSeconds: configured.maxExpiresSeconds ?? 3600,
     allowUnsignedPayload: configured.allowUnsignedPayload ?? false,
+    allowCopy: configured.allowCopy ?? false,
+    omitContentSha256: configured.omitContentSha256 ?? false,
     ...toTolerance(configured),
   };
 }
 
+/**
+ * Headers that name an object beside the one in the URL: the source of a copy or of a rename, at AWS and at compatible
+ * services (`x-goog-`, `x-oss-` and others), and where a service unpacks an archive. S3 also reads them as parameters of
+ * a presigned URL. Some servers read an underscore in such a name as a hyphen.
+ */
+const namesAnotherObject =
+  /^x[-_](?:[a-z0-9]+[-_])?(?:copy|move|rename)[-_](?:source|from)|^x[-_]amz[-_]meta[-_](?:minio[-_])?snowball[-_]/i;
+
 /** The option that does not allow this request; undefined if all do. */
 export function forbidden(
-  { hosts, methods, pathPrefixes }: AwsPolicy,
+  { hosts, methods, pathPrefixes, allowCopy }: AwsPolicy,
   { authority, method, path, fields }: HttpMessage,
+  parameters: Parameters,
   service: string,
-): 'hosts' | 'methods' | 'pathPrefixes' | undefined {
+): 'hosts' | 'methods' | 'pathPrefixes' | 'allowCopy' | undefined {
   const isHost = (host: string) =>
     host.startsWith('*.') ? authority.endsWith(host.slice(1)) : authority === host;
   if (hosts?.some(isHost) === false) return 'hosts';
   if (methods?.includes(method) === false) return 'methods';
   const comparable = comparablePath(service, path);
   const isPath = (prefix: string) => comparable.startsWith(comparablePath(service, prefix));
-  // With this header, S3 copies from another path than the one in the URL.
-  if (pathPrefixes && (fields.has('x-amz-copy-source') || !pathPrefixes.some(isPath))) return 'pathPrefixes';
-  return undefined;
+  if (pathPrefixes?.some(isPath) === false) return 'pathPrefixes';
+  if (allowCopy) return undefined;
+  const isCopy = [...fields.keys(), ...parameters.map(([name]) => name)].some((name) =>
+    namesAnotherObject.test(name),
+  );
+  return isCopy ? 'allowCopy' : undefined;
 }
 
 export function notAllowed(option: keyof AwsPolicy): SignerError {

@@ -37,12 +37,13 @@ const unsignable =
 /** What a signature in headers and a presigned URL have in common. */
 interface Signing {
   readonly message: HttpMessage;
-  readonly service: string;
   readonly parameters: Parameters;
   readonly payloadHash: string;
   readonly time: string;
   readonly credential: string;
   readonly keyId: string;
+  /** Whether a signature in headers comes with `X-Amz-Content-Sha256`. */
+  readonly writesHash: boolean;
   signature(headers: SignedHeaders, parameters: Parameters): string;
 }
 
@@ -56,9 +57,9 @@ export function sign(
   const message = parseHttpRequest(request);
   const service = choose('service', 'services', policy, request.service);
   const region = choose('region', 'regions', policy, request.region);
-  const limit = forbidden(policy, message, service);
-  if (limit !== undefined) throw notAllowed(limit);
   const parameters = parseParameters(message);
+  const limit = forbidden(policy, message, parameters, service);
+  if (limit !== undefined) throw notAllowed(limit);
   refuseSigned(message, parameters);
   const payloadHash = hashPayload(policy, context, service, request, message);
   const time = awsTime(context.now);
@@ -66,12 +67,16 @@ export function sign(
   const [{ id, mac }] = context.keys;
   const signing: Signing = {
     message,
-    service,
     parameters,
     payloadHash,
     time,
     credential: `${policy.accessKeyId}/${credentialScope(scope)}`,
     keyId: id,
+    writesHash:
+      !policy.omitContentSha256 ||
+      message.fields.has(payloadHeader) ||
+      isS3(service) ||
+      payloadHash === unsignedPayload,
     signature: (headers, covered) => {
       const requestHash = hashRequest(message, service, covered, headers, payloadHash);
       return tagOf(signingKeys(mac, scope, scope.date), stringToSign(time, scope, requestHash)).toString(
@@ -86,7 +91,7 @@ export function sign(
 }
 
 function signByHeaders(signing: Signing): AwsSignature {
-  const { message, service, parameters, payloadHash, time, credential, keyId } = signing;
+  const { message, parameters, payloadHash, time, credential, keyId, writesHash } = signing;
   const received = message.fields.get(payloadHeader);
   if (received !== undefined && (received.length > 1 || received[0] !== payloadHash)) {
     throw malformedField(
@@ -94,7 +99,6 @@ function signByHeaders(signing: Signing): AwsSignature {
       `must not have another ${payloadHeader} than that of the payload; leave it out`,
     );
   }
-  const writesHash = received !== undefined || isS3(service) || payloadHash === unsignedPayload;
   const own = { 'X-Amz-Date': time, ...(writesHash && { 'X-Amz-Content-Sha256': payloadHash }) };
   const added = Object.entries(own).map(([name, value]) => [name.toLowerCase(), [value]] as const);
   const headers = headersToSign({ ...message, fields: new Map([...message.fields, ...added]) });
@@ -168,7 +172,7 @@ function hashPayload(
   if (choices === 0 && sendsNoPayload(method)) return unsignedPayload;
   throw malformedField(
     'unsignedPayload',
-    'must be true, because a presigned S3 URL does not cover the payload',
+    `must be true, because a presigned S3 URL does not cover the payload${policy.allowUnsignedPayload ? '' : '; the configuration must also have allowUnsignedPayload: true'}`,
   );
 }
 

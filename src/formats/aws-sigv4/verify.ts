@@ -1,12 +1,13 @@
 /** Verifies an AWS signature, in headers or in a presigned URL. */
 
-import type { AwsRequest, Verification, VerificationFailure } from '../../api/messages.ts';
+import type { AwsRequest, Invalid, Verification } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { type HttpMessage, parseHttpRequest } from '../http-request.ts';
 import { checkAge } from '../tolerance.ts';
 import {
+  coversNoPayload,
   hashRequest,
   isS3,
   parseParameters,
@@ -34,7 +35,7 @@ export function verify(
   if (accessKeyId !== policy.accessKeyId) return invalid('mismatch');
   // Checked before a key is derived, because derived keys are cached.
   if (!policy.services.includes(scope.service) || !policy.regions.includes(scope.region)) {
-    return invalid('not_allowed');
+    return invalid('not_allowed', 'the configuration does not list its service and region');
   }
   const headers = signHeaders(message, headerNames);
   const payloadHash = payloadHashOf(request, message, signature);
@@ -44,8 +45,7 @@ export function verify(
   const today = awsTime(now).slice(0, 8);
   const answer = verifyTag(keys, [tag], ({ mac }) => tagOf(signingKeys(mac, scope, today), bytes));
   if (!answer.valid) return answer;
-  const failure = checkPolicy(policy, message, signature, payloadHash) ?? checkTime(policy, now, signature);
-  return failure === undefined ? answer : invalid(failure);
+  return checkPolicy(policy, message, signature, payloadHash) ?? checkTime(policy, now, signature) ?? answer;
 }
 
 /** The payload hash that the signature covers; undefined if the payload has another hash. */
@@ -56,36 +56,40 @@ function payloadHashOf(
 ): string | undefined {
   const claimed = fields.get(payloadHeader);
   if (claimed !== undefined && claimed.length > 1) return undefined;
-  const isUnsigned = expiresSeconds !== undefined && isS3(scope.service);
-  if (isUnsigned || claimed?.[0] === unsignedPayload) return unsignedPayload;
+  if (expiresSeconds !== undefined && isS3(scope.service)) return unsignedPayload;
+  if (coversNoPayload(claimed?.[0])) return claimed?.[0];
   const actual = bodySha256 ?? sha256(body ?? '');
   return claimed === undefined || claimed[0] === actual ? actual : undefined;
 }
 
+/** What the policy does not accept, although one of the keys made the signature. */
 function checkPolicy(
   policy: AwsPolicy,
   message: HttpMessage,
-  { scope, headerNames, expiresSeconds }: ReceivedSignature,
+  { scope, headerNames, expiresSeconds, parameters }: ReceivedSignature,
   payloadHash: string,
-): VerificationFailure | undefined {
+): Invalid | undefined {
+  const refuse = (detail: string) => invalid('not_allowed', detail);
   const mustBeSigned = [...message.fields.keys()].filter(
     (name) => name.startsWith('x-amz-') && name !== payloadHeader,
   );
-  const isPayloadSigned = payloadHash !== unsignedPayload;
-  const isAllowed =
-    mustBeSigned.every((name) => headerNames.includes(name)) &&
-    (isPayloadSigned ||
-      policy.allowUnsignedPayload ||
-      (expiresSeconds !== undefined && sendsNoPayload(message.method))) &&
-    (expiresSeconds ?? 0) <= policy.maxExpiresSeconds &&
-    forbidden(policy, message, scope.service) === undefined;
-  return isAllowed ? undefined : 'not_allowed';
+  if (!mustBeSigned.every((name) => headerNames.includes(name)))
+    return refuse('the signature does not cover all X-Amz- headers');
+  const sendsNone = expiresSeconds !== undefined && sendsNoPayload(message.method);
+  if (coversNoPayload(payloadHash) && !policy.allowUnsignedPayload && !sendsNone)
+    return refuse('the signature does not cover the payload; allowUnsignedPayload would accept it');
+  const limit =
+    (expiresSeconds ?? 0) > policy.maxExpiresSeconds
+      ? 'maxExpiresSeconds'
+      : forbidden(policy, message, parameters, scope.service);
+  return limit && refuse(`the configuration limits requests by "${limit}"`);
 }
 
 function checkTime(
   policy: AwsPolicy,
   now: number,
   { timeMs, expiresSeconds = policy.toleranceSeconds }: ReceivedSignature,
-): VerificationFailure | undefined {
-  return checkAge({ ...policy, toleranceSeconds: expiresSeconds }, (now - timeMs) / 1000);
+): Invalid | undefined {
+  const failure = checkAge({ ...policy, toleranceSeconds: expiresSeconds }, (now - timeMs) / 1000);
+  return failure && invalid(failure);
 }

@@ -41,30 +41,40 @@ export function parseComponents(texts: readonly string[]): readonly Component[] 
       const [, name, parameters] = /^([^;]*)(.*)$/.exec(text) ?? [];
       return parseItem(`"${name}"${parameters}`);
     });
-    return toComponents(items);
+    const components = toComponents(items);
+    return typeof components === 'string' ? undefined : components;
   } catch {
     return undefined;
   }
 }
 
-/** Undefined if a component is not supported, or appears twice (RFC 9421 §2). */
-export function toComponents(items: readonly Item[]): readonly Component[] | undefined {
-  const components = items.map(toComponent);
-  if (!components.every((component) => component !== undefined)) return undefined;
+/** Why components cannot be used: this format does not support one of them, or RFC 9421 §2 does not allow them. */
+type Unusable = 'unsupported' | 'malformed';
+
+export function toComponents(items: readonly Item[]): readonly Component[] | Unusable {
+  const components: Component[] = [];
+  for (const item of items) {
+    const component = toComponent(item);
+    if (typeof component === 'string') return component;
+    components.push(component);
+  }
   const identifiers = new Set(components.map(({ identifier }) => identifier));
-  return identifiers.size === components.length ? components : undefined;
+  return identifiers.size === components.length ? components : 'malformed';
 }
 
-/** Undefined for a component that is not supported, or that no request has. */
-function toComponent([name, parameters]: Item): Component | undefined {
-  if (typeof name !== 'string') return undefined;
+function toComponent([name, parameters]: Item): Component | Unusable {
+  if (typeof name !== 'string' || name === '@signature-params') return 'malformed';
+  const isDerived = /^@[a-z-]+$/.test(name);
+  if (!isDerived && !headerNamePattern.test(name)) return 'malformed';
   const identifier = serializeItem([name, parameters]);
-  if (name === '@query-param') {
-    const parameter = parameters.size === 1 ? decodeFormText(parameters.get('name')) : undefined;
-    return parameter === undefined ? undefined : { name, parameter, identifier };
+  if (name === '@query-param' && parameters.has('name')) {
+    if (parameters.size > 1) return 'unsupported';
+    const parameter = decodeFormText(parameters.get('name'));
+    return parameter === undefined ? 'malformed' : { name, parameter, identifier };
   }
-  if (parameters.size > 0 || ofSignatures.has(name)) return undefined;
-  return derived.has(name) || headerNamePattern.test(name) ? { name, identifier } : undefined;
+  if (name === '@query-param') return 'malformed';
+  if (parameters.size > 0 || ofSignatures.has(name)) return 'unsupported';
+  return isDerived && !derived.has(name) ? 'unsupported' : { name, identifier };
 }
 
 export function covers(covered: readonly Component[], wanted: Component): boolean {

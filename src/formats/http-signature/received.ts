@@ -1,6 +1,8 @@
 /** Parses the signatures of a request, in `Signature-Input` and `Signature` (RFC 9421 §4). */
 
 import { type BareItem, isInnerList, serializeInnerList } from 'structured-headers';
+import type { Invalid } from '../../api/messages.ts';
+import { invalid } from '../../signing/verify-tag.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { type Component, toComponents } from './component.ts';
 import { readDictionary } from './structured-field.ts';
@@ -24,21 +26,26 @@ export interface ReceivedSignature {
 const maxSignatures = 8;
 const maxComponents = 32;
 
+const unsupportedComponent =
+  'the signature covers a component that the signer does not support: one with a parameter such as sf, key, bs, tr or req, one of a response, or a signature';
+
 /** Returns the well-formed signatures, without their labels, which have no meaning (RFC 9421 §7.2.5). */
-export function readSignatures(message: HttpMessage): readonly ReceivedSignature[] | 'missing' | 'malformed' {
-  if (!message.fields.has('signature-input') || !message.fields.has('signature')) return 'missing';
+export function readSignatures(message: HttpMessage): readonly ReceivedSignature[] | Invalid {
+  if (!message.fields.has('signature-input') || !message.fields.has('signature')) return invalid('missing');
   const inputs = readField(message, 'signature-input');
   const tags = readField(message, 'signature');
-  if (inputs === undefined || tags === undefined || inputs.size > maxSignatures) return 'malformed';
+  if (inputs === undefined || tags === undefined || inputs.size > maxSignatures) return invalid('malformed');
   const signatures: ReceivedSignature[] = [];
+  let isSupported = true;
   for (const [label, input] of inputs) {
     const [tag] = tags.get(label) ?? [];
     if (!isInnerList(input) || !(tag instanceof ArrayBuffer)) continue;
     const [items, parameters] = input;
-    const components = items.length > maxComponents ? undefined : toComponents(items);
+    const components = items.length > maxComponents ? 'malformed' : toComponents(items);
+    if (components === 'unsupported') isSupported = false;
     const times = [parameters.get('created'), parameters.get('expires')];
     const texts = ['keyid', 'alg', 'nonce', 'tag'].map((name) => parameters.get(name));
-    if (components === undefined || !times.every(isTime) || !texts.every(isText)) continue;
+    if (typeof components === 'string' || !times.every(isTime) || !texts.every(isText)) continue;
     const [created, expires] = times;
     const [keyid, alg, nonce, applicationTag] = texts;
     signatures.push({
@@ -53,7 +60,8 @@ export function readSignatures(message: HttpMessage): readonly ReceivedSignature
       applicationTag,
     });
   }
-  return signatures.length === 0 ? 'malformed' : signatures;
+  if (signatures.length > 0) return signatures;
+  return isSupported ? invalid('malformed') : invalid('unsupported', unsupportedComponent);
 }
 
 function readField(message: HttpMessage, name: string): ReturnType<typeof readDictionary> {

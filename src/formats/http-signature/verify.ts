@@ -1,6 +1,6 @@
 /** Verifies the signatures of a request, and what they cover (RFC 9421 §3.2). */
 
-import type { HttpSignatureVerification, VerificationFailure } from '../../api/messages.ts';
+import type { HttpSignatureVerification, Invalid } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
@@ -19,7 +19,7 @@ export function verify(
 ): HttpSignatureVerification {
   context.checkSize(message.body?.length ?? 0);
   const received = readSignatures(message);
-  if (typeof received === 'string') return invalid(received);
+  if ('valid' in received) return received;
   const answers = received
     .filter(({ alg = algorithm }) => alg === algorithm)
     .filter(({ applicationTag }) => policy.tag === undefined || applicationTag === policy.tag)
@@ -29,7 +29,10 @@ export function verify(
     // Every reason except a mismatch means that one of the keys made the signature, so it says more.
     answers.find((answer) => !answer.valid && answer.reason !== 'mismatch') ??
     answers[0] ??
-    invalid('not_allowed')
+    invalid(
+      'not_allowed',
+      `no signature has alg ${algorithm}${policy.tag === undefined ? '' : ' and the configured tag'}`,
+    )
   );
 }
 
@@ -51,40 +54,41 @@ function verifyOne(
     checkDigest(message, signature) ??
     checkCoverage(policy, message, signature) ??
     checkTime(policy, nowSeconds(now), signature);
-  if (failure !== undefined) return invalid(failure);
+  if (failure !== undefined) return failure;
   const { nonce } = signature;
   return { ...answer, ...(nonce !== undefined && { nonce }) };
 }
 
 /** The signature covers the body only by its digest, so the digest must be that of the body. */
-function checkDigest(
-  message: HttpMessage,
-  { components }: ReceivedSignature,
-): VerificationFailure | undefined {
+function checkDigest(message: HttpMessage, { components }: ReceivedSignature): Invalid | undefined {
   if (!components.some(({ name }) => name === 'content-digest')) return undefined;
   const field = fieldValues(message, 'content-digest')?.join(', ') ?? '';
-  return isDigestOf(field, message.body ?? new Uint8Array()) ? undefined : 'mismatch';
+  return isDigestOf(field, message.body ?? new Uint8Array())
+    ? undefined
+    : invalid('mismatch', 'the body is not that of content-digest');
 }
 
 function checkCoverage(
   policy: CoveragePolicy,
   { query, body }: HttpMessage,
   { components, created, nonce }: ReceivedSignature,
-): VerificationFailure | undefined {
+): Invalid | undefined {
   const required = coveredBy(policy, body !== undefined && body.length > 0).filter(
     ({ name }) => name !== '@query' || query !== undefined,
   );
-  const isEnough =
-    required.every((each) => covers(components, each)) &&
-    created !== undefined &&
-    (!policy.nonce || nonce !== undefined);
-  return isEnough ? undefined : 'not_allowed';
+  const lacking = required.find((each) => !covers(components, each));
+  if (lacking !== undefined)
+    return invalid('not_allowed', `the signature does not cover ${lacking.identifier}`);
+  if (created === undefined) return invalid('not_allowed', 'the signature has no created');
+  if (policy.nonce && nonce === undefined) return invalid('not_allowed', 'the signature has no nonce');
+  return undefined;
 }
 
 function checkTime(
   policy: CoveragePolicy,
   now: number,
   { created = 0, expires = Number.POSITIVE_INFINITY }: ReceivedSignature,
-): VerificationFailure | undefined {
-  return checkAge(policy, now - created) ?? (expires < now ? 'expired' : undefined);
+): Invalid | undefined {
+  const failure = checkAge(policy, now - created) ?? (expires < now ? 'expired' : undefined);
+  return failure && invalid(failure);
 }

@@ -5,9 +5,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { SignerError } from '../../api/errors.ts';
-import type { Claims, VerificationFailure } from '../../api/messages.ts';
-import { isText } from '../message.ts';
+import type { Claims, Invalid } from '../../api/messages.ts';
+import { invalid } from '../../signing/verify-tag.ts';
 import { nowSeconds } from '../tolerance.ts';
+import { foldName, lookAlike, type NamesByFold, namesByFold } from './claim-names.ts';
+import { isClaims, isKept, mistyped, problemOf, registered } from './claim-values.ts';
 
 /** The configuration of a key set for its tokens. */
 export interface ClaimPolicy {
@@ -18,10 +20,20 @@ export interface ClaimPolicy {
   readonly maxLifetimeSeconds: number;
   /** How much the clocks may differ when `exp`, `nbf` and `iat` are checked. */
   readonly leewaySeconds: number;
-  /** The names of claims that every token must have. */
+  /** The names of claims that every token must have, with another value than null. */
   readonly requiredClaims: readonly string[];
   /** Claims that every token must have, with their values. */
   readonly fixedClaims: Claims;
+  /** Admits an integer as `sub`, which RFC 7519 §4.1.2 does not. */
+  readonly allowNumericSubject: boolean;
+}
+
+/** What the signer adds to the claims of a caller, and which names it protects. */
+export interface ConfiguredClaims {
+  /** The claims that the configuration adds to every token. */
+  readonly claims: Claims;
+  /** The names that no claim of a caller may resemble. */
+  readonly protectedNames: NamesByFold;
 }
 
 /** The registered claims that the signer sets or checks. */
@@ -33,75 +45,92 @@ interface RegisteredClaims {
   readonly iat?: number;
 }
 
-const text = { fits: (value: unknown) => typeof value === 'string', shape: 'a string' };
-const numericDate = { fits: Number.isFinite, shape: 'a number of seconds' };
-const audiences = {
-  fits: (value: unknown) => text.fits(value) || (Array.isArray(value) && value.every(text.fits)),
-  shape: 'a string or a list of strings',
-};
-/** The registered claims and their types (RFC 7519 §4.1). */
-const registered = new Map([
-  ['iss', text],
-  ['sub', text],
-  ['aud', audiences],
-  ['exp', numericDate],
-  ['nbf', numericDate],
-  ['iat', numericDate],
-  ['jti', text],
-]);
 /** The signer sets these from the configuration or the clock, so neither a caller nor `fixedClaims` may set them. */
 const reserved: ReadonlySet<string> = new Set(['iss', 'aud', 'exp', 'iat']);
-const maxDepth = 32;
+/** Of all claims as JSON. Servers do not accept headers in which a longer token would fit. */
+export const maxClaimsBytes = 16 * 1024;
 /** `iat` may be this far in the future, because the issuer's clock may run ahead of ours. */
 const maxDriftSeconds = 60;
 
-/** Whether a value is a JSON object. */
-export function isClaims(value: unknown): value is Claims {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Why these cannot be the `fixedClaims` of a key set; undefined if they can. */
-export function fixedClaimsProblem(claims: unknown): string | undefined {
+export function fixedClaimsProblem(claims: unknown, allowNumericSubject = false): string | undefined {
   if (!isClaims(claims)) return 'must be an object';
-  const own = Object.keys(claims).find((name) => reserved.has(name));
+  const names = Object.keys(claims);
+  const own = names.find((name) => reserved.has(name));
   if (own !== undefined)
     return `must not have ${own}, which the signer sets from another option or from its clock`;
+  const another = namesProblem([...names, ...registered.keys()]);
+  if (another !== undefined) return another;
   // A larger integer may already have lost digits when YAML was parsed.
   const isSafe = (number: number) => isKept(number) && Math.abs(number) <= Number.MAX_SAFE_INTEGER;
-  return (problemOf(claims, isSafe) ?? mistyped(claims))?.what;
+  return (problemOf(claims, isSafe) ?? mistyped(claims, allowNumericSubject))?.what;
 }
 
-/** The claims that the configuration adds to every token. */
-export function configuredClaims({ issuer, audience, fixedClaims }: ClaimPolicy): Claims {
+/** Why these cannot be the `requiredClaims` of a key set with these `fixedClaims`; undefined if they can. */
+export function requiredClaimsProblem(names: readonly string[], fixedClaims: Claims): string | undefined {
+  return namesProblem([...names, ...Object.keys(fixedClaims), ...registered.keys()]);
+}
+
+function namesProblem(names: readonly string[]): string | undefined {
+  const distinct = new Set(names);
+  if (new Set([...distinct].map(foldName)).size === distinct.size) return undefined;
+  return 'must not have a name that differs only in letter case from another claim that the configuration names or RFC 7519 registers; some receivers take them for the same claim';
+}
+
+/** Prepares what `completeClaims` needs of a policy. */
+export function configuredClaims({
+  issuer,
+  audience,
+  fixedClaims,
+  requiredClaims,
+}: ClaimPolicy): ConfiguredClaims {
   return {
-    ...fixedClaims,
-    ...(issuer !== undefined && { iss: issuer }),
-    ...(audience !== undefined && { aud: audience }),
+    claims: {
+      ...fixedClaims,
+      ...(issuer !== undefined && { iss: issuer }),
+      ...(audience !== undefined && { aud: audience }),
+    },
+    protectedNames: namesByFold([...registered.keys(), ...Object.keys(fixedClaims), ...requiredClaims]),
   };
 }
 
 /**
- * Completes the caller's claims with those of the configuration and the clock.
+ * Completes the caller's claims with those of the configuration and the clock. The signer's own claims come last, and
+ * each name appears once.
  * @param configured the result of `configuredClaims` for the same policy
  * @param nowMs milliseconds since the epoch
  * @throws {SignerError} `malformed_request`; `unprocessable` for claims that the policy does not allow
  */
 export function completeClaims(
-  { maxLifetimeSeconds, requiredClaims }: ClaimPolicy,
-  configured: Claims,
+  { maxLifetimeSeconds, requiredClaims, allowNumericSubject }: ClaimPolicy,
+  { claims: configured, protectedNames }: ConfiguredClaims,
   claims: Claims,
   lifetimeSeconds: number,
   nowMs: number,
 ): Claims & { readonly exp: number } {
-  const problem = problemOf(claims) ?? mistyped(claims);
+  const problem = problemOf(claims) ?? mistyped(claims, allowNumericSubject);
   if (problem !== undefined) throw new SignerError(problem.code, `field "claims": ${problem.what}`);
   if (lifetimeSeconds > maxLifetimeSeconds) {
     throw unprocessable(
       `field "lifetimeSeconds": must be at most ${maxLifetimeSeconds} (maxLifetimeSeconds)`,
     );
   }
+  const callers: Record<string, unknown> = {};
+  let nameCharacters = 0;
   for (const name in claims) {
-    if (!reserved.has(name) && !Object.hasOwn(configured, name)) continue;
+    // Bounds the cost of comparing names.
+    nameCharacters += name.length;
+    if (nameCharacters > maxClaimsBytes) throw claimsTooLarge();
+    const original = lookAlike(protectedNames, name);
+    if (original !== undefined) {
+      throw unprocessable(
+        `field "claims": must not have a name that some receivers would take for ${original}; write ${original} exactly, or leave it out`,
+      );
+    }
+    if (!reserved.has(name) && !Object.hasOwn(configured, name)) {
+      callers[name] = claims[name];
+      continue;
+    }
     // A caller may repeat the value that the signer would set.
     if (isDeepStrictEqual(claims[name], configured[name])) continue;
     throw unprocessable(
@@ -109,11 +138,14 @@ export function completeClaims(
     );
   }
   const iat = nowSeconds(nowMs);
-  const complete = { ...claims, ...configured, iat, exp: iat + lifetimeSeconds };
-  const missing = requiredClaims.find((name) => !Object.hasOwn(complete, name));
+  const exp = iat + lifetimeSeconds;
+  const complete = Object.assign(callers, configured, { iat, exp });
+  const missing = requiredClaims.find((name) => !hasValue(complete, name));
   if (missing !== undefined)
-    throw unprocessable(`field "claims": ${missing} is required by the configuration`);
-  if (Number(claims['nbf'] ?? 0) >= complete.exp) {
+    throw unprocessable(
+      `field "claims": ${missing} is required by the configuration, with another value than null`,
+    );
+  if (Number(claims['nbf'] ?? 0) >= exp) {
     throw unprocessable('field "claims": nbf must be before the token expires');
   }
   return complete;
@@ -124,23 +156,33 @@ export function completeClaims(
  * @param nowMs milliseconds since the epoch
  */
 export function checkClaims(
-  { issuer, audience, leewaySeconds, requiredClaims, fixedClaims }: ClaimPolicy,
+  { issuer, audience, leewaySeconds, requiredClaims, fixedClaims, allowNumericSubject }: ClaimPolicy,
   claims: Claims,
   nowMs: number,
-): VerificationFailure | undefined {
-  if (problemOf(claims) !== undefined || mistyped(claims) !== undefined) return 'malformed';
+): Invalid | undefined {
+  const problem = problemOf(claims) ?? mistyped(claims, allowNumericSubject);
+  if (problem !== undefined) return invalid('malformed', `the claims: ${problem.what}`);
   const { iss, aud, exp, nbf, iat } = claims as RegisteredClaims;
   const now = nowMs / 1000;
-  if (exp === undefined) return 'not_allowed';
-  if (now >= exp + leewaySeconds) return 'expired';
-  if (nbf !== undefined && now < nbf - leewaySeconds) return 'not_yet_valid';
-  if (iat !== undefined && now < iat - Math.max(leewaySeconds, maxDriftSeconds)) return 'not_yet_valid';
-  if (issuer !== undefined && iss !== issuer) return 'not_allowed';
-  if (!isFor(audience, aud)) return 'not_allowed';
-  if (!requiredClaims.every((name) => Object.hasOwn(claims, name))) return 'not_allowed';
-  const asFixed = ([name, value]: [string, unknown]) =>
-    Object.hasOwn(claims, name) && isDeepStrictEqual(claims[name], value);
-  return Object.entries(fixedClaims).every(asFixed) ? undefined : 'not_allowed';
+  if (exp === undefined) return invalid('not_allowed', 'the token has no exp');
+  if (now >= exp + leewaySeconds) return invalid('expired');
+  if (nbf !== undefined && now < nbf - leewaySeconds) return invalid('not_yet_valid');
+  if (iat !== undefined && now < iat - Math.max(leewaySeconds, maxDriftSeconds))
+    return invalid('not_yet_valid');
+  if (issuer !== undefined && iss !== issuer)
+    return invalid('not_allowed', 'iss is not the configured issuer');
+  if (!isFor(audience, aud)) return invalid('not_allowed', 'aud does not name a configured audience');
+  const missing = requiredClaims.find((name) => !hasValue(claims, name));
+  if (missing !== undefined) return invalid('not_allowed', `the token lacks the required claim ${missing}`);
+  const asFixed = (name: string) =>
+    Object.hasOwn(claims, name) && isDeepStrictEqual(claims[name], fixedClaims[name]);
+  const other = Object.keys(fixedClaims).find((name) => !asFixed(name));
+  return other === undefined ? undefined : invalid('not_allowed', `${other} is not as in fixedClaims`);
+}
+
+/** Null stands for an absent value: a receiver that reads it into a variable gets none. */
+function hasValue(claims: Claims, name: string): boolean {
+  return Object.hasOwn(claims, name) && claims[name] !== null && claims[name] !== undefined;
 }
 
 /** A token with `aud` is only for the audiences that it names (RFC 7519 §4.1.3). */
@@ -150,60 +192,11 @@ function isFor(audience: ClaimPolicy['audience'], aud: RegisteredClaims['aud']):
   return [aud].flat().some((each) => accepted.includes(each));
 }
 
-interface ClaimProblem {
-  readonly code: 'malformed_request' | 'unprocessable';
-  readonly what: string;
-}
-
-/** Finds a value that another program could read differently; undefined if there is none. */
-function problemOf(value: unknown, fits = isKept, depth = 0): ClaimProblem | undefined {
-  if (typeof value === 'string') {
-    return isText(value) ? undefined : malformed('must contain only well-formed Unicode text without NUL');
-  }
-  if (typeof value === 'number') {
-    if (fits(value)) return undefined;
-    return {
-      code: 'unprocessable',
-      what: 'contains a number that JSON does not preserve; write it as a string',
-    };
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (depth >= maxDepth) {
-    return { code: 'unprocessable', what: `must not be nested deeper than ${maxDepth} levels` };
-  }
-  if (Array.isArray(value)) {
-    for (const element of value) {
-      const problem = problemOf(element, fits, depth + 1);
-      if (problem !== undefined) return problem;
-    }
-    return undefined;
-  }
-  const members = value as Claims;
-  // `Object.entries` would cost more than the rest of the check. Values from JSON inherit no enumerable members.
-  for (const name in members) {
-    if (name === '__proto__') return malformed('must not have a member named __proto__');
-    const problem = problemOf(name) ?? problemOf(members[name], fits, depth + 1);
-    if (problem !== undefined) return problem;
-  }
-  return undefined;
-}
-
-/** Whether `JSON.stringify` writes the number with its own value. */
-function isKept(number: number): boolean {
-  return Number.isFinite(number) && !Object.is(number, -0);
-}
-
-/** Finds a registered claim of the wrong type. */
-function mistyped(claims: Claims): ClaimProblem | undefined {
-  for (const name in claims) {
-    const type = registered.get(name);
-    if (type !== undefined && !type.fits(claims[name])) return malformed(`${name} must be ${type.shape}`);
-  }
-  return undefined;
-}
-
-function malformed(what: string): ClaimProblem {
-  return { code: 'malformed_request', what };
+export function claimsTooLarge(): SignerError {
+  return new SignerError(
+    'message_too_large',
+    `the claims of a token have at most ${maxClaimsBytes} bytes as JSON`,
+  );
 }
 
 function unprocessable(detail: string): SignerError {

@@ -4,7 +4,6 @@
  */
 
 import * as z from 'zod/mini';
-import { SignerError } from '../../api/errors.ts';
 import type {
   Claims,
   JwtSignature,
@@ -21,13 +20,16 @@ import { type Algorithm, type Key, tagBytes, tagOf } from '../../signing/mac.ts'
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { text, verificationWith } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
+import { isClaims } from './claim-values.ts';
 import {
   type ClaimPolicy,
   checkClaims,
+  claimsTooLarge,
   completeClaims,
   configuredClaims,
   fixedClaimsProblem,
-  isClaims,
+  maxClaimsBytes,
+  requiredClaimsProblem,
 } from './claims.ts';
 
 const sign: z.ZodMiniType<JwtSignRequest> = z.strictObject({
@@ -37,11 +39,7 @@ const sign: z.ZodMiniType<JwtSignRequest> = z.strictObject({
 const verify: z.ZodMiniType<JwtVerifyRequest> = z.strictObject({ token: text });
 
 const name = z.string().check(z.minLength(1));
-const fixedClaims = z.custom<Claims>().check((context) => {
-  const problem = fixedClaimsProblem(context.value);
-  if (problem !== undefined) context.issues.push({ code: 'custom', input: undefined, message: problem });
-});
-const options = z.strictObject({
+const fields = z.strictObject({
   issuer: z.optional(name),
   audience: z.optional(
     z.union([name, z.array(name).check(z.minLength(1))], 'must be a name or a list of names'),
@@ -49,7 +47,8 @@ const options = z.strictObject({
   maxLifetimeSeconds: z.optional(z.int().check(z.gte(1), z.lte(10 * 365 * 86400))),
   leewaySeconds: z.optional(z.int().check(z.gte(0), z.lte(3600))),
   requiredClaims: z.optional(z.array(name)),
-  fixedClaims: z.optional(fixedClaims),
+  fixedClaims: z.optional(z.custom<Claims>(isClaims, 'must be an object')),
+  allowNumericSubject: z.optional(z.boolean()),
   type: z.optional(
     z
       .string()
@@ -58,12 +57,17 @@ const options = z.strictObject({
       ),
   ),
 });
+const options = fields.check(({ value, issues }) => {
+  const { fixedClaims = {}, requiredClaims = [], allowNumericSubject } = value;
+  const inFixed = fixedClaimsProblem(fixedClaims, allowNumericSubject);
+  const message = inFixed ?? requiredClaimsProblem(requiredClaims, fixedClaims);
+  const path = [inFixed === undefined ? 'requiredClaims' : 'fixedClaims'];
+  if (message !== undefined) issues.push({ code: 'custom', input: undefined, path, message });
+});
 
 const algorithms: readonly [Algorithm, ...Algorithm[]] = ['HS256', 'HS384', 'HS512'];
 /** The `typ` of tokens if the configuration sets none (RFC 7519 §5.1). */
 const defaultType = 'JWT';
-/** Servers do not accept headers in which a longer token would fit. */
-const maxClaimsBytes = 16 * 1024;
 /** The header is parsed before the signature is verified, so anyone can send one. */
 const maxHeaderBytes = 4 * 1024;
 
@@ -83,6 +87,7 @@ export const jwt = defineFormat({
       leewaySeconds: configured.leewaySeconds ?? 0,
       requiredClaims: configured.requiredClaims ?? [],
       fixedClaims: configured.fixedClaims ?? {},
+      allowNumericSubject: configured.allowNumericSubject ?? false,
     };
     const ownClaims = configuredClaims(policy);
     const headerOf = cachedHeaders(type);
@@ -125,12 +130,7 @@ function signToken(
 ): JwtSignature {
   const [key] = context.keys;
   const payload = Buffer.from(JSON.stringify(claims));
-  if (payload.length > maxClaimsBytes) {
-    throw new SignerError(
-      'message_too_large',
-      `the claims of a token have at most ${maxClaimsBytes} bytes as JSON`,
-    );
-  }
+  if (payload.length > maxClaimsBytes) throw claimsTooLarge();
   const input = `${headerOf(key)}.${encode(payload, 'base64url')}`;
   context.checkSize(input.length);
   return {
@@ -163,9 +163,8 @@ function verifyToken(
 
   const claims = parseObject(payload);
   if (claims === undefined) return invalid('malformed');
-  if (!isOfType(type, header.typ)) return invalid('not_allowed');
-  const failure = checkClaims(policy, claims, context.now);
-  return failure === undefined ? { ...answer, claims } : invalid(failure);
+  if (!isOfType(type, header.typ)) return invalid('not_allowed', 'typ is not the configured type');
+  return checkClaims(policy, claims, context.now) ?? { ...answer, claims };
 }
 
 interface Header {
