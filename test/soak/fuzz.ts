@@ -42,13 +42,14 @@ export async function* fuzz({
   const door: Door = { at: { host: hostname, port: Number(port) }, host };
   const keys = formatNames.map((format) => keyOf(format, seed));
   for (const format of formats) {
+    const logged = signer.output().length;
     using trial = await createTrial(format, keyOf(format, seed), door);
     const runs = (['sign', 'verify'] as const).flatMap((operation) =>
       waysOf(format, operation).map((way) => findFailure(trial, operation, way, { seed, numRuns: count })),
     );
     const found = (await Promise.all(runs)).filter((each) => each !== undefined);
     if (leaksOfAny(trial.seen(), keys).length > 0) found.push('an answer has bytes of a key');
-    found.push(...(await faultsOf(signer, trial)));
+    found.push(...(await faultsOf(signer, trial, logged)));
     const failures = found.map((each) => `${each}\n  repeat it with --seed ${seed} --format ${format}`);
     yield { format, mutations: runs.length * count, outcomes: trial.outcomes, failures };
   }
@@ -69,14 +70,20 @@ async function findFailure(
   return `${operation}, ${way}: ${problem}\n  mutation: ${JSON.stringify(counterexample?.[0])}`;
 }
 
-/** What the signer shows afterwards, and whether it still serves. */
-async function faultsOf({ process, opsUrl, output }: Signer, trial: Trial): Promise<string[]> {
-  if (process.exitCode !== null) return [`the signer has ended: ${output()}`];
-  const unmutated = { sample: 0, tree: [], bytes: [], fields: [], head: [] };
+/** @param logged how long the log was before the trial */
+async function faultsOf(
+  { process, opsUrl, output }: Signer,
+  trial: Trial,
+  logged: number,
+): Promise<string[]> {
+  if (process.exitCode !== null) return [`the signer has ended: ${output().slice(-4000)}`];
+  const log = output().slice(logged);
   const faults: string[] = [];
+  const [fault] = log.split('\n').filter((line) => line.includes('"level":"error"'));
+  if (fault !== undefined) faults.push(`the log has a fault: ${fault}`);
+  if (log.includes(canary)) faults.push('the log repeats a request');
   if (!(await fetch(`${opsUrl}/readyz`)).ok) faults.push('the signer is not ready');
-  if (/"level":"error"/.test(output())) faults.push(`the log has a fault: ${output()}`);
-  if (output().includes(canary)) faults.push('the log repeats a request');
+  const unmutated = { sample: 0, tree: [], bytes: [], fields: [], head: [] };
   await trial.attempt('sign', 'json', unmutated).catch((error) => faults.push(String(error)));
   return faults;
 }

@@ -41,7 +41,21 @@ export interface Mutation {
 
 const names = fc.constantFrom(
   ...['__proto__', 'constructor', 'toString', '', canary, 'reference', 'tenant', 'encoding', 'output'],
-  ...['message', 'body', 'headers', 'signature', 'token', 'items', 'HEADERS', 'exp', 'aud', 'nbf', 'sub'],
+  ...[
+    'message',
+    'body',
+    'headers',
+    'signature',
+    'token',
+    'items',
+    'HEADERS',
+    'exp',
+    'aud',
+    'nbf',
+    'sub',
+    'crit',
+    'alg',
+  ],
   ...['Host', 'X-Amz-Date', 'authorization', 'Content-Digest', 'Webhook-Id', 'SIGNATURE', 'x\r\ny', '\ud800'],
 );
 const scalars = fc.constantFrom(
