@@ -11,9 +11,14 @@ interface Branch {
   readonly children: { name: string; value: Written }[];
 }
 
-/** Replaces `cut` characters by `insert`; or inverts one bit; or fills up to a length; or changes the letter case. */
+/**
+ * Replaces `cut` characters by `insert`, cuts the end, writes the text twice, inverts one bit, fills up to a length, or
+ * changes the letter case.
+ */
 type TextEdit =
   | { readonly at: number; readonly cut: number; readonly insert: string }
+  | { readonly cutEnd: number }
+  | { readonly twiceWith: string }
   | { readonly at: number; readonly bit: number }
   | { readonly fillTo: number }
   | { readonly as: 'toUpperCase' | 'toLowerCase' };
@@ -121,6 +126,8 @@ const sizes = [16, 32, 64, 1024].flatMap((kib) => [-200, -1, 0, 1].map((more) =>
 const textEdit: fc.Arbitrary<TextEdit> = fc.oneof(
   { weight: 80, arbitrary: fc.record({ at: place, cut: fewer, insert: pieces }) },
   { weight: 30, arbitrary: fc.record({ at: place, bit: fc.nat(6) }) },
+  { weight: 12, arbitrary: fc.record({ cutEnd: fc.integer({ min: 1, max: 12 }) }) },
+  { weight: 5, arbitrary: fc.record({ twiceWith: fc.constantFrom('', ' ', ',', ', ', ';', '.') }) },
   { weight: 8, arbitrary: fc.record({ as: fc.constantFrom('toUpperCase', 'toLowerCase') }) },
   { weight: 1, arbitrary: fc.record({ fillTo: fc.constantFrom(...sizes) }) },
 );
@@ -265,6 +272,8 @@ export function mutateHead(target: string, { head }: Mutation, fields: readonly 
 
 function mutateText(text: string, edit: TextEdit): string {
   if ('as' in edit) return text[edit.as]();
+  if ('cutEnd' in edit) return text.slice(0, -edit.cutEnd);
+  if ('twiceWith' in edit) return text + edit.twiceWith + text;
   if ('fillTo' in edit) return text.padEnd(edit.fillTo, 'a');
   const at = edit.at % (text.length + 1);
   if ('cut' in edit) return text.slice(0, at) + edit.insert + text.slice(at + edit.cut);
