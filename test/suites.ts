@@ -17,7 +17,7 @@ const suites: Readonly<
 > = {
   unit: { covers: 'pure modules, test vectors, import rules' },
   volume: { covers: 'every way a mounted secret changes, on Node and Bun; in CI on the oldest Node too' },
-  soak: { covers: 'the long runs of the secret volume, shortened' },
+  soak: { covers: 'the long runs of the secret volume and the fuzzing of every request, shortened' },
   interop: { covers: 'independent clients of every format, in both directions' },
   hostile: { covers: 'hostile requests and key directories' },
   e2e: { covers: 'the compiled binary as its users run it' },

@@ -1,13 +1,18 @@
 /**
- * Long runs of the secret volume, on Node and on Bun: no torn reading, nothing that grows, no missed update, and what a
- * large volume costs. `npm run soak -- --help` lists the options; the exit code is 1 when a bound is not kept.
+ * Long runs. Of the secret volume, on Node and on Bun: no torn reading, nothing that grows, no missed update, and what a
+ * large volume costs. Of the compiled binary: mutations of every request. `npm run soak -- --help` lists the options; the
+ * exit code is 1 when a bound is not kept.
  */
 
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
+import { setup as buildBinary } from '../support/build-binary.ts';
 import type { Resources } from '../support/resources.ts';
 import { temporaryDirectory, waitFor } from '../support/signer.ts';
 import { startWriter, type Writer } from '../support/writer-process.ts';
+import { fuzz } from './fuzz.ts';
+import { type FormatName, formatNames } from './samples.ts';
 import { type Subject, startSubject, type WatcherKind } from './subject.ts';
 
 const { values: options } = parseArgs({
@@ -15,16 +20,26 @@ const { values: options } = parseArgs({
     swaps: { type: 'string' },
     updates: { type: 'string', default: '50' },
     runtime: { type: 'string', multiple: true, default: ['node', 'bun'] },
-    part: { type: 'string', multiple: true, default: ['torn', 'day', 'missed', 'load'] },
+    part: { type: 'string', multiple: true, default: ['torn', 'day', 'missed', 'load', 'fuzz'] },
+    mutations: { type: 'string', default: '10000' },
+    seed: { type: 'string', default: `${randomInt(2 ** 31)}` },
+    format: { type: 'string', multiple: true },
     help: { type: 'boolean', default: false },
   },
 });
 
-const help = `Long runs of the secret volume.
+const help = `Long runs of the secret volume and of the compiled binary.
+  --part P       torn, day, missed, load or fuzz; repeatable; default: all
+
+Of the secret volume (torn, day, missed, load):
   --swaps N      updates of the parts torn and day; default: 100,000 and 86,400
   --updates N    updates of the part missed, for each kind of watcher; default: 50
   --runtime R    node or bun; repeatable; default: both
-  --part P       torn, day, missed or load; repeatable; default: all
+
+Of the compiled binary (fuzz):
+  --mutations N  how many each operation of a format gets; default: 10,000
+  --seed N       repeats a run; default: a random one, which is printed
+  --format F     such as jwt; repeatable; default: all
 `;
 
 const root = join(import.meta.dirname, '../..');
@@ -254,14 +269,47 @@ async function main(): Promise<void> {
     process.stdout.write(help);
     return;
   }
+  if (options.part.includes('fuzz')) await runFuzz();
   const writer = startWriter();
   try {
-    for (const part of options.part) {
+    for (const part of options.part.filter((each) => each !== 'fuzz')) {
       for (const name of options.runtime) await run(part, name, writer);
     }
   } finally {
     writer.kill();
   }
+}
+
+/** Builds the binary first, if it is not that of the source. */
+async function runFuzz(): Promise<void> {
+  buildBinary();
+  const seed = Number(options.seed);
+  process.stdout.write(`fuzz with --seed ${seed}\n`);
+  let started = performance.now();
+  const formats = options.format?.map(formatNamed);
+  for await (const outcome of fuzz({ seed, count: Number(options.mutations), formats })) {
+    const counts = [...outcome.outcomes].toSorted(([, a], [, b]) => b - a);
+    const measured = counts.map(([name, count]) => `${name} ${count}`).join(', ');
+    report(`fuzz of ${outcome.format}`, started, {
+      measured: `${outcome.mutations} mutations: ${measured}`,
+      failures: outcome.failures,
+    });
+    started = performance.now();
+  }
+}
+
+function formatNamed(name: string): FormatName {
+  const format = formatNames.find((each) => each === name);
+  if (format === undefined) throw new Error(`there is no format ${name}`);
+  return format;
+}
+
+function report(what: string, started: number, { measured, failures }: Outcome): void {
+  const seconds = ((performance.now() - started) / 1000).toFixed(0);
+  const mark = failures.length === 0 ? styleText('green', '✓') : styleText('red', '✗');
+  process.stdout.write(`${mark} ${what}, ${seconds} s: ${measured}\n`);
+  for (const failure of failures) process.stdout.write(`  ${styleText('red', failure)}\n`);
+  if (failures.length > 0) process.exitCode = 1;
 }
 
 async function run(part: string, runtimeName: string, writer: Writer): Promise<void> {
@@ -279,12 +327,7 @@ async function run(part: string, runtimeName: string, writer: Writer): Promise<v
   const started = performance.now();
   try {
     const stage = { directory: join(place.path, 'volume'), writer: writer.call, runtime, subject };
-    const { measured, failures } = await act(stage);
-    const seconds = ((performance.now() - started) / 1000).toFixed(0);
-    const mark = failures.length === 0 ? styleText('green', '✓') : styleText('red', '✗');
-    process.stdout.write(`${mark} ${part} on ${runtimeName}, ${seconds} s: ${measured}\n`);
-    for (const failure of failures) process.stdout.write(`  ${styleText('red', failure)}\n`);
-    if (failures.length > 0) process.exitCode = 1;
+    report(`${part} on ${runtimeName}`, started, await act(stage));
   } finally {
     for (const each of subjects) each.kill();
   }

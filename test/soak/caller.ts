@@ -1,0 +1,63 @@
+/** Sends requests as bytes over connections that are kept alive, and waits for each answer for a limited time. */
+
+import type { Socket } from 'node:net';
+import { type Answer, type Door, open, parseAnswers } from '../hostile/wire.ts';
+
+/** How long an answer may take on a busy machine. */
+const withinMs = 10_000;
+
+export interface Caller {
+  /**
+   * Opens as many connections as there are requests at the same time.
+   * @param isLast closes the connection afterwards, since the signer may see more than one request in the bytes
+   * @throws {Error} without an answer
+   */
+  call(bytes: Buffer, isLast: boolean): Promise<Answer>;
+  close(): void;
+}
+
+export function createCaller(door: Door): Caller {
+  const idle = new Set<Socket>();
+
+  const call: Caller['call'] = async (bytes, isLast) => {
+    const [reused] = idle;
+    const socket = reused ?? open(door).on('close', () => idle.delete(socket));
+    idle.delete(socket);
+    const answer = await answerOn(socket, bytes);
+    // The signer may close an idle connection in the moment in which a request is sent (RFC 9112 §9.5).
+    if (answer === undefined && reused !== undefined) return call(bytes, isLast);
+    if (answer === undefined) throw new Error('the connection was closed without an answer');
+    if (isLast || answer.headers.get('connection') === 'close') socket.destroy();
+    else idle.add(socket);
+    return answer;
+  };
+
+  return {
+    call,
+    close: () => {
+      for (const socket of idle) socket.destroy();
+    },
+  };
+}
+
+/** Undefined when the connection closes before there is an answer. */
+function answerOn(socket: Socket, bytes: Buffer): Promise<Answer | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer | undefined>();
+  const parts: Buffer[] = [];
+  const received = (part: Buffer) => {
+    parts.push(part);
+    const [answer] = parseAnswers(Buffer.concat(parts));
+    if (answer !== undefined) resolve(answer);
+  };
+  const closed = () => resolve(undefined);
+  const timer = setTimeout(() => {
+    socket.destroy();
+    reject(new Error(`there was no answer within ${withinMs} ms`));
+  }, withinMs);
+  socket.on('data', received).once('close', closed);
+  socket.write(bytes);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.off('data', received).off('close', closed);
+  });
+}
