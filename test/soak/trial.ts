@@ -1,7 +1,7 @@
 /** Sends a mutated request in every way that must give the same answer, and holds the answers against what is promised. */
 
 import { isDeepStrictEqual } from 'node:util';
-import { streamed } from '../../src/api/limits.ts';
+import { streamedFormats } from '../../src/api/limits.ts';
 import { type Answer, type Door, type Flaw, json, request } from '../hostile/wire.ts';
 import { type Result, resultsOf } from './answer.ts';
 import { createCaller } from './caller.ts';
@@ -38,7 +38,7 @@ export function waysOf(format: FormatName, operation: Operation): readonly Way[]
   return [
     'json',
     'batch',
-    ...(streamed.sign.includes(format) ? (['stream'] as const) : []),
+    ...(streamedFormats.includes(format) ? (['stream'] as const) : []),
     ...(operation === 'verify' && samples[format].forge ? (['forged'] as const) : []),
   ];
 }
