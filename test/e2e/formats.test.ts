@@ -162,6 +162,7 @@ it('describes each key set with its format and the options in force', async () =
       leewaySeconds: 0,
       requiredClaims: [],
       fixedClaims: { tenant: 7 },
+      allowNumericSubject: false,
       type: 'JWT',
     },
     'standard-webhooks': { toleranceSeconds: 300, futureToleranceSeconds: 300, signWith: 'all' },

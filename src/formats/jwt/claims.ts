@@ -103,7 +103,7 @@ export function configuredClaims({
  */
 export function completeClaims(
   { maxLifetimeSeconds, requiredClaims, allowNumericSubject }: ClaimPolicy,
-  { claims: configured, protectedNames }: ConfiguredClaims,
+  configured: ConfiguredClaims,
   claims: Claims,
   lifetimeSeconds: number,
   nowMs: number,
@@ -115,31 +115,11 @@ export function completeClaims(
       `field "lifetimeSeconds": must be at most ${maxLifetimeSeconds} (maxLifetimeSeconds)`,
     );
   }
-  const callers: Record<string, unknown> = {};
-  let nameCharacters = 0;
-  for (const name in claims) {
-    // Bounds the cost of comparing names.
-    nameCharacters += name.length;
-    if (nameCharacters > maxClaimsBytes) throw claimsTooLarge();
-    const original = lookAlike(protectedNames, name);
-    if (original !== undefined) {
-      throw unprocessable(
-        `field "claims": must not have a name that some receivers would take for ${original}; write ${original} exactly, or leave it out`,
-      );
-    }
-    if (!reserved.has(name) && !Object.hasOwn(configured, name)) {
-      callers[name] = claims[name];
-      continue;
-    }
-    // A caller may repeat the value that the signer would set.
-    if (isDeepStrictEqual(claims[name], configured[name])) continue;
-    throw unprocessable(
-      `field "claims": ${name} is set by the signer, from its configuration or clock; leave it out`,
-    );
-  }
+  const repeated = repeatedClaims(configured, claims);
+  const own = repeated.length === 0 ? claims : without(claims, repeated);
   const iat = nowSeconds(nowMs);
   const exp = iat + lifetimeSeconds;
-  const complete = Object.assign(callers, configured, { iat, exp });
+  const complete = { ...own, ...configured.claims, iat, exp };
   const missing = requiredClaims.find((name) => !hasValue(complete, name));
   if (missing !== undefined)
     throw unprocessable(
@@ -149,6 +129,38 @@ export function completeClaims(
     throw unprocessable('field "claims": nbf must be before the token expires');
   }
   return complete;
+}
+
+/**
+ * Returns the names of those claims that repeat what the signer would set anyway, which a caller may do.
+ * @throws {SignerError} if a claim contradicts the configuration, or resembles a protected one
+ */
+function repeatedClaims({ claims: configured, protectedNames }: ConfiguredClaims, claims: Claims): string[] {
+  const repeated: string[] = [];
+  let characters = 0;
+  for (const name in claims) {
+    // Bounds the cost of comparing names.
+    characters += name.length;
+    if (characters > maxClaimsBytes) throw claimsTooLarge();
+    const original = lookAlike(protectedNames, name);
+    if (original !== undefined) {
+      throw unprocessable(
+        `field "claims": must not have a name that some receivers would take for ${original}; write ${original} exactly, or leave it out`,
+      );
+    }
+    if (!reserved.has(name) && !Object.hasOwn(configured, name)) continue;
+    if (!isDeepStrictEqual(claims[name], configured[name])) {
+      throw unprocessable(
+        `field "claims": ${name} is set by the signer, from its configuration or clock; leave it out`,
+      );
+    }
+    repeated.push(name);
+  }
+  return repeated;
+}
+
+function without(claims: Claims, names: readonly string[]): Claims {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !names.includes(name)));
 }
 
 /**
