@@ -3,7 +3,9 @@
 import type { Problem } from '../api/errors.ts';
 import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
 import type { Formats, KeySetDescription, Operation, TenantRequest, Verification } from '../api/messages.ts';
+import { hasResults, isVerification } from './answer.ts';
 import { SignerError } from './error.ts';
+import { batchToJson, type HeaderPairs, toJson } from './request-json.ts';
 import type { Sent } from './transport.ts';
 
 export interface CallOptions {
@@ -17,8 +19,13 @@ export type BatchResult<Answer> = (Answer | { readonly error: Problem }) & { rea
 /** The bytes of a message, of any length. A stream is read once. */
 export type Message = Uint8Array | ReadableStream<Uint8Array>;
 
-/** A request. If the key set derives a key for each tenant, `tenant` selects the key. */
-type ForTenant<Request> = Request & TenantRequest;
+/**
+ * A request. `headers` may also be `Headers`, a `Map`, or another iterable of names and values. If the key set derives a
+ * key for each tenant, `tenant` selects the key.
+ */
+type ForTenant<Fields> = TenantRequest & {
+  [Name in keyof Fields]: Name extends 'headers' ? Fields[Name] | HeaderPairs : Fields[Name];
+};
 
 /** An item of a batch. `reference` is any text of at most 256 characters, and comes back with the result. */
 type WithReference<Request> = ForTenant<Request> & { readonly reference?: string };
@@ -27,7 +34,8 @@ type WithReference<Request> = ForTenant<Request> & { readonly reference?: string
  * One key set, with the types of its format.
  *
  * All methods reject with a {@link SignerError}, whose `code` is one of {@link SignerErrorCode}. If you abort a call by its
- * signal, it rejects with the reason of the signal instead.
+ * signal, it rejects with the reason of the signal instead. If JSON cannot hold a value of the request, such as `NaN` or a
+ * `Date`, it rejects with a `TypeError` that names the value's place.
  */
 export interface KeySet<F extends keyof Formats> {
   /**
@@ -106,8 +114,13 @@ export interface KeySet<F extends keyof Formats> {
   describe(options?: CallOptions): Promise<KeySetDescription>;
 }
 
+/** A request, and what its answer must be besides a JSON object. */
+export interface Request extends Omit<Sent, 'signal'> {
+  readonly isAnswer?: (answer: object) => boolean;
+}
+
 /** Sends one request, with retries, and returns the parsed answer. */
-export type Call = <A>(request: Omit<Sent, 'signal'>, options?: CallOptions) => Promise<A>;
+export type Call = <A>(request: Request, options?: CallOptions) => Promise<A>;
 
 const json = { 'content-type': 'application/json' };
 const octets = { 'content-type': 'application/octet-stream' };
@@ -126,32 +139,54 @@ const limitBesideStream: Readonly<Record<Operation, JsonLimit>> = {
 };
 
 export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
-  const path = `/v1/keys/${encodeURIComponent(name)}`;
-  const post = <A>(operation: string, body: Message, headers: Sent['headers'], options?: CallOptions) =>
-    call<A>({ path: `${path}/${operation}`, method: 'POST', headers, body }, options);
+  const path = pathOf(name);
+  const post = async <A>(
+    operation: Operation,
+    body: Message,
+    headers: Sent['headers'],
+    options?: CallOptions,
+  ): Promise<A> => {
+    // Anything else would be sent as an empty message, or as its text.
+    if (!(body instanceof Uint8Array || body instanceof ReadableStream)) {
+      throw new TypeError('"message" argument must be a Uint8Array or a ReadableStream');
+    }
+    const isAnswer = operation === 'sign' ? () => true : isVerification;
+    return await call({ path: `${path}/${operation}`, method: 'POST', headers, body, isAnswer }, options);
+  };
   const postJson = async <A>(
     operation: Operation,
     request: TenantRequest,
     options?: CallOptions,
   ): Promise<A> => {
-    const canStream = request.tenant === undefined && streamed[operation].includes(format);
-    const body = encode(request, canStream ? limitBesideStream[operation] : limit);
+    const fields = toJson(request);
+    const canStream = !('tenant' in fields) && streamed[operation].includes(format);
+    const body = encode(fields, canStream ? limitBesideStream[operation] : limit);
     return await post(operation, body, json, options);
   };
   const postBatch = async <A>(
-    operation: 'sign-batch' | 'verify-batch',
+    operation: Operation,
     items: readonly object[],
     options?: CallOptions,
   ): Promise<readonly BatchResult<A>[]> => {
-    const body = encode({ items }, batchLimit);
-    const { results } = await post<{ results: readonly BatchResult<A>[] }>(operation, body, json, options);
+    const body = encode(batchToJson(items), batchLimit);
+    const { length } = items;
+    const { results } = await call<{ results: readonly BatchResult<A>[] }>(
+      {
+        path: `${path}/${operation}-batch`,
+        method: 'POST',
+        headers: json,
+        body,
+        isAnswer: (answer) => hasResults(answer, length, operation),
+      },
+      options,
+    );
     return results;
   };
   return {
     sign: (request, options) => postJson('sign', request, options),
     verify: (request, options) => postJson('verify', request, options),
-    signBatch: (items, options) => postBatch('sign-batch', items, options),
-    verifyBatch: (items, options) => postBatch('verify-batch', items, options),
+    signBatch: (items, options) => postBatch('sign', items, options),
+    verifyBatch: (items, options) => postBatch('verify', items, options),
     signMessage: (message, options) => post('sign', message, octets, options),
     verifyMessage: async (message, signature, options) => {
       if (isSignatureText(signature)) {
@@ -162,6 +197,15 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     },
     describe: (options) => call({ path, method: 'GET', headers: {} }, options),
   };
+}
+
+/** @throws {TypeError} if the name cannot be one segment of a path */
+function pathOf(name: string): string {
+  // A URL with the segment `.` or `..` is the URL of something else, even if the dots are percent-encoded.
+  if (typeof name !== 'string' || !name.isWellFormed() || ['', '.', '..'].includes(name)) {
+    throw new TypeError('"name" argument must be the name of a key set, as it stands in the configuration');
+  }
+  return `/v1/keys/${encodeURIComponent(name)}`;
 }
 
 /**
