@@ -7,21 +7,15 @@ require 'net/http'
 require 'socket'
 
 ADDRESS = ARGV.fetch(0)
-PART = 'x' * 50_000
 
 # A message of 5 MB, whose length is not known before.
-class Message
-  def initialize
-    @left = 100
+def message
+  reader, writer = IO.pipe
+  Thread.new do
+    100.times { writer.write('x' * 50_000) }
+    writer.close
   end
-
-  def read(_length = nil, buffer = +'')
-    return nil if @left.zero?
-
-    @left -= 1
-    buffer.replace(PART)
-  end
-  alias readpartial read
+  reader
 end
 
 def send_over_socket(request)
@@ -59,7 +53,7 @@ end
 
 def call_message(step, path, headers = {})
   chunked = { 'Content-Type' => 'application/octet-stream', 'Transfer-Encoding' => 'chunked' }
-  call(step, path, chunked.merge(headers)) { |request| request.body_stream = Message.new }
+  call(step, path, chunked.merge(headers)) { |request| request.body_stream = message }
 end
 
 $stdout.sync = true
