@@ -1,8 +1,9 @@
 /** Requests that commands send to a running signer. */
 
-import type { ErrorCode, Problem } from '../api/errors.ts';
+import type { ErrorCode } from '../api/errors.ts';
 import type { Operation } from '../api/messages.ts';
-import { parseAnswer } from '../client/transport.ts';
+import { isProblem, parseAnswer } from '../client/answer.ts';
+import { readBody } from '../client/transport.ts';
 import { formatAddress, reachable, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { streamInput } from './input.ts';
@@ -47,11 +48,8 @@ export async function callSigner<T extends object>(
     const response = await fetchFrom(address, path, { ...init, ...body, signal: aborter.signal });
     const answer = await readAnswer(response);
     if (response.ok && answer !== undefined && isAnswer(answer)) return answer;
-    const { code, detail }: Partial<Problem> = response.ok ? {} : (answer ?? {});
-    const told = (code && advice[code]) ?? detail;
-    throw told === undefined
-      ? notASigner(response, '--listen or --socket')
-      : new CommandFailure(`${told} (${code ?? response.status})`);
+    if (response.ok || !isProblem(answer)) throw notASigner(response, '--listen or --socket');
+    throw new CommandFailure(`${advice[answer.code] ?? answer.detail} (${answer.code})`);
   } finally {
     clearTimeout(timer);
   }
@@ -90,7 +88,8 @@ function onEachPart(tell: () => void): TransformStream<Uint8Array, Uint8Array> {
 
 /** @returns the JSON object of the answer, or undefined if there is none, as from another program */
 export async function readAnswer(response: Response): Promise<object | undefined> {
-  return parseAnswer(await response.text().catch(() => ''));
+  const body = await readBody(response.body ?? []).catch(() => undefined);
+  return body && parseAnswer(body);
 }
 
 export function notASigner({ status }: Response, flag: string): CommandFailure {

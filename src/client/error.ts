@@ -1,6 +1,7 @@
 /** The one error class of the client. */
 
-import type { ErrorCode, Problem } from '../api/errors.ts';
+import type { ErrorCode } from '../api/errors.ts';
+import { isProblem, secondsOf } from './answer.ts';
 
 /**
  * Why a call failed: an error code of the signer, or one of two for a call without an answer.
@@ -56,16 +57,14 @@ export class SignerError extends Error {
   }
 }
 
-/** The error for an answer that is not a success. The answer may come from something other than a signer. */
-export function errorOf(status: number, retryAfter: string | null, body: unknown): SignerError {
-  const problem = isProblem(body) ? body : undefined;
-  return new SignerError(
-    problem?.code ?? 'internal',
-    problem?.detail ?? `the answer with status ${status} is not that of a signer; check the address`,
-    { status, ...(retryAfter !== null && { retryAfterSeconds: Number(retryAfter) }) },
-  );
-}
-
-function isProblem(body: unknown): body is Problem {
-  return typeof body === 'object' && body !== null && 'code' in body && 'detail' in body;
+/**
+ * The error for an answer that is not a success. The answer may come from something other than a signer.
+ * @param problem the parsed body; undefined if it cannot be one of a signer
+ */
+export function errorOf(status: number, retryAfter: string | null, problem: unknown): SignerError {
+  const seconds = secondsOf(retryAfter);
+  const options = { status, ...(seconds !== undefined && { retryAfterSeconds: seconds }) };
+  if (isProblem(problem)) return new SignerError(problem.code, problem.detail, options);
+  const message = `the answer with status ${status} is not that of a signer; check the address`;
+  return new SignerError('internal', message, options);
 }

@@ -3,8 +3,10 @@
 import type { Problem } from '../api/errors.ts';
 import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamedFormats } from '../api/limits.ts';
 import type { Formats, HttpHeaders, KeySetDescription, Operation, TenantRequest } from '../api/messages.ts';
+import { hasResults, isVerification } from './answer.ts';
 import { SignerError } from './error.ts';
 import { receivedHeaders } from './received-headers.ts';
+import { batchToJson, type HeaderPairs, headersByName, toJson } from './request-json.ts';
 import type { Sent } from './transport.ts';
 
 export interface CallOptions {
@@ -18,8 +20,13 @@ export type BatchResult<Answer> = (Answer | { readonly error: Problem }) & { rea
 /** The bytes of a message, of any length. A stream is read once. */
 export type Message = Uint8Array | ReadableStream<Uint8Array>;
 
-/** A request. If the key set derives a key for each tenant, `tenant` selects the key. */
-type ForTenant<Request> = Request & TenantRequest;
+/**
+ * A request. `headers` may also be `Headers`, a `Map`, or another iterable of names and values. If the key set derives a
+ * key for each tenant, `tenant` selects the key.
+ */
+type ForTenant<Fields> = TenantRequest & {
+  [Name in keyof Fields]: Name extends 'headers' ? Fields[Name] | HeaderPairs : Fields[Name];
+};
 
 /** An item of a batch. `reference` is any text of at most 256 characters, and comes back with the result. */
 type WithReference<Request> = ForTenant<Request> & { readonly reference?: string };
@@ -28,7 +35,8 @@ type WithReference<Request> = ForTenant<Request> & { readonly reference?: string
  * One key set, with the types of its format.
  *
  * All methods reject with a {@link SignerError}, whose `code` is one of {@link SignerErrorCode}. If you abort a call by its
- * signal, it rejects with the reason of the signal instead.
+ * signal, it rejects with the reason of the signal instead. If JSON cannot hold a value of the request, such as `NaN` or a
+ * `Date`, it rejects with a `TypeError` that names the value's place.
  */
 export interface KeySet<F extends keyof Formats> {
   /**
@@ -108,15 +116,20 @@ export interface KeySet<F extends keyof Formats> {
    */
   verifyMessage(
     message: Message,
-    received: F extends 'raw' ? string : HttpHeaders,
+    received: F extends 'raw' ? string : HttpHeaders | HeaderPairs,
     options?: CallOptions,
   ): Promise<Formats[F]['verification']>;
   /** Returns the format, the key ids and the limits of the key set. */
   describe(options?: CallOptions): Promise<KeySetDescription>;
 }
 
+/** A request, and what its answer must be besides a JSON object. */
+export interface Request extends Omit<Sent, 'signal'> {
+  readonly isAnswer?: (answer: object) => boolean;
+}
+
 /** Sends one request, with retries, and returns the parsed answer. */
-export type Call = <A>(request: Omit<Sent, 'signal'>, options?: CallOptions) => Promise<A>;
+export type Call = <A>(request: Request, options?: CallOptions) => Promise<A>;
 
 const json = { 'content-type': 'application/json' };
 const octets = { 'content-type': 'application/octet-stream' };
@@ -135,34 +148,56 @@ const limitBesideStream: Readonly<Record<Operation, JsonLimit>> = {
 };
 
 export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
-  const path = `/v1/keys/${encodeURIComponent(name)}`;
-  const post = <A>(operation: string, body: Message, headers: Sent['headers'], options?: CallOptions) =>
-    call<A>({ path: `${path}/${operation}`, method: 'POST', headers, body }, options);
+  const path = pathOf(name);
+  const post = async <A>(
+    operation: Operation,
+    body: Message,
+    headers: Sent['headers'],
+    options?: CallOptions,
+  ): Promise<A> => {
+    // Anything else would be sent as an empty message, or as its text.
+    if (!(body instanceof Uint8Array || body instanceof ReadableStream)) {
+      throw new TypeError('"message" argument must be a Uint8Array or a ReadableStream');
+    }
+    const isAnswer = operation === 'sign' ? () => true : isVerification;
+    return await call({ path: `${path}/${operation}`, method: 'POST', headers, body, isAnswer }, options);
+  };
   const postJson = async <A>(
     operation: Operation,
     request: TenantRequest,
     options?: CallOptions,
   ): Promise<A> => {
-    const canStream = request.tenant === undefined && streamedFormats.includes(format);
-    const body = encode(request, canStream ? limitBesideStream[operation] : limit);
+    const fields = toJson(request);
+    const canStream = !('tenant' in fields) && streamedFormats.includes(format);
+    const body = encode(fields, canStream ? limitBesideStream[operation] : limit);
     return await post(operation, body, json, options);
   };
   const postBatch = async <A>(
-    operation: 'sign-batch' | 'verify-batch',
+    operation: Operation,
     items: readonly object[],
     options?: CallOptions,
   ): Promise<readonly BatchResult<A>[]> => {
-    const body = encode({ items }, batchLimit);
-    const { results } = await post<{ results: readonly BatchResult<A>[] }>(operation, body, json, options);
+    const body = encode(batchToJson(items), batchLimit);
+    const { length } = items;
+    const { results } = await call<{ results: readonly BatchResult<A>[] }>(
+      {
+        path: `${path}/${operation}-batch`,
+        method: 'POST',
+        headers: json,
+        body,
+        isAnswer: (answer) => hasResults(answer, length, operation),
+      },
+      options,
+    );
     return results;
   };
   return {
     sign: (request, options) => postJson('sign', request, options),
     verify: (request, options) => postJson('verify', request, options),
-    signBatch: (items, options) => postBatch('sign-batch', items, options),
-    verifyBatch: (items, options) => postBatch('verify-batch', items, options),
+    signBatch: (items, options) => postBatch('sign', items, options),
+    verifyBatch: (items, options) => postBatch('verify', items, options),
     signMessage: (message, options) => post('sign', message, octets, options),
-    verifyMessage: async (message, received: string | HttpHeaders, options) => {
+    verifyMessage: async (message, received: string | HttpHeaders | HeaderPairs, options) => {
       const headers = signatureHeaders(received);
       if (headers !== undefined) return await post('verify', message, { ...headers, ...octets }, options);
       if (message instanceof ReadableStream) await message.cancel().catch(() => undefined);
@@ -173,9 +208,18 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
 }
 
 /** Undefined for a signature that no header can hold, which is malformed for every message. */
-function signatureHeaders(received: string | HttpHeaders): Sent['headers'] | undefined {
-  if (typeof received !== 'string') return receivedHeaders(received);
+function signatureHeaders(received: string | HttpHeaders | HeaderPairs): Sent['headers'] | undefined {
+  if (typeof received !== 'string') return receivedHeaders(headersByName(received, 'headers'));
   return isSignatureText(received) ? { 'sec-signer-signature': received } : undefined;
+}
+
+/** @throws {TypeError} if the name cannot be one segment of a path */
+function pathOf(name: string): string {
+  // A URL with the segment `.` or `..` is the URL of something else, even if the dots are percent-encoded.
+  if (typeof name !== 'string' || !name.isWellFormed() || ['', '.', '..'].includes(name)) {
+    throw new TypeError('"name" argument must be the name of a key set, as it stands in the configuration');
+  }
+  return `/v1/keys/${encodeURIComponent(name)}`;
 }
 
 /**

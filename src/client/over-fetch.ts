@@ -3,10 +3,13 @@
  * Bun and Node, no proxy is used.
  */
 
-import type { Transport } from './transport.ts';
+import { readBody, type Transport } from './transport.ts';
 
-/** Without this, Bun's fetch obeys `http_proxy` even for loopback addresses. */
-const direct = { proxy: false };
+/**
+ * Without `proxy`, Bun's fetch obeys `http_proxy` even for loopback addresses. A signer compresses nothing, and a few
+ * bytes from something else could expand to gigabytes.
+ */
+const direct = { proxy: false, decompress: false };
 
 /** @param origin such as `http://127.0.0.1:8700` */
 export function overTcp(origin: string): Transport {
@@ -38,7 +41,7 @@ function overFetch(origin: string, runtimeOptions: object): Transport {
     return {
       status: response.status,
       retryAfter: response.headers.get('retry-after'),
-      text: await response.text(),
+      body: await readBody(response.body ?? []),
     };
   };
 }

@@ -1,9 +1,8 @@
 /** Carries requests by `node:http`, because Node's fetch cannot use a Unix socket, and can be told to use a proxy. */
 
-import { Agent, request as httpRequest } from 'node:http';
+import { Agent, type ClientRequest, request as httpRequest } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
-import type { Transport } from './transport.ts';
+import { readBody, type Transport } from './transport.ts';
 
 /** The signer closes an idle connection after 4 seconds or more. The client stops using it before that. */
 const idleMs = 3000;
@@ -17,24 +16,17 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
   const agent = new Agent({ keepAlive: true, timeout: idleMs });
   return ({ path, method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
-      // A request whose signal is already aborted never reads the stream, and would leave it open.
-      if (body instanceof ReadableStream && signal.aborted) {
-        reject(signal.reason);
-        return body.cancel(signal.reason).catch(() => undefined);
-      }
-      // Before the request is created, because this throws if the stream is locked.
-      const message = body instanceof ReadableStream ? Readable.fromWeb(body as never) : body;
       const request = httpRequest(
         origin,
         { socketPath, path, method, headers, agent, signal },
         (response) => {
-          text(response)
+          readBody(response)
             .then(
               (received) =>
                 resolve({
                   status: response.statusCode ?? 0,
                   retryAfter: response.headers['retry-after'] ?? null,
-                  text: received,
+                  body: received,
                 }),
               reject,
             )
@@ -44,8 +36,22 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
       );
       // Stays for the life of the request: an `error` event without a listener ends the process.
       request.on('error', reject);
-      if (!(message instanceof Readable)) return request.end(message);
-      // If the message or the request fails, `pipeline` destroys the other one.
-      return pipeline(message, request, (error) => error && reject(error));
+      if (!(body instanceof ReadableStream)) return request.end(body);
+      return onConnection(request, () => {
+        try {
+          // If the message or the request fails, `pipeline` destroys the other one.
+          pipeline(Readable.fromWeb(body as never), request, (error) => error && reject(error));
+        } catch (error) {
+          // The stream is locked.
+          request.destroy(error as Error);
+        }
+      });
     });
+}
+
+function onConnection(request: ClientRequest, act: () => void): void {
+  request.once('socket', (socket) => {
+    if (socket.connecting) socket.once('connect', act);
+    else act();
+  });
 }

@@ -1,0 +1,307 @@
+/** Answers of something that is not a signer: the client believes nothing that it did not check, and reads no end of it. */
+
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer as createHttpServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { type ClientOptions, SignerClient, SignerError } from '../../src/client/index.ts';
+import { temporaryDirectory } from '../support/signer.ts';
+
+interface Stranger extends AsyncDisposable {
+  readonly address: ClientOptions;
+}
+
+/** Something that listens where the signer should. */
+async function listen(server: Server, path?: string): Promise<Stranger> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+  });
+  await once(path === undefined ? server.listen(0, '127.0.0.1') : server.listen(path), 'listening');
+  return {
+    address:
+      path === undefined
+        ? { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+        : { socketPath: path },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+const answering = (answer: RequestListener, path?: string) => listen(createHttpServer(answer), path);
+const saying = (status: number, body: string | Uint8Array, headers = {}) =>
+  answering((_, response) => response.writeHead(status, headers).end(body));
+
+const notOfSigner = (status: number) => ({
+  name: 'SignerError',
+  code: 'internal',
+  status,
+  message: `the answer with status ${status} is not that of a signer; check the address`,
+});
+
+describe('a verification without a true or false', () => {
+  it.each([
+    '{}',
+    '{"valid":"true"}',
+    '{"valid":1}',
+    '{"valid":null}',
+    '{"valid":{}}',
+    '{"valid":false,"reason":"a\\nb"}',
+    '{"valid":false,"reason":7}',
+    '[{"valid":true}]',
+    'true',
+    '"valid"',
+    '',
+    '{"valid":true',
+    '{"__proto__":{"valid":true}}',
+    '{"VALID":true}',
+  ])('%s is not that of a signer', async (text) => {
+    await using stranger = await saying(200, text);
+    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+    const refused = notOfSigner(200);
+    await expect(orders.verify({ message: 'a', signature: 'b' })).rejects.toMatchObject(refused);
+    await expect(orders.verifyMessage(new Uint8Array(1), 'b')).rejects.toMatchObject(refused);
+  });
+
+  it.each(['{"valid":true,"keyId":"a","primary":true}', '{"valid":false,"reason":"mismatch"}'])(
+    '%s is one',
+    async (text) => {
+      await using stranger = await saying(200, text);
+      const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+      expect(await orders.verify({ message: 'a', signature: 'b' })).toEqual(JSON.parse(text));
+    },
+  );
+});
+
+const problem = {
+  type: 'about:blank',
+  title: 'A title',
+  status: 400,
+  detail: 'a detail',
+  code: 'malformed_request',
+};
+
+describe('the results of a batch', () => {
+  const valid = { valid: true, keyId: 'a', primary: true };
+  it.each<[unknown]>([
+    [{}],
+    [{ results: {} }],
+    [{ results: [valid] }],
+    [{ results: [valid, valid, valid] }],
+    [{ results: [valid, null] }],
+    [{ results: [valid, 'valid'] }],
+    [{ results: [valid, { valid: 'true' }] }],
+    [{ results: [valid, {}] }],
+    [{ results: [valid, { error: null }] }],
+    [{ results: [valid, { error: { ...problem, code: 5 } }] }],
+    [{ results: [valid, { error: { ...problem, detail: 'a\u001b[31m' } }] }],
+    [{ results: [valid, { error: { ...problem, title: 'a\nb' } }] }],
+    [{ results: { length: 2, 0: valid, 1: valid } }],
+  ])('%j are not those of a signer', async (answer) => {
+    await using stranger = await saying(200, JSON.stringify(answer));
+    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+    const items = [
+      { message: 'a', signature: 'b' },
+      { message: 'a', signature: 'b' },
+    ];
+    await expect(orders.verifyBatch(items)).rejects.toMatchObject(notOfSigner(200));
+  });
+
+  it('are taken if each is a verification or an error', async () => {
+    const results = [valid, { error: problem, reference: 'b' }];
+    await using stranger = await saying(200, JSON.stringify({ results }));
+    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+    const items = [
+      { message: 'a', signature: 'b' },
+      { message: 'a', signature: 'b' },
+    ];
+    expect(await orders.verifyBatch(items)).toEqual(results);
+  });
+});
+
+it.each(['{}', '{"keys":{}}', '{"keys":[null]}', '{"keys":["a"]}'])(
+  '%s is no list of key sets',
+  async (text) => {
+    await using stranger = await saying(200, text);
+    await expect(new SignerClient(stranger.address).keySets()).rejects.toMatchObject(notOfSigner(200));
+  },
+);
+
+describe('an error with', () => {
+  it.each<[string, object]>([
+    ['a number as code', { code: 7 }],
+    ['an object as code', { code: {} }],
+    ['a code with a line break', { code: 'malformed_request\nx' }],
+    ['a code of 65 letters', { code: 'a'.repeat(65) }],
+    ['no detail', { detail: undefined }],
+    ['a list as detail', { detail: ['a'] }],
+    ['an escape sequence', { detail: 'a \u001b[2J b' }],
+    ['a line break', { detail: 'a\nlevel=error b' }],
+    ['NUL', { detail: 'a\0' }],
+    ['a C1 control character', { detail: 'a\u009b31m' }],
+    ['a line separator', { detail: 'a\u2028b' }],
+    ['text that runs backwards', { detail: 'a\u202eb' }],
+    ['half a character', { detail: 'a\ud800' }],
+    ['an empty detail', { detail: '' }],
+    ['a detail of 2,001 characters', { detail: 'a'.repeat(2001) }],
+    ['text as status', { status: '400' }],
+    ['a title with a line break', { title: 'a\rb' }],
+  ])('%s is not that of a signer', async (_, changes) => {
+    await using stranger = await saying(400, JSON.stringify({ ...problem, ...changes }));
+    await expect(new SignerClient(stranger.address).keySets()).rejects.toMatchObject(notOfSigner(400));
+  });
+
+  it('a code of a later version keeps it', async () => {
+    await using stranger = await saying(503, JSON.stringify({ ...problem, code: 'unrecorded' }));
+    const error = await new SignerClient(stranger.address).keySets().catch((reason) => reason);
+    expect(error).toBeInstanceOf(SignerError);
+    expect(error).toMatchObject({ code: 'unrecorded', message: 'a detail', status: 503 });
+  });
+
+  it.each([
+    ['-1', undefined],
+    ['1e9', undefined],
+    ['Infinity', undefined],
+    ['NaN', undefined],
+    ['', undefined],
+    ['0x10', undefined],
+    ['1.5', undefined],
+    ['9'.repeat(400), undefined],
+    ['Wed, 21 Oct 2026 07:28:00 GMT', undefined],
+    ['30', 30],
+    ['0', 0],
+  ])('Retry-After: %s says %s', async (retryAfter, seconds) => {
+    await using stranger = await saying(429, JSON.stringify({ ...problem, code: 'rate_limited' }), {
+      'retry-after': retryAfter,
+    });
+    const error = await new SignerClient(stranger.address).keySets().catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'rate_limited', status: 429 });
+    expect(error.retryAfterSeconds).toBe(seconds);
+  });
+});
+
+it.each([301, 302, 303, 307, 308])('does not follow a redirect of status %i', async (status) => {
+  let followed = 0;
+  await using target = await answering((_, response) => {
+    followed++;
+    response.end('{"valid":true}');
+  });
+  await using stranger = await saying(status, '', { location: `${target.address.url}/` });
+  const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+  const refused = notOfSigner(status);
+  await expect(orders.verify({ message: 'a', signature: 'b' })).rejects.toMatchObject(refused);
+  expect(followed).toBe(0);
+});
+
+it('an answer that is not UTF-8 is not that of a signer', async () => {
+  await using stranger = await saying(200, Buffer.from('{"token":"\xff"}', 'latin1'));
+  const session = new SignerClient(stranger.address).keySet('session', 'jwt');
+  await expect(session.sign({ claims: {} })).rejects.toMatchObject(notOfSigner(200));
+});
+
+/** Writes parts of an answer until the connection is closed; resolves with the bytes that were written by then. */
+function endless(socket: Socket, head: string, part: string): Promise<number> {
+  const closed = Promise.withResolvers<number>();
+  let written = 0;
+  socket.on('error', () => undefined);
+  socket.once('close', () => closed.resolve(written));
+  const write = (): void => {
+    while (!socket.destroyed && socket.write(part)) written += part.length;
+  };
+  socket.once('data', () => {
+    socket.write(head);
+    socket.on('drain', write);
+    write();
+  });
+  return closed.promise;
+}
+
+const mebibyte = 2 ** 20;
+const heads = {
+  'without a length': ['HTTP/1.1 200 OK\r\n\r\n{"a":"', 'x'.repeat(65_536)],
+  'of a length': [`HTTP/1.1 200 OK\r\ncontent-length: ${2 ** 40}\r\n\r\n{"a":"`, 'x'.repeat(65_536)],
+  'with an error': [`HTTP/1.1 400 Bad\r\n\r\n{"detail":"`, 'x'.repeat(65_536)],
+} as const;
+
+describe.each(['tcp', 'socket'] as const)('an endless answer over %s', (transport) => {
+  it.each(Object.entries(heads))('%s ends after 16 MiB', async (_, [head, part]) => {
+    using directory = temporaryDirectory();
+    const written = Promise.withResolvers<number>();
+    const server = createServer((socket) => void endless(socket, head, part).then(written.resolve));
+    await using stranger = await listen(
+      server,
+      transport === 'socket' ? join(directory.path, 's') : undefined,
+    );
+    const client = new SignerClient({ ...stranger.address, timeoutMs: 60_000 });
+    await expect(client.keySets()).rejects.toMatchObject({
+      code: 'internal',
+      status: head.includes(' 400 ') ? 400 : 200,
+      message: 'the answer has more than 16777216 bytes, so it is not that of a signer; check the address',
+    });
+    // Beside the 16 MiB, what the kernel holds.
+    expect(await written.promise).toBeLessThan(48 * mebibyte);
+  });
+});
+
+it('takes an answer of 16 MiB', async () => {
+  const detail = { name: 'orders', policy: { text: '' } };
+  const room = 2 ** 24 - JSON.stringify(detail).length;
+  detail.policy.text = 'x'.repeat(room);
+  await using stranger = await saying(200, JSON.stringify(detail));
+  const client = new SignerClient({ ...stranger.address, timeoutMs: 60_000 });
+  expect(await client.keySet('orders', 'raw').describe()).toEqual(detail);
+});
+
+it('an answer must come in time as a whole', async () => {
+  await using stranger = await answering((_, response) => {
+    const timer = setInterval(() => response.write(' '), 20);
+    response.once('close', () => clearInterval(timer));
+  });
+  const client = new SignerClient({ ...stranger.address, timeoutMs: 300 });
+  await expect(client.keySets()).rejects.toMatchObject({ code: 'no_answer_in_time' });
+});
+
+it('the same holds on Bun', async () => {
+  using directory = temporaryDirectory();
+  const socketPath = join(directory.path, 's');
+  const head = heads['without a length'];
+  const written: Promise<number>[] = [];
+  const flood = () => createServer((socket) => void written.push(endless(socket, ...head)));
+  await using overTcp = await listen(flood());
+  await using overSocket = await listen(flood(), socketPath);
+  await using compressed = await saying(200, gzipSync(`{"a":"${'x'.repeat(200 * mebibyte)}"}`), {
+    'content-encoding': 'gzip',
+  });
+  await using untrue = await saying(200, '{"valid":"true"}');
+  await using elsewhere = await saying(307, '', { location: `${untrue.address.url}/` });
+  await using forged = await saying(400, JSON.stringify({ ...problem, detail: 'a\nb' }));
+  const script = `
+    import { SignerClient } from ${JSON.stringify(join(import.meta.dirname, '../../src/client/index.ts'))};
+    for (const address of ${JSON.stringify([overTcp, overSocket, compressed, untrue, elsewhere, forged].map(({ address }) => address))}) {
+      const orders = new SignerClient({ ...address, timeoutMs: 60_000 }).keySet('orders', 'raw');
+      const error = await orders.verify({ message: 'a', signature: 'b' }).catch((error) => error);
+      console.log(error.code, error.message.split(' is not that')[0]);
+    }
+    console.log(process.resourceUsage().maxRSS < 300_000);
+    process.exit();`;
+  const { stdout } = await promisify(execFile)('bun', ['-e', script], { timeout: 50_000 });
+  const tooLong = 'internal the answer has more than 16777216 bytes, so it';
+  expect(stdout.trim().split('\n')).toEqual([
+    tooLong,
+    tooLong,
+    'internal the answer with status 200',
+    'internal the answer with status 200',
+    'internal the answer with status 307',
+    'internal the answer with status 400',
+    'true',
+  ]);
+  for (const bytes of await Promise.all(written)) expect(bytes).toBeLessThan(48 * mebibyte);
+});
