@@ -14,3 +14,13 @@ export function yieldTurns(turnMs = 0.25): () => Promise<void> {
     begun = performance.now();
   };
 }
+
+/** Does work that yields between its steps. Requests are answered in between. */
+export async function inTurns<T>(work: Generator<void, T>, turnMs?: number): Promise<T> {
+  const pause = yieldTurns(turnMs);
+  for (;;) {
+    await pause();
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}

@@ -24,3 +24,19 @@ export function withoutFinalNewline(bytes: Uint8Array): Uint8Array {
   if (bytes.at(-1) !== 0x0a) return bytes;
   return bytes.subarray(0, bytes.at(-2) === 0x0d ? -2 : -1);
 }
+
+/**
+ * Writes control and format characters as `\\u001b`. Names of files may hold anything, and a terminal would obey an
+ * escape sequence, show a newline as another line, or show letters in another order (Unicode's bidirectional controls).
+ * JSON stays the same JSON, because it has such characters in strings only.
+ */
+export function escapeControls(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    found.split('').reduce((all, unit) => all + escapeUnit(unit), ''),
+  );
+}
+
+/** A code unit of UTF-16. JSON writes a character beyond U+FFFF as two. */
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

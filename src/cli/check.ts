@@ -1,6 +1,7 @@
 /** `sidecar-signer check`: reads the keys as `serve` would, and reports every problem. */
 
 import { styleText } from 'node:util';
+import { escapeControls } from '../bytes/text.ts';
 import { everyFile } from '../config/defaults.ts';
 import { sealFiles } from '../key-sets/secret.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
@@ -106,9 +107,9 @@ function checkedKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKey
 function formatReport({ valid, keys, problems, notes }: Report): string {
   const width = Math.max(...keys.map(({ name }) => name.length));
   const lines = [
-    ...keys.map((keySet) => `${styleText('green', '✓')} ${formatKeySet(keySet, width)}`),
-    ...problems.map((problem) => `${styleText('red', '✗')} ${problem}`),
-    ...notes.map((note) => `${styleText('yellow', '!')} ${note}`),
+    ...keys.map((keySet) => `${styleText('green', '✓')} ${escapeControls(formatKeySet(keySet, width))}`),
+    ...problems.map((problem) => `${styleText('red', '✗')} ${escapeControls(problem)}`),
+    ...notes.map((note) => `${styleText('yellow', '!')} ${escapeControls(note)}`),
     valid ? `${counted(keys.length, 'key set')}, ready to serve` : 'serve would not load these keys',
   ];
   return lines.join('\n');

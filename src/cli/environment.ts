@@ -15,7 +15,7 @@ export function refuseInjection(): void {
   if (found.length === 0) return;
   const names = found.join(', ');
   throw new CommandFailure(
-    `refusing to read keys with ${names} in the environment, which could load other code; unset it`,
+    `refusing to read keys with ${names} in the environment, which could load other code; unset it. If your manifests do not set it, an admission webhook does, of a tracing or monitoring agent for instance: exclude this container from its injection (docs/troubleshooting.md)`,
   );
 }
 

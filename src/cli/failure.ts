@@ -1,6 +1,7 @@
 /** How a command fails, and the exit codes of the program. */
 
 import { CommanderError } from 'commander';
+import { escapeControls } from '../bytes/text.ts';
 import type { Result } from '../key-sets/result.ts';
 
 /** A command cannot do what it was asked to do. The message says why and what to do, and never contains a key. */
@@ -23,7 +24,7 @@ export async function setExitCode(run: () => Promise<unknown>): Promise<void> {
       // Commander has already printed the error. Help and version also end with a CommanderError, with code 0.
       process.exitCode = error.exitCode === 0 ? 0 : 2;
     } else if (error instanceof CommandFailure) {
-      process.stderr.write(`sidecar-signer: ${error.message}\n`);
+      process.stderr.write(`sidecar-signer: ${escapeControls(error.message)}\n`);
       process.exitCode = 1;
     } else {
       throw error;

@@ -7,7 +7,7 @@ import type { LogFields } from '../ops/log.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { formatAddress, servedHosts, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
-import { claimSocket, withMode } from './socket.ts';
+import { claimSocket, directoryProblem, withMode } from './socket.ts';
 
 export interface ListenerFlags {
   readonly listen: TcpAddress | 'none';
@@ -84,6 +84,8 @@ function orListenFailure(flag: string, address: TcpAddress | string, open: () =>
   } catch (error) {
     const where = typeof address === 'string' ? address : formatAddress(address);
     const code = systemCode(error) ?? 'unknown error';
+    const problem = typeof address === 'string' ? directoryProblem(address, code) : undefined;
+    if (problem !== undefined) throw new CommandFailure(`cannot listen on ${where}: ${problem}`);
     if (code !== 'EADDRINUSE') {
       throw new CommandFailure(`cannot listen on ${where} (${code}); set another ${flag}`);
     }

@@ -7,6 +7,7 @@ import type { Result } from '../key-sets/result.ts';
 import type { ConfigurationFile } from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
 import type { VolumeProblem } from '../secret-volume/index.ts';
+import { inTurns } from '../turns.ts';
 import { takeVariable } from './environment.ts';
 import { CommandFailure } from './failure.ts';
 
@@ -69,7 +70,7 @@ export async function readKeysOnce(options: KeyOptions): Promise<OnceRead> {
 
 export async function readConfiguration(text: string): Promise<Result<ConfigurationFile>> {
   const { parseConfiguration } = await importParser();
-  return parseConfiguration(text);
+  return inTurns(parseConfiguration(text));
 }
 
 /** Imported only if there is a configuration, because that takes half of the start-up time. */

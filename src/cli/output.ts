@@ -1,11 +1,15 @@
 /** What goes to standard output: the result of a command, and the log. */
 
 import { createWriteStream } from 'node:fs';
+import { escapeControls } from '../bytes/text.ts';
 import type { LogOutput } from '../ops/log.ts';
 
-/** Prints the result of a command: as JSON with `--json`, else as text. */
+/**
+ * Prints the result of a command: as JSON with `--json`, else as text. The caller has escaped what stands in the text,
+ * because the text may also have colours.
+ */
 export function printResult({ json }: { readonly json?: true }, result: object, text: string): void {
-  process.stdout.write(`${json ? JSON.stringify(result) : text}\n`);
+  process.stdout.write(`${json ? escapeControls(JSON.stringify(result)) : text}\n`);
 }
 
 /** How much of the log may wait for its reader. Further lines are dropped until the reader goes on. */

@@ -102,7 +102,7 @@ function objectsOf(document: Document): readonly KubernetesObject[] {
 /** The kind of an object, if it looks like one. Other text could be a secret, and is not repeated. */
 function kindOf(value: unknown): string | undefined {
   const kind = isObject(value) ? value['kind'] : undefined;
-  return typeof kind === 'string' && /^[A-Z][A-Za-z0-9]*$/.test(kind) ? kind : undefined;
+  return typeof kind === 'string' && /^[A-Z][A-Za-z]{2,62}$/.test(kind) ? kind : undefined;
 }
 
 function entriesOf(object: KubernetesObject, problems: string[]): readonly SecretEntry[] {

@@ -1,7 +1,8 @@
 /** The file of a Unix socket. Replaces the socket of a process that has ended, never that of a running one. */
 
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { systemCode } from '../secret-volume/index.ts';
 import { CommandFailure } from './failure.ts';
 
@@ -10,7 +11,7 @@ import { CommandFailure } from './failure.ts';
  * @throws {CommandFailure} if a process listens there, or if something other than a socket is at the path
  */
 export async function claimSocket(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = look(path);
   if (found === undefined) return;
   if (!found.isSocket()) {
     throw new CommandFailure(`${path} exists and is not a socket; choose another --socket`);
@@ -19,6 +20,16 @@ export async function claimSocket(path: string): Promise<void> {
     throw new CommandFailure(`another process listens on ${path}; stop it, or choose another --socket`);
   }
   unlinkSync(path);
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const code = systemCode(error) ?? 'unknown error';
+    const problem = directoryProblem(path, code) ?? `${code}; choose another --socket`;
+    throw new CommandFailure(`cannot listen on ${path}: ${problem}`);
+  }
 }
 
 /** Sets the umask while `listen` creates the socket, so that it never has wider permissions than `mode`. */
@@ -47,4 +58,16 @@ function isListening(path: string): Promise<boolean> {
         reject(new CommandFailure(`${path} cannot be used as a socket (${code}); choose another --socket`));
     });
   });
+}
+
+/** Why a socket cannot be created at a path, and what to do; undefined if the directory is not the reason. */
+export function directoryProblem(path: string, code: string): string | undefined {
+  const directory = dirname(path);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    return `the directory ${directory} does not exist; create it, or mount a volume there (Kubernetes: emptyDir)`;
+  }
+  if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') return undefined;
+  const remedy =
+    "Kubernetes: set fsGroup in the pod's securityContext, and do not mount the volume readOnly here; elsewhere: chown or chmod the directory";
+  return `${directory} cannot be written to by uid ${process.geteuid?.()} (${code}); ${remedy}`;
 }

@@ -50,6 +50,7 @@ export function settingsOf(
     policy,
     retainPreviousSeconds: fields.retainPreviousSeconds ?? defaultRetainSeconds,
     allowWeakKey: fields.allowWeakKey ?? false,
+    allowUndecoded: fields.allowUndecoded ?? false,
   };
 }
 

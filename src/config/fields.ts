@@ -2,7 +2,13 @@
 
 import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
-import { fileName, isKeySetName, keyEncodings, keySetNameRule } from '../key-sets/settings.ts';
+import {
+  filePathRule,
+  isFilePath,
+  isKeySetName,
+  keyEncodings,
+  keySetNameRule,
+} from '../key-sets/settings.ts';
 import { algorithmNames } from '../signing/mac.ts';
 import { operations } from '../signing/policy.ts';
 
@@ -11,11 +17,7 @@ export const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 const positive = z.int().check(z.gte(1));
 const file = z.optional(
-  z.string().check(
-    z.refine((path) => isKeySetName(fileName(path)), {
-      error: `must be the name of a file: ${keySetNameRule}, with / for sub-directories`,
-    }),
-  ),
+  z.string().check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` })),
 );
 const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
 const keySetFields = {
@@ -34,6 +36,7 @@ const keySetFields = {
   ),
   retainPreviousSeconds: z.optional(z.int().check(z.gte(0))),
   allowWeakKey: z.optional(z.boolean()),
+  allowUndecoded: z.optional(z.boolean()),
 };
 /** The fields that a key set of any format may have. */
 export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);

@@ -4,10 +4,10 @@
  */
 
 import { closest, distance } from 'fastest-levenshtein';
-import { type Document, isMap, isNode, isScalar, LineCounter, type Pair, parseDocument, visit } from 'yaml';
-import { fieldsAt, isMissing, shapeProblems } from '../api/schema.ts';
+import { type Document, isMap, isNode, isScalar, type Pair } from 'yaml';
+import { fieldsAt, isMissing, type ShapeProblem, shapeProblems } from '../api/schema.ts';
 import { type FormatDefinition, formats } from '../formats/index.ts';
-import { ok, type Result, refused } from '../key-sets/result.ts';
+import { maxProblems, moreProblems, ok, type Result, refused } from '../key-sets/result.ts';
 import {
   type ConfigurationFile,
   fileOf,
@@ -17,92 +17,87 @@ import {
 } from '../key-sets/settings.ts';
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, neededFields, shapeOf, variablePattern } from './fields.ts';
-
-/** Enough for 1,024 key sets with every field. Requests wait while YAML is parsed; this limit keeps the wait short. */
-export const maxConfigurationBytes = 256 * 1024;
-
-/** YAML 1.2 with names as they are written. Features of YAML 1.1 stay off even if a directive asks for them. */
-const yamlOptions = {
-  schema: 'core',
-  merge: false,
-  resolveKnownTags: false,
-  stringKeys: true,
-  prettyErrors: false,
-} as const;
+import { readYaml } from './yaml.ts';
 
 /** @returns where a node of the document begins, for the end of a message */
 type LineOf = (node: unknown) => string;
 
-/** @returns the configuration with warnings about what was left out, or everything that is wrong with it */
-export function parseConfiguration(text: string): Result<ConfigurationFile> {
-  if (Buffer.byteLength(text) > maxConfigurationBytes) {
-    return refused(`the file has more than ${maxConfigurationBytes} bytes; check that it is the right one`);
-  }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { ...yamlOptions, lineCounter: lines });
-  const lineAt = (offset: number) => ` (line ${lines.linePos(offset).line})`;
+/**
+ * Yields between its steps, so that requests can be answered.
+ * @returns the configuration with warnings about what was left out, or everything that is wrong with it
+ */
+export function* parseConfiguration(text: string): Generator<void, Result<ConfigurationFile>> {
+  const yaml = yield* readYaml(text);
+  if (!yaml.ok) return yaml;
+  const { document, lineAt } = yaml.value;
   const lineOf: LineOf = (node) => (isNode(node) && node.range ? lineAt(node.range[0]) : '');
-  const errors = [...document.errors, ...document.warnings];
-  // The parser may report one mistake many times.
-  if (errors.length > 0) {
-    return refused(...new Set(errors.map(({ code, pos }) => `${yamlProblem(code)}${lineAt(pos[0])}`)));
-  }
-  const problems: string[] = [];
-  visit(document, {
-    Alias: (_, alias) => {
-      problems.push(`an alias (*) cannot be used here; write the value out${lineOf(alias)}`);
-    },
-  });
-  if (problems.length > 0) return refused(...new Set(problems));
+  const problems = new Set<string>();
+  let count = 0;
   const warnings: string[] = [];
   const settings = new Map<string, KeySettings>();
-  for (const { name, pair } of keySetsOf(document, lineOf, problems)) {
-    const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
-    const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)));
-    if (!parsed.ok) problems.push(...parsed.problems);
-    else if (typeof parsed.value === 'string') warnings.push(parsed.value);
-    else settings.set(name, parsed.value);
+  for (const found of keySetsOf(document, lineOf)) {
+    yield;
+    if (typeof found === 'string') {
+      count++;
+      problems.add(found);
+    } else {
+      const { name, pair } = found;
+      const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
+      yield;
+      const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)));
+      if (parsed.ok) {
+        if (typeof parsed.value === 'string') warnings.push(parsed.value);
+        else settings.set(name, parsed.value);
+      } else {
+        for (const problem of parsed.problems) {
+          yield;
+          count++;
+          problems.add(problem);
+          if (count >= maxProblems) break;
+        }
+      }
+    }
+    if (count >= maxProblems) return refused(...problems, moreProblems);
   }
-  if (problems.length === 0 && settings.size === 0) problems.push('keys: no key set is left', ...warnings);
-  if (problems.length > 0) return refused(...new Set(problems));
+  if (problems.size === 0 && settings.size === 0) return refused('keys: no key set is left', ...warnings);
+  if (problems.size > 0) return refused(...problems);
   const files = new Set([...settings.values()].flatMap(({ source }) => fileOf(source) ?? []));
   return ok({ configuration: { files, keySets: () => settings }, warnings });
 }
 
-/** The entries of `keys` that have a valid name. */
-function keySetsOf(
-  document: Document,
-  lineOf: LineOf,
-  problems: string[],
-): readonly { name: string; pair: Pair }[] {
+/** The entries of `keys`, and what is wrong with the others and around them. */
+function* keySetsOf(document: Document, lineOf: LineOf): Generator<string | { name: string; pair: Pair }> {
   const top = document.contents;
   if (!isMap(top)) {
-    problems.push('the file must have the field "keys", with an entry for each key set');
-    return [];
+    yield 'the file must have the field "keys", with an entry for each key set';
+    return;
   }
   for (const { key } of top.items) {
     const field = scalarText(key);
-    if (field !== 'keys') problems.push(`${unknownField([], field, ['keys'])}${lineOf(key)}`);
+    if (field !== 'keys') yield `${unknownField([], field, ['keys'])}${lineOf(key)}`;
   }
   const keys = top.get('keys');
   if (!isMap(keys) || keys.items.length === 0) {
-    problems.push('keys: must name at least one key set');
-    return [];
+    yield 'keys: must name at least one key set';
+    return;
   }
-  return keys.items.flatMap((pair) => {
+  for (const pair of keys.items) {
     const name = scalarText(pair.key);
-    if (isKeySetName(name)) return [{ name, pair }];
-    problems.push(`keys: not a usable name; use ${keySetNameRule}${lineOf(pair.key)}`);
-    return [];
-  });
+    if (isKeySetName(name)) yield { name, pair };
+    else yield `keys: not a usable name; use ${keySetNameRule}${lineOf(pair.key)}`;
+  }
 }
 
-/** @returns the settings, or a warning that the key set is left out */
+/** The settings, or a warning that the key set is left out; or its problems, each of which is made when it is asked for. */
+type ParsedKeySet =
+  | { readonly ok: true; readonly value: KeySettings | string }
+  | { readonly ok: false; readonly problems: Iterable<string> };
+
 function parseKeySet(
   name: string,
   value: unknown,
   lineOf: (path: readonly PropertyKey[]) => string,
-): Result<KeySettings | string> {
+): ParsedKeySet {
   const format = formats.get(String(fieldOf(value, 'format') ?? 'raw'));
   const shape = shapeOf(format);
   const parsed = shape.safeParse(value);
@@ -114,7 +109,7 @@ function parseKeySet(
   };
   const problems = conflictsOf(value).map(([field, message]) => problem([field], message));
   if (!parsed.success) {
-    const found = shapeProblems(shape, parsed.error).map(({ path, message, unknown }) => {
+    const explain = ({ path, message, unknown }: ShapeProblem) => {
       if (unknown === undefined) {
         return problem(path, isMissing(value, path) ? `is missing; it ${needed(path, message)}` : message);
       }
@@ -122,15 +117,27 @@ function parseKeySet(
       const owner = path.length === 0 ? format && ownerOf(field, format) : undefined;
       if (owner !== undefined) return problem([field], owner);
       return `${unknownField(['keys', name, ...path], field, fields)}${lineOf([...path, field])}`;
-    });
-    return refused(...found, ...problems);
+    };
+    const found = shapeProblems(shape, parsed.error);
+    return {
+      ok: false,
+      problems: [...found, ...problems]
+        .values()
+        .map((each) => (typeof each === 'string' ? each : explain(each))),
+    };
   }
   const settings = settingsOf(name, format, parsed.data);
-  const { algorithm, env } = parsed.data;
+  const { algorithm, allowUndecoded, env } = parsed.data;
   const { algorithms } = settings.format;
   if (algorithm !== undefined && !algorithms.includes(algorithm)) {
     const message = `must be one of ${algorithms.join(', ')} with the format ${settings.format.name}`;
     problems.push(problem(['algorithm'], message));
+  }
+  const isText = settings.encoding === 'text' && !('root' in settings.source);
+  if (allowUndecoded !== undefined && !(isText && settings.format.secretEncoding === 'whsec')) {
+    const message =
+      'is only for "encoding: text" with a format whose secrets begin with "whsec_" (standard-webhooks)';
+    problems.push(problem(['allowUndecoded'], message));
   }
   if (problems.length > 0) return refused(...problems);
   if (env === undefined || variablePattern.test(env)) return ok(settings);
@@ -168,19 +175,4 @@ function nodeAt(document: Document, pair: Pair, path: readonly PropertyKey[]): u
     if (isNode(node)) return node;
   }
   return pair.key;
-}
-
-function yamlProblem(code: string): string {
-  switch (code) {
-    case 'DUPLICATE_KEY':
-      return 'a field is given twice; remove one of them';
-    case 'TAB_AS_INDENT':
-      return 'indent with spaces, not with tabs';
-    case 'NON_STRING_KEY':
-      return 'a field must have a name, not a list or an object';
-    case 'MULTIPLE_DOCS':
-      return 'the file must be one YAML document';
-    default:
-      return `not valid YAML: ${code.toLowerCase().replaceAll('_', ' ')}`;
-  }
 }

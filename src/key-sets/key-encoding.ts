@@ -7,14 +7,14 @@ import { hasByteOrderMark, withoutFinalNewline } from '../bytes/text.ts';
 import type { TextEncoding } from '../signing/format.ts';
 import { ok, type Result, refused } from './result.ts';
 import type { KeyEncoding } from './settings.ts';
+import { whsecPrefix } from './whsec.ts';
+import { isPrintable, latin1, whyNotDecoded, wrappingWarnings } from './wrapping.ts';
 
 export interface Decoded {
   readonly bytes: Uint8Array;
-  /** Like a problem, completes the sentence "the file …". */
-  readonly warning?: string;
+  /** Like problems, each completes the sentence "the file …". */
+  readonly warnings: readonly string[];
 }
-
-const whsecPrefix = 'whsec_';
 
 /** Why a text cannot be decoded. Each completes the sentence "the file …". */
 export const encodingProblems: Readonly<Record<BytesEncoding, string>> = {
@@ -26,18 +26,27 @@ export const encodingProblems: Readonly<Record<BytesEncoding, string>> = {
 /** @returns bytes that may share memory with `content` */
 export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'jwks'>): Result<Decoded> {
   if (encoding === 'text') return decodeText(content);
-  const decoded = encoding === 'bytes' ? decodeBytes(content) : decodeDigits(content, encoding);
-  if (!decoded.ok || !isBase64Text(decoded.value.bytes)) return decoded;
-  const warning =
-    'looks like base64; if it is the key in base64, set "encoding: base64"; if these characters are the key, set "encoding: text"';
-  return ok({ ...decoded.value, warning });
+  if (encoding === 'bytes') return decodeBytes(content);
+  const decoded = decodeDigits(content, encoding);
+  return decoded.ok ? withWarnings(decoded.value) : decoded;
 }
 
+function withWarnings(bytes: Uint8Array): Result<Decoded> {
+  const warnings = isBase64Text(bytes) ? [looksLikeBase64] : [];
+  return ok({ bytes, warnings });
+}
+
+const looksLikeBase64 =
+  'looks like base64; if it is the key in base64, set "encoding: base64"; if these characters are the key, set "encoding: text"';
+
 function decodeBytes(content: Uint8Array): Result<Decoded> {
-  if (content.at(-1) !== 0x0a || !isPrintable(content)) return ok({ bytes: content });
-  return refused(
-    'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
-  );
+  if (content.at(-1) === 0x0a && isPrintable(content)) {
+    return refused(
+      'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
+    );
+  }
+  if (isBase64Text(content)) return withWarnings(content);
+  return ok({ bytes: content, warnings: wrappingWarnings(content) });
 }
 
 function decodeText(content: Uint8Array): Result<Decoded> {
@@ -47,24 +56,34 @@ function decodeText(content: Uint8Array): Result<Decoded> {
   if (!isUtf8(content)) return refused('is not UTF-8 text; declare the encoding that it has');
   if (content.includes(0)) return refused('holds NUL, as UTF-16 does; save it as UTF-8');
   const bytes = withoutFinalNewline(content);
-  if (bytes.length === content.length) return ok({ bytes });
-  const warning = 'ends with a newline, which is not part of the key; write it without one (echo -n)';
-  return ok({ bytes, warning });
+  const warnings = wrappingWarnings(content);
+  if (bytes.length === content.length || warnings.length > 0) return ok({ bytes, warnings });
+  const newline = 'ends with a newline, which is not part of the key; write it without one (echo -n)';
+  return ok({ bytes, warnings: [newline] });
 }
 
 /** Hex and the kinds of base64, with at most one newline at the end. */
-function decodeDigits(content: Uint8Array, encoding: BytesEncoding | 'whsec'): Result<Decoded> {
+function decodeDigits(content: Uint8Array, encoding: BytesEncoding | 'whsec'): Result<Uint8Array> {
   const text = latin1(withoutFinalNewline(content));
   if (encoding !== 'whsec') {
     const bytes = decode(text, encoding);
-    return bytes === undefined ? refused(encodingProblems[encoding]) : ok({ bytes });
+    if (bytes !== undefined) return ok(bytes);
+    return refused(encodingProblems[encoding] + whyNotDecoded(content, encoding));
   }
   // Standard Webhooks v1.0.0, "Signature scheme": the key is what follows the prefix, decoded.
   if (!text.startsWith(whsecPrefix)) {
-    return refused('does not begin with "whsec_"; copy the whole secret, and nothing in front of it');
+    const isBase64 = decode(text, 'base64') !== undefined;
+    const remedy = isBase64
+      ? 'it is base64 without that prefix: set "encoding: base64"'
+      : 'copy the whole secret, and nothing in front of it';
+    return refused(
+      `does not begin with "whsec_"; ${remedy}${isBase64 ? '' : whyNotDecoded(content, 'base64')}`,
+    );
   }
   const bytes = decode(text.slice(whsecPrefix.length), 'base64');
-  return bytes === undefined ? refused(`behind "whsec_" ${encodingProblems.base64}`) : ok({ bytes });
+  if (bytes !== undefined) return ok(bytes);
+  const why = whyNotDecoded(content.subarray(whsecPrefix.length), 'base64');
+  return refused(`behind "whsec_" ${encodingProblems.base64}${why}`);
 }
 
 /** Writes a key as `decodeKey` reads it. With `text`, the digits themselves become the key. */
@@ -75,26 +94,9 @@ export function encodeKey(bytes: Uint8Array, encoding: TextEncoding): Buffer {
   return Buffer.from(prefix + Buffer.from(buffer, byteOffset, length).toString(written));
 }
 
-/** Whether this is the text of a Standard Webhooks secret. Some dashboards put a version in front of it. */
-export function isWhsecText(text: Uint8Array): boolean {
-  return /^(?:v1,)?whsec_/.test(latin1(text.subarray(0, 16)));
-}
-
-/** Whether this is a text file, most likely made by `echo` or an editor. */
-function isPrintable(content: Uint8Array): boolean {
-  const isControl = (byte: number) =>
-    (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) || byte === 0x7f;
-  return !content.some(isControl) && isUtf8(content);
-}
-
 /** Whether the bytes look like base64 of a key of 16 bytes or more, perhaps encoded once too often. */
 function isBase64Text(bytes: Uint8Array): boolean {
   if (bytes.length <= 20) return false;
   const text = latin1(bytes);
   return decode(text, 'base64') !== undefined && decode(text, 'hex') === undefined;
-}
-
-/** A character for each byte, so that no byte is taken for another. */
-function latin1({ buffer, byteOffset, length }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }

@@ -1,15 +1,17 @@
 /** Loads all key sets, or reports every reason why they cannot be loaded. */
 
 import { closest, distance } from 'fastest-levenshtein';
+import { escapeControls } from '../bytes/text.ts';
 import { keyId, processKeyId } from '../signing/mac.ts';
-import { yieldTurns } from '../turns.ts';
+import { inTurns } from '../turns.ts';
 import { type Jwk, parseJwkSet } from './jwk-set.ts';
 import { type LoadedKey, makeKey } from './key.ts';
-import { decodeKey, isWhsecText } from './key-encoding.ts';
-import { ok, type Result, refused } from './result.ts';
+import { decodeKey } from './key-encoding.ts';
+import { maxProblems, moreProblems, ok, type Result, refused } from './result.ts';
 import { type MountedSecret, type Secret, withBytes } from './secret.ts';
 import { type Configuration, fileOf, isKeySetName, type KeySettings, keySetNameRule } from './settings.ts';
 import { loadRoot, minRootBytes } from './tenant-keys.ts';
+import { formatWarnings, isUndecoded, undecodedKey, undecodedText, withoutPrefix } from './whsec.ts';
 
 export interface LoadedKeySet {
   readonly name: string;
@@ -32,26 +34,36 @@ export interface Secrets {
 /** The shortest key without `allowWeakKey`. New keys should have 32 bytes (NIST SP 800-107r1 §5.3.4). */
 export const minKeyBytes = 16;
 
-export async function loadKeySets(
+export function loadKeySets(
   secrets: Secrets,
   configuration: Configuration,
 ): Promise<Result<readonly LoadedKeySet[]>> {
+  return inTurns(loadInSteps(secrets, configuration));
+}
+
+type Steps<T> = Generator<void, T>;
+
+/** Yields between keys. A directory may hold 65,536 of them. */
+function* loadInSteps(
+  secrets: Secrets,
+  configuration: Configuration,
+): Steps<Result<readonly LoadedKeySet[]>> {
   const keySets: LoadedKeySet[] = [];
   const problems: string[] = [];
   const settingsByName = configuration.keySets([...secrets.files.keys()]);
   const placeOf = createPlaces(secrets);
   const refuse = (name: string, what: string) => {
     const place = placeOf(settingsByName.get(name));
-    problems.push(`${JSON.stringify(name)}${place} ${what}`);
+    problems.push(`${escapeControls(JSON.stringify(name))}${place} ${what}`);
   };
-  const pause = yieldTurns();
   for (const [name, settings] of settingsByName) {
-    await pause();
-    const loaded = loadKeySet(name, settings, secrets);
+    yield;
+    const loaded = yield* loadKeySet(name, settings, secrets);
     if (loaded.ok) keySets.push(loaded.value);
     else for (const what of loaded.problems) refuse(name, what);
+    if (problems.length >= maxProblems) return refused(...problems, moreProblems);
   }
-  await refuseSharedKeys(keySets, refuse, pause);
+  yield* refuseSharedKeys(keySets, refuse);
   return problems.length > 0 ? refused(...problems) : ok(keySets);
 }
 
@@ -67,14 +79,13 @@ function createPlaces({ files }: Secrets): (settings: KeySettings | undefined) =
 }
 
 /** Refuses a key that appears twice, in one key set or in two. */
-async function refuseSharedKeys(
+function* refuseSharedKeys(
   keySets: readonly LoadedKeySet[],
   refuse: (name: string, what: string) => void,
-  pause: () => Promise<void>,
-): Promise<void> {
+): Steps<void> {
   const holders = new Map<string, string>();
   for (const { name, keys } of keySets) {
-    await pause();
+    yield;
     for (const { fingerprints } of keys) {
       const holder = fingerprints
         .map((fingerprint) => holders.get(fingerprint))
@@ -88,28 +99,32 @@ async function refuseSharedKeys(
   }
 }
 
-function loadKeySet(name: string, settings: KeySettings, secrets: Secrets): Result<LoadedKeySet> {
-  if (!isKeySetName(name)) return refused(`is not a usable name; use ${keySetNameRule}`);
+function* loadKeySet(name: string, settings: KeySettings, secrets: Secrets): Steps<Result<LoadedKeySet>> {
+  if (!isKeySetName(name)) {
+    return refused(
+      `is not a usable name; use ${keySetNameRule}, or name the file in a configuration ("file")`,
+    );
+  }
   const secret = findSecret(name, settings, secrets);
   if (!secret.ok) return secret;
-  return withBytes(secret.value, (content) => {
-    const parsed = parseContent(content, settings);
-    if (!parsed.ok) return parsed;
-    const problems: string[] = [];
-    const keys: LoadedKey[] = [];
-    const warnings = new Set(parsed.value.warnings);
-    for (const { id, bytes, algorithm } of parsed.value.keys) {
-      const loaded = loadKey(id, bytes, algorithm, settings);
-      if (loaded.ok) {
-        keys.push(loaded.value);
-        for (const warning of loaded.value.warnings) warnings.add(warning);
-      } else for (const what of loaded.problems) problems.push(id === undefined ? what : `key ${id} ${what}`);
-      bytes.fill(0);
-    }
-    const [primary, ...others] = keys;
-    if (problems.length > 0 || primary === undefined) return refused(...problems);
-    return ok({ name, settings, keys: [primary, ...others], warnings: [...warnings] });
-  });
+  const parsed = withBytes(secret.value, (content) => parseContent(content, settings));
+  if (!parsed.ok) return parsed;
+  const problems: string[] = [];
+  const keys: LoadedKey[] = [];
+  const warnings = new Set(parsed.value.warnings);
+  for (const { id, place, bytes, algorithm } of parsed.value.keys) {
+    yield;
+    const loaded = loadKey(id, bytes, algorithm, settings);
+    if (loaded.ok) {
+      keys.push(loaded.value);
+      for (const warning of loaded.value.warnings) warnings.add(warning);
+    } else
+      for (const what of loaded.problems) problems.push(place === undefined ? what : `${place}: ${what}`);
+    bytes.fill(0);
+  }
+  const [primary, ...others] = keys;
+  if (problems.length > 0 || primary === undefined) return refused(...problems);
+  return ok({ name, settings, keys: [primary, ...others], warnings: [...warnings] });
 }
 
 function findSecret(
@@ -132,12 +147,15 @@ function findSecret(
   const what = file === name ? 'has no file of its name' : `needs a file ("${field}") that is not there`;
   const names = [...files.keys(), ...others];
   const near = names.length > 0 ? closest(file, names) : undefined;
-  const hint = near !== undefined && distance(near, file) <= 2 ? `; did you mean "${near}"?` : '';
+  const hint =
+    near !== undefined && distance(near, file) <= 2
+      ? `; did you mean ${escapeControls(JSON.stringify(near))}?`
+      : '';
   return refused(`${what} in the mounted secrets${hint}`);
 }
 
-/** A key as it is written. A JWK set gives it an id, and may give it an algorithm. */
-type ParsedKey = Omit<Jwk, 'id'> & { readonly id: string | undefined };
+/** A key as it is written, in memory of its own. A JWK set gives it an id and a place, and may give it an algorithm. */
+type ParsedKey = Omit<Jwk, 'id' | 'place'> & { readonly id?: string; readonly place?: string };
 
 interface Parsed {
   readonly keys: readonly ParsedKey[];
@@ -158,17 +176,19 @@ function parseContent(content: Buffer, settings: KeySettings): Result<Parsed> {
     warnings.push('comes from the environment, so it is not reloaded; restart the signer to change it');
   }
   if (encoding !== 'whsec' && isUndecoded(content, settings)) {
-    return refused(`${undecoded}; set "encoding: whsec", which decodes it`);
+    return refused(undecodedText);
   }
+  warnings.push(...formatWarnings(settings));
   if (encoding === 'jwks') {
     const set = parseJwkSet(content);
-    return set.ok ? ok({ keys: set.value, warnings }) : set;
+    return set.ok ? ok({ keys: set.value.keys, warnings: [...warnings, ...set.value.warnings] }) : set;
   }
   const decoded = decodeKey(content, encoding);
   if (!decoded.ok) return decoded;
-  const { bytes, warning } = decoded.value;
-  if (warning !== undefined) warnings.push(warning);
-  return ok({ keys: [{ id: undefined, bytes, algorithm: undefined }], warnings });
+  // What `decodeKey` returns may be a part of `content`, which is overwritten when it is given back.
+  const bytes = Uint8Array.from(decoded.value.bytes);
+  if (decoded.value.bytes.buffer !== content.buffer) decoded.value.bytes.fill(0);
+  return ok({ keys: [{ bytes, algorithm: undefined }], warnings: [...warnings, ...decoded.value.warnings] });
 }
 
 function loadKey(
@@ -177,7 +197,7 @@ function loadKey(
   own: ParsedKey['algorithm'],
   settings: KeySettings,
 ): Result<LoadedKey & { readonly warnings: readonly string[] }> {
-  const { source, format, algorithm: configured, allowWeakKey, policy } = settings;
+  const { source, format, algorithm: configured, allowUndecoded, allowWeakKey, policy } = settings;
   const isRoot = 'root' in source;
   const algorithm = configured ?? own ?? format.algorithms[0];
   if (own !== undefined && own !== algorithm) {
@@ -187,11 +207,11 @@ function loadKey(
     return refused(`is a key for ${algorithm}, which the format ${format.name} does not use`);
   }
   if (isUndecoded(bytes, settings)) {
-    return refused(`${undecoded}; give that part, in this file's own encoding`);
+    return refused(undecodedKey);
   }
   if (bytes.length === 0) return refused('is empty; generate a random key (sidecar-signer keys new)');
   const atLeast = isRoot ? minRootBytes : Math.max(minKeyBytes, format.minKeyBytes?.(algorithm) ?? 0);
-  const weak = weaknesses(bytes, atLeast);
+  const weak = weaknesses(allowUndecoded ? withoutPrefix(bytes) : bytes, atLeast);
   if (weak.length > 0 && !allowWeakKey) return refused(...weak);
   // If the id came from the key alone, anyone could test guesses of a weak key against it.
   const ownId = () => (weak.length > 0 ? processKeyId(bytes) : keyId(bytes));
@@ -203,13 +223,6 @@ function loadKey(
   }
   const warnings = weak.length > 0 ? ['holds a weak key, accepted because of allowWeakKey; replace it'] : [];
   return ok({ ...loaded, warnings });
-}
-
-const undecoded = 'is a whole "whsec_…" secret; the key is only the part after "whsec_", decoded from base64';
-
-/** The most frequent mistake with formats whose secrets begin with `whsec_`. */
-function isUndecoded(key: Uint8Array, { format, source }: KeySettings): boolean {
-  return format.secretEncoding === 'whsec' && !('root' in source) && isWhsecText(key);
 }
 
 function weaknesses(bytes: Uint8Array, atLeast: number): string[] {

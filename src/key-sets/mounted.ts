@@ -140,10 +140,15 @@ export function problemsOf({ source, volume }: Mount): readonly VolumeProblem[] 
 /** Files are named by their paths with dots for slashes. */
 function selectFiles(names: Configuration['files']): Selection | undefined {
   if (names === undefined) return undefined;
-  return (path, isDirectory) => {
-    const name = fileName(path);
-    return isDirectory ? [...names].some((each) => each.startsWith(`${name}.`)) : names.has(name);
-  };
+  // Made once, because a directory may have many others in it, and this is asked about each.
+  const leading = new Set([...names].flatMap(leadingNames));
+  return (path, isDirectory) => (isDirectory ? leading : names).has(fileName(path));
+}
+
+/** The names that a directory may have on the way to a file: `a.b.c` is `a/b/c`, `a.b/c` or `a/b.c`. */
+function leadingNames(name: string): readonly string[] {
+  const dots = [...name.matchAll(/\./g)].map(({ index }) => index);
+  return dots.map((dot) => name.slice(0, dot));
 }
 
 function seal(reading: Reading): Promise<SecretFiles> {

@@ -11,3 +11,8 @@ export function ok<T>(value: T): Result<T> {
 export function refused(...problems: readonly string[]): Result<never> {
   return { ok: false, problems };
 }
+
+/** With more problems than this, the rest is not looked for: a log line and `/status` repeat them all. */
+export const maxProblems = 1024;
+
+export const moreProblems = 'there are more problems; correct these first';

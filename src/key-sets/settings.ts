@@ -28,6 +28,8 @@ export interface KeySettings {
   readonly retainPreviousSeconds: number;
   /** Whether a short or repetitive key is accepted. */
   readonly allowWeakKey: boolean;
+  /** Whether the key is the text of a `whsec_` secret, as some issuers use it, and not what the text stands for. */
+  readonly allowUndecoded: boolean;
 }
 
 /** Which key sets there are. */
@@ -50,6 +52,19 @@ export const keySetNamePattern = /^(?!\.\.|\.$)[A-Za-z0-9._-]{1,253}$/;
 export function isKeySetName(name: string): boolean {
   return keySetNamePattern.test(name);
 }
+
+/**
+ * Paths that a configuration can name. Tools write files with names of all kinds (`arn:aws:…`). What is not allowed could
+ * lead out of the directory, belongs to the kubelet (`..data`), or is no text.
+ */
+export function isFilePath(path: string): boolean {
+  const elements = path.split('/');
+  if (path.length > 1024 || !path.isWellFormed() || /[\p{Cc}\u2028\u2029]/u.test(path)) return false;
+  return elements.every((element) => element !== '' && element !== '.' && !element.startsWith('..'));
+}
+
+export const filePathRule =
+  'without control characters, no part of it may be "." or begin with "..", and / stands only between sub-directories';
 
 export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
 

@@ -77,7 +77,16 @@ export function about<const C>(
   code: C,
   what: string,
 ): { readonly code: C; readonly name: string; readonly message: string } {
-  return { code, name, message: `${JSON.stringify(name)} ${what}` };
+  return { code, name, message: `${quoted(name)} ${what}` };
+}
+
+/** JSON, with the characters escaped that it leaves as they are, but that a terminal obeys or does not show. */
+function quoted(name: string): string {
+  const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(name).replace(
+    /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    escaped,
+  );
 }
 
 /** The `code` of a failed system call (`ENOENT`, `EACCES`, ...), or undefined for any other error. */

@@ -8,7 +8,16 @@ import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { sep } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DigestFile, Digests } from './change.ts';
-import { type Entry, type Identity, identify, isTransient, list, type Target, visit } from './identity.ts';
+import {
+  type Entry,
+  type Identity,
+  identify,
+  isTransient,
+  type Layout,
+  list,
+  type Target,
+  visit,
+} from './identity.ts';
 import { about, kindOf, systemCode, VolumeError, type VolumeProblem, volumeError } from './problem.ts';
 
 /** The exact bytes of each file, by its name (with slashes for sub-directories). */
@@ -56,7 +65,8 @@ export function asVolumeError(error: unknown, directory: string): VolumeError {
   if (error instanceof VolumeError) return error;
   const code = systemCode(error) ?? kindOf(error);
   if (code === 'EACCES' || code === 'EPERM') {
-    return volumeError('unreadable', `${directory} cannot be read by ${identityOfProcess()}`);
+    const what = `cannot be read by ${identityOfProcess()}; let this user list and enter it (chmod, chgrp)`;
+    return volumeError('unreadable', `${directory} ${what}`);
   }
   return volumeError('io_error', `${directory} could not be read: ${code}`);
 }
@@ -129,7 +139,7 @@ async function readEntry(
     const code = systemCode(error);
     if (code === 'EACCES' || code === 'EPERM') {
       const who = identityOfProcess();
-      return about(entry.name, 'unreadable', `cannot be read by ${who}${await ownership(path)}`);
+      return about(entry.name, 'unreadable', `cannot be read by ${who}${await ownership(path, pin.layout)}`);
     }
     if (code === 'ELOOP') return about(entry.name, 'not_a_file', 'was replaced by a link');
     // The caller ignores this problem if the volume has changed meanwhile.
@@ -193,12 +203,19 @@ function identityOfProcess(): string {
   return `uid ${process.geteuid?.()} with gids ${[...gids].sort((a, b) => a - b).join(',')}`;
 }
 
-async function ownership(path: string): Promise<string> {
+async function ownership(path: string, layout: Layout): Promise<string> {
   try {
     const s = await stat(path);
     const mode = (s.mode & 0o7777).toString(8).padStart(4, '0');
-    return ` (mode ${mode}, owner ${s.uid}:${s.gid}); set fsGroup in the pod's securityContext and defaultMode 0440 on the volume; outside Kubernetes, use chmod or chgrp`;
+    return ` (mode ${mode}, owner ${s.uid}:${s.gid}); ${permissionAdvice[layout]}`;
   } catch {
     return '';
   }
 }
+
+/** A volume of the kubelet gets its owners and modes from the pod, and other files from whoever made them. */
+const permissionAdvice: Readonly<Record<Layout, string>> = {
+  atomic: "set fsGroup in the pod's securityContext and defaultMode 0440 on the volume",
+  plain:
+    'let this user read the file where it was made (chgrp and chmod 0440 on the host, since a mounted file keeps its owner and mode), or run as a user who may',
+};

@@ -200,7 +200,90 @@ it.each<[string, boolean]>([
   ['key\r\n', true],
 ])('warns of a newline that text leaves out (%j: %j)', (content, warned) => {
   const result = decoded(content, 'text');
-  expect(result.ok && result.value.warning?.includes('echo -n') === true).toBe(warned);
+  expect(result.ok && result.value.warnings.some((each) => each.includes('echo -n'))).toBe(warned);
+});
+
+describe('a secret that is wrapped in something', () => {
+  const secret = 'correct horse battery staple';
+  const base64 = Buffer.from(secret).toString('base64');
+  it.each([
+    ['a JSON object', `{"webhookSecret":"${secret}"}`, 'is JSON (an object)'],
+    ['a JSON object over lines', `{\n  "webhookSecret": "${secret}"\n}\n`, 'is JSON (an object)'],
+    ['a JSON array', `["${secret}"]`, 'is JSON (an array)'],
+    ['a JSON string', `"${secret}"`, 'is JSON (a string)'],
+    ['double quotes', `"${secret}\\"`, 'is in quotes'],
+    ['single quotes', `'${secret}'`, 'is in quotes'],
+    ['backticks', `\`${secret}\``, 'is in quotes'],
+    ['a leading space', ` ${secret}`, 'white space'],
+    ['trailing spaces', `${secret}  `, 'white space'],
+    ['a tab', `${secret}\t\n`, 'white space'],
+    ['a lone CR', `${secret}\r`, 'ends with a carriage return'],
+    ['two newlines', `${secret}\n\n`, 'ends with more than one newline'],
+    ['three CRLF', `${secret}\r\n\r\n\r\n`, 'ends with more than one newline'],
+    ['PEM', `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----\n`, 'is PEM'],
+    ['a line of an environment file', `WEBHOOK_SECRET=${secret}`, 'is a line NAME=value'],
+    ['an export of a shell', `export WEBHOOK_SECRET='${secret}'`, 'is a line NAME=value'],
+    ['base64', base64, 'is base64 of a text'],
+    ['base64 of a line', Buffer.from(`${secret}\n`).toString('base64'), 'is base64 of a text'],
+    ['hex', Buffer.from(secret).toString('hex'), 'is hex of a text'],
+  ])('is decoded as text with a warning: %s', (_, content, warning) => {
+    const result = decoded(content, 'text');
+    expect(result).toMatchObject({ ok: true, value: { warnings: [expect.stringContaining(warning)] } });
+    const key = content.endsWith('\r\n') ? content.slice(0, -2) : content.replace(/\n$/, '');
+    expect(outcome(content, 'text')).toBe(key);
+    for (const part of [secret, base64])
+      expect(JSON.stringify(result.ok && result.value.warnings)).not.toContain(part);
+    if (content.endsWith('\n')) return;
+    expect(decoded(content, 'bytes')).toMatchObject({ ok: true, value: { warnings: [expect.any(String)] } });
+  });
+
+  it.each([
+    secret,
+    'sk_live_51H8QhKJ2eZvKYlo2C',
+    'shpss_0123456789abcdef0123456789abcdef',
+    `whsec_${randomBytes(24).toString('base64')}`,
+    randomBytes(32).toString('base64'),
+    randomBytes(32).toString('hex'),
+    'a "quoted" word',
+    '{not json',
+    'x=y',
+  ])('is not what this is: %s', (content) => {
+    expect(decoded(content, 'text')).toMatchObject({ ok: true, value: { warnings: [] } });
+  });
+
+  const digits = randomBytes(33).toString('base64').replace(/^../, '+/');
+  it.each<[Encoding, string, string, string]>([
+    ['base64', 'quotes', `"${digits}"`, 'it is JSON (a string)'],
+    ['base64', 'single quotes', `'${digits}'`, 'it is in quotes'],
+    ['base64', 'JSON', `{"key":"${digits}"}`, 'it is JSON (an object)'],
+    ['base64', 'PEM', `-----BEGIN KEY-----\n${digits}\n-----END KEY-----`, 'it is PEM'],
+    ['base64', 'a space', `${digits} `, 'it begins or ends with white space'],
+    ['base64', 'a space inside', `${digits} ${digits}`, 'it has spaces'],
+    ['base64', 'CRLF in between', `${digits}\r\n${digits}`, 'it has line breaks'],
+    ['base64', 'a byte order mark', `\xef\xbb\xbf${digits}`, 'it begins with a byte order mark'],
+    ['base64', 'UTF-16', Buffer.from(digits, 'utf16le').toString('latin1'), 'it holds NUL, as UTF-16 does'],
+    ['base64', 'the prefix whsec_', `whsec_${digits}`, 'set "encoding: whsec"'],
+    ['base64', 'the prefix base64:', `base64:${digits}`, 'it begins with "base64:"'],
+    ['base64', 'URL-escaped', encodeURIComponent(digits), 'it is URL-escaped'],
+    ['base64', 'base64url', digits.replaceAll('+', '-').replaceAll('/', '_'), 'set "encoding: base64url"'],
+    ['base64', 'NAME=value', `SIGNING_KEY=${digits}`, 'it is a line NAME=value'],
+    ['base64url', 'base64', digits, 'set "encoding: base64"'],
+    ['hex', 'base64', digits, 'set "encoding: base64"'],
+    ['hex', '0x', '0x00112233445566778899', 'it begins with "0x"'],
+    ['hex', 'quotes', '"00112233"', 'it is JSON (a string)'],
+    ['hex', 'a lone CR', '00112233\r', 'it ends with a carriage return'],
+    ['hex', 'two newlines', '00112233\n\n', 'it ends with more than one newline'],
+    ['whsec', 'bare base64', digits, 'set "encoding: base64"'],
+    ['whsec', 'quotes', `"whsec_${digits}"`, 'it is JSON (a string)'],
+    ['whsec', 'JSON', `{"secret":"whsec_${digits}"}`, 'it is JSON (an object)'],
+    ['whsec', 'a trailing space', `whsec_${digits} `, 'it begins or ends with white space'],
+    ['whsec', 'CRLF twice', `whsec_${digits}\r\n\r\n`, 'it ends with more than one newline'],
+    ['whsec', 'base64url', `whsec_${digits.replaceAll('+', '-').replaceAll('/', '_')}`, 'it is base64url'],
+  ])('is refused as %s by what it is: %s', (encoding, _, content, hint) => {
+    const result = decoded(content, encoding);
+    expect(result).toMatchObject({ ok: false, problems: [expect.stringContaining(hint)] });
+    expect(JSON.stringify(result)).not.toContain(digits.slice(2, 12));
+  });
 });
 
 it('no problem repeats a part of the content', () => {

@@ -157,11 +157,11 @@ describe('a weak key', () => {
     },
   );
 
-  it('in a JWK set is named by its kid', async () => {
+  it('in a JWK set is named by its place, never by its kid', async () => {
     const keys = [jwk('good', strong()), jwk('short', strong(8)), jwk('none', Buffer.alloc(0))];
     expect(await refusal({ 's.jwks.json': JSON.stringify({ primary: 'good', keys }) })).toEqual([
-      expect.stringContaining('"s.jwks.json" key short is 8 bytes long'),
-      expect.stringContaining('"s.jwks.json" key none is empty'),
+      expect.stringContaining('"s.jwks.json" keys.1: is 8 bytes long'),
+      expect.stringContaining('"s.jwks.json" keys.2: is empty'),
     ]);
   });
 
@@ -238,7 +238,7 @@ describe('an algorithm', () => {
     const content = JSON.stringify({ primary: 'a', keys: [jwk('a', strong(64), { alg: 'HS512' })] });
     const yaml = 'keys: { s: { encoding: jwks, algorithm: HS256 } }';
     expect(await refusal({ s: content }, { yaml })).toEqual([
-      '"s" key a is a key for HS512, but the configuration says "algorithm: HS256"',
+      '"s" keys.0: is a key for HS512, but the configuration says "algorithm: HS256"',
     ]);
   });
 });
@@ -445,7 +445,7 @@ describe('the text of a Standard Webhooks secret', () => {
   const asBase64url = `whsec_${Buffer.alloc(24, 'a secret').toString('base64')}`;
   const undecoded =
     '"k" is a whole "whsec_…" secret; the key is only the part after "whsec_", decoded from base64';
-  const declare = `${undecoded}; set "encoding: whsec", which decodes it`;
+  const declare = `${undecoded}; set "encoding: whsec", which decodes it; if its issuer signs with the text itself, set "encoding: text" and "allowUndecoded: true"`;
   const givePart = `${undecoded}; give that part, in this file's own encoding`;
   const set = (k: Buffer) => JSON.stringify({ primary: '1', keys: [jwk('1', k)] });
   const yaml = (format: string, encoding: string) =>
@@ -461,7 +461,7 @@ describe('the text of a Standard Webhooks secret', () => {
     ['hex', Buffer.from(whsec).toString('hex'), givePart],
     ['hex', Buffer.from(`v1,${whsec}`).toString('hex'), givePart],
     ['whsec', `whsec_${Buffer.from(whsec).toString('base64')}`, givePart],
-    ['jwks', set(Buffer.from(whsec)), `"k" key 1${givePart.slice('"k"'.length)}`],
+    ['jwks', set(Buffer.from(whsec)), `"k" keys.0:${givePart.slice('"k"'.length)}`],
   ])('is refused as a key of that format, not decoded: %s', async (encoding, content, problem) => {
     const problems = await refusal({ k: content }, { yaml: yaml('standard-webhooks', encoding) });
     expect(problems).toEqual([problem]);
@@ -487,8 +487,40 @@ describe('the text of a Standard Webhooks secret', () => {
     expect(stream?.digest()).toEqual(tagOf('HS256', whsec, 'm'));
   });
 
-  it('is let in by no allowance', async () => {
+  it('is let in by no allowance for weak keys', async () => {
     const weak = 'keys: { k: { format: standard-webhooks, encoding: text, allowWeakKey: true } }';
     expect(await refusal({ k: whsec }, { yaml: weak })).toEqual([declare]);
+  });
+
+  const allowed = 'keys: { k: { format: standard-webhooks, encoding: text, allowUndecoded: true } }';
+  it.each([whsec, `${whsec}\n`, `v1,${whsec}`, 'a secret without any prefix'])(
+    'is itself the key with allowUndecoded',
+    async (content) => {
+      const keySets = await load({ k: content }, { yaml: allowed });
+      const stream = keySets.get('k')?.keys[0].mac.start();
+      stream?.update(Buffer.from('m'));
+      expect(stream?.digest()).toEqual(tagOf('HS256', content.trimEnd(), 'm'));
+    },
+  );
+
+  it('counts as long as what follows the prefix', async () => {
+    const short = `v1,whsec_${'x'.repeat(22)}y`;
+    expect(await refusal({ k: short }, { yaml: allowed })).toEqual([
+      expect.stringContaining('is 23 bytes long'),
+    ]);
+    expect(await refusal({ k: `whsec_${'x'.repeat(32)}` }, { yaml: allowed })).toEqual([
+      expect.stringContaining('is one byte repeated'),
+    ]);
+    expect(await load({ k: `${short}z` }, { yaml: allowed })).toBeDefined();
+  });
+
+  it.each(['raw', 'stripe', 'jwt'])('decoded under the format %s gets a warning', async (format) => {
+    const keySets = await load(
+      { k: `whsec_${strong().toString('base64')}` },
+      { yaml: yaml(format, 'whsec') },
+    );
+    expect(keySets.get('k')?.warnings).toEqual([
+      `has the encoding whsec and the format ${format}; a Standard Webhooks secret needs "format: standard-webhooks"`,
+    ]);
   });
 });

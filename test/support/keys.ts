@@ -91,15 +91,23 @@ export function createTestStore({ yaml, env = {}, clocks }: TestStoreOptions = {
 
 /** The configuration of a file. @throws with its problems */
 export function configurationOf(yaml: string): Configuration {
-  const parsed = parseConfiguration(yaml);
+  const parsed = atOnce(parseConfiguration(yaml));
   if (parsed.ok) return parsed.value.configuration;
   throw new Refusal(parsed.problems);
 }
 
 /** The problems of a configuration file, or none. */
 export function configurationProblems(yaml: string): readonly string[] {
-  const parsed = parseConfiguration(yaml);
+  const parsed = atOnce(parseConfiguration(yaml));
   return parsed.ok ? [] : parsed.problems;
+}
+
+/** The result of work that yields between its steps, without a pause. */
+export function atOnce<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
 }
 
 /** What keeps a content out of use. */

@@ -1,6 +1,7 @@
 /** `sidecar-signer keys list`: the key sets of a running signer with the ids of their keys, for instance to watch a rotation. */
 
 import type { KeySetDescription } from '../../api/messages.ts';
+import { escapeControls } from '../../bytes/text.ts';
 import { type CallOptions, callSigner } from '../call.ts';
 import { printResult } from '../output.ts';
 
@@ -11,7 +12,7 @@ interface Listing {
 export async function keysList(options: CallOptions): Promise<void> {
   const answer = await callSigner(options, '/v1/keys', isListing);
   const width = Math.max(...answer.keys.map(({ name }) => name.length));
-  const lines = answer.keys.map((keySet) => formatKeySet(keySet, width));
+  const lines = answer.keys.map((keySet) => escapeControls(formatKeySet(keySet, width)));
   printResult(options, answer, lines.join('\n'));
 }
 

@@ -3,11 +3,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { escapeControls } from '../../bytes/text.ts';
 import { encodeKey } from '../../key-sets/key-encoding.ts';
 import { newJwkSet } from '../../key-sets/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
 import { CommandFailure } from '../failure.ts';
+import { printResult } from '../output.ts';
 import { newSecretManifest } from '../secret-manifest.ts';
 import { createFile, orRotationFailure, replaceFile } from './key-file.ts';
 
@@ -48,11 +50,11 @@ function writeNewKeys(files: readonly string[], options: NewOptions): void {
     for (const file of files) {
       const outcome = writeNewKey(file, options);
       outcomes.push(outcome);
-      if (!options.json) process.stdout.write(`${formatOutcome(outcome)}\n`);
+      if (!options.json) process.stdout.write(`${escapeControls(formatOutcome(outcome))}\n`);
     }
   } finally {
     // If a file cannot be written, list those that were written before.
-    if (options.json) process.stdout.write(`${JSON.stringify({ keys: outcomes })}\n`);
+    if (options.json) printResult(options, { keys: outcomes }, '');
   }
 }
 

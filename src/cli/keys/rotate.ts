@@ -1,6 +1,7 @@
 /** `sidecar-signer keys add | promote | remove`: the steps of rotating a JWK set, in a file or in a Secret manifest. */
 
 import { randomBytes } from 'node:crypto';
+import { escapeControls } from '../../bytes/text.ts';
 import { addKey, primaryOf, promoteKey, removeKey } from '../../key-sets/rotation.ts';
 import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
 import { openKeyFile, orRotationFailure } from './key-file.ts';
@@ -61,6 +62,6 @@ function rotate(path: string, { entry, json }: RotateOptions, step: (content: Ui
     const told = { file: path, ...ofEntry, done, keyId: id, primary: primaryOf(next).id };
     // With "-", the manifest goes to standard output.
     const output = json && path !== '-' ? process.stdout : process.stderr;
-    output.write(json ? `${JSON.stringify(told)}\n` : `${file.name}: ${text}\n`);
+    output.write(`${escapeControls(json ? JSON.stringify(told) : `${file.name}: ${text}`)}\n`);
   });
 }

@@ -3,11 +3,12 @@
 import { styleText } from 'node:util';
 import { parseJwkSet, readJwkSet } from '../../key-sets/jwk-set.ts';
 import { decodeKey } from '../../key-sets/key-encoding.ts';
+import { refuseSwapped } from '../../key-sets/rotation.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { keyId } from '../../signing/mac.ts';
 import { CommandFailure, unwrap } from '../failure.ts';
 import { printResult } from '../output.ts';
-import { openKeyFile } from './key-file.ts';
+import { openKeyFile, orRotationFailure } from './key-file.ts';
 
 interface ShownKey {
   readonly keyId: string;
@@ -27,11 +28,12 @@ export interface ShowOptions {
 export function keysShow(path: string, options: ShowOptions): void {
   const file = openKeyFile(path, options.entry);
   const encoding = options.encoding ?? defaultEncoding(file.name);
-  const keys = readKeys(file.read(), encoding, `${file.name}: `);
+  const keys = readKeys(file.read(), encoding, file.name);
   printResult(options, { keys }, keys.map(formatKey).join('\n'));
 }
 
-function readKeys(content: Uint8Array, encoding: KeyEncoding, prefix: string): readonly ShownKey[] {
+function readKeys(content: Uint8Array, encoding: KeyEncoding, name: string): readonly ShownKey[] {
+  const prefix = `${name}: `;
   if (encoding !== 'jwks') {
     const { bytes } = unwrap(decodeKey(content, encoding), prefix);
     if (bytes.length === 0)
@@ -41,7 +43,9 @@ function readKeys(content: Uint8Array, encoding: KeyEncoding, prefix: string): r
   // Refuses a set that the signer would not load.
   unwrap(parseJwkSet(content), prefix);
   // Read again, because the parsed set has no disabled keys.
-  const { keys, primary } = unwrap(readJwkSet(content), prefix);
+  const set = unwrap(readJwkSet(content), prefix);
+  orRotationFailure(name, () => refuseSwapped(set));
+  const { keys, primary } = set;
   return keys.map(({ kid, k, alg, disabled }) => ({
     keyId: kid,
     algorithm: alg ?? null,

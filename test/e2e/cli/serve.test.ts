@@ -135,12 +135,15 @@ describe('the socket', () => {
   });
 
   it.each([
-    ['missing/signer.sock', 'ENOENT'],
-    [`${'x'.repeat(200)}.sock`, 'ENAMETOOLONG'],
-  ])('cannot be made at %s', async (name, code) => {
+    [
+      'missing/signer.sock',
+      `: the directory ${inDirectory('missing')} does not exist; create it, or mount a volume there (Kubernetes: emptyDir)`,
+    ],
+    [`${'x'.repeat(200)}.sock`, ' (ENAMETOOLONG); set another --socket'],
+  ])('cannot be made at %s', async (name, why) => {
     const socket = inDirectory(name);
     expect(await refused(['--listen', 'none', '--socket', socket, '--ops-listen', 'none'])).toEqual(
-      because(`cannot listen on ${socket} (${code}); set another --socket`),
+      because(`cannot listen on ${socket}${why}`),
     );
   });
 
@@ -260,7 +263,7 @@ describe('an environment that could put code into the process', () => {
     expect(code).toBeGreaterThan(0);
     if (!refusedByRuntime.includes(name)) {
       expect(stderr).toContain(
-        `sidecar-signer: refusing to read keys with ${name} in the environment, which could load other code; unset it\n`,
+        `sidecar-signer: refusing to read keys with ${name} in the environment, which could load other code; unset it. If your manifests do not set it, an admission webhook does, of a tracing or monitoring agent for instance: exclude this container from its injection (docs/troubleshooting.md)\n`,
       );
     }
     expect(existsSync(sprung)).toBe(false);
