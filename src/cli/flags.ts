@@ -1,7 +1,7 @@
 /** What the commands have in common: flags, the parsers of their values, and actions that are loaded when they run. */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseAddress } from './address.ts';
+import { parseAddress, parseSocketPath } from './address.ts';
 import { refuseInjection } from './environment.ts';
 
 const defaultDirectories: readonly string[] = ['/etc/signer/keys'];
@@ -42,7 +42,7 @@ export function listenFlag(): Option {
 }
 
 export function socketFlag(): Option {
-  return flag('--socket <path>', 'Unix socket of the signing listener');
+  return flag('--socket <path>', 'Unix socket of the signing listener').argParser(parseSocketPath);
 }
 
 export function jsonFlag(): Option {
