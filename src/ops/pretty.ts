@@ -1,7 +1,7 @@
 /** Makes the lines of the log readable for a person, on a terminal for instance. */
 
 /** An escape of JSON, or a character that acts on a terminal and that JSON does not escape. */
-const controls = /\\(?:u[0-9a-f]{4}|.)|[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const controls = /\\(?:u[0-9a-f]{4}|.)|[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 /** @returns the formatter of one JSON line, which is loaded only if it is wanted */
 export async function loadPrettyPrinter(useColors: boolean): Promise<(line: string) => string> {
@@ -14,5 +14,5 @@ export async function loadPrettyPrinter(useColors: boolean): Promise<(line: stri
 function showControl(text: string): string {
   if (text === '\\"' || text === '\\\\') return text;
   if (text.startsWith('\\')) return `\\${text}`;
-  return `\\\\u${text.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return `\\\\u${text.codePointAt(0)?.toString(16).padStart(4, '0')}`;
 }
