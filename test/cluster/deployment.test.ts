@@ -87,7 +87,8 @@ describe('manifests/deployment', () => {
     using here = temporaryDirectory();
     writeFileSync(join(here.path, 'root'), root, { mode: 0o600 });
     writeFileSync(join(here.path, 'orders'), key.toString('hex'), { mode: 0o600 });
-    const config = join(here.path, '..config');
+    using beside = temporaryDirectory();
+    const config = join(beside.path, 'signer.yaml');
     writeFileSync(config, yaml);
     const flags = ['--keys', here.path, '--config', config];
     expect(derived).toBe(execFileSync('npx', ['bun', main, ...derive, ...flags], { encoding: 'utf8' }));
