@@ -41,6 +41,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'fastest-levenshtein': ['config', 'key-sets'],
   hono: ['http', 'ops'],
   pino: ['ops'],
+  'pino-pretty': ['ops'],
   'package.json': ['ops'],
   'structured-headers': ['formats'],
   yaml: ['cli', 'config'],

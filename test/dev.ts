@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { styleText } from 'node:util';
-import pretty from 'pino-pretty';
 import { formatAddress, reachable } from '../src/cli/address.ts';
 import { normaliseEnvironment } from '../src/cli/environment.ts';
 import { setExitCode } from '../src/cli/failure.ts';
@@ -35,8 +34,10 @@ normaliseEnvironment();
 const command = createServeCommand((options) => {
   makeKey();
   const ready = (port: number | undefined) => greet(options, port);
-  return serve(options, { log: pretty({ ignore: 'pid,hostname' }), ready });
+  return serve(options, { ready });
 }).exitOverride();
 await setExitCode(() =>
-  command.parseAsync(['--keys', directory, ...process.argv.slice(2)], { from: 'user' }),
+  command.parseAsync(['--log-format', 'pretty', '--keys', directory, ...process.argv.slice(2)], {
+    from: 'user',
+  }),
 );

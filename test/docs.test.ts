@@ -290,6 +290,23 @@ describe('the pages', () => {
     const install = `npm install ./${packageJson.name}-${packageJson.version}.tgz`;
     const lines = pages.flatMap(({ text }) => text.match(/npm install \S+/g) ?? []);
     expect(new Set(lines)).toEqual(new Set([install]));
+    // What npm pack writes must not be committed by accident.
+    const ignored = readFileSync(join(root, '.gitignore'), 'utf8').split('\n');
+    expect(ignored).toContain('*.tgz');
+  });
+
+  it('say in bold, wherever a replaced key still verifies, that this ends with the process', () => {
+    const page = readFileSync(join(root, 'docker/demo/public/index.html'), 'utf8');
+    const texts = [...pages.map(({ text }) => text), page.replaceAll(/<\/?strong>/g, '**')];
+    const promises = texts
+      .flatMap((text) => text.replaceAll(/^\|.*$/gm, '$&\n').split(/\n\s*\n/))
+      .filter((part) => /verif|valid/.test(part) && /\bhour\b|retainPreviousSeconds/.test(part))
+      .filter((part) =>
+        /old key|earlier key|replaced key|replaced plain key|whose file was replaced/i.test(part),
+      );
+    expect(promises.length).toBeGreaterThan(10);
+    const isHonest = /\*\*[^*]*\b(?:process|restart|restarts|restarted)\b[^*]*\*\*/;
+    expect(promises.filter((part) => !isHonest.test(part))).toEqual([]);
   });
 });
 

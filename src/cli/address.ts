@@ -23,6 +23,29 @@ export function parseAddress(text: string): TcpAddress | 'none' {
   return { host, port };
 }
 
+/** What fits into the address of a Unix socket on Linux, without the NUL that ends it. */
+const maxSocketPathBytes = 107;
+
+/**
+ * The path of a Unix socket. A leading `@` is refused: some programs take it for a socket without a file, which no file
+ * permission protects.
+ * @throws {InvalidArgumentError}
+ */
+export function parseSocketPath(text: string): string {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxSocketPathBytes) {
+    throw new InvalidArgumentError(
+      `the path of a Unix socket has at most ${maxSocketPathBytes} bytes, and this one has ${bytes}; choose a shorter path, or a relative one`,
+    );
+  }
+  if (text === '' || text.startsWith('@')) {
+    throw new InvalidArgumentError(
+      'expected the path of a file; write ./@name for a name that begins with @',
+    );
+  }
+  return text;
+}
+
 /** Whether only this machine can reach the host. In a pod, these are the containers of the pod. */
 export function isLoopback({ host }: TcpAddress): boolean {
   return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);

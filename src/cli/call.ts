@@ -107,12 +107,14 @@ export async function fetchFrom(
   }
   const where = socket ?? (listen === 'none' ? listen : formatAddress(reachable(listen)));
   const origin = socket === undefined ? `http://${where}` : 'http://localhost';
+  // A name that every signer serves, also one that listens on another address than loopback.
+  const host = socket !== undefined || listen === 'none' ? 'localhost' : `localhost:${listen.port}`;
   // A signer is called directly: neither a proxy of the environment nor a redirect may get the message.
   const direct = { proxy: false, redirect: 'manual', ...(socket !== undefined && { unix: socket }) } as const;
   try {
     return await fetch(origin + path, {
       ...init,
-      headers: { ...init.headers, 'sec-signer': '1' },
+      headers: { ...init.headers, host, 'sec-signer': '1' },
       ...direct,
     });
   } catch {

@@ -2,7 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { HttpHeaders } from '../api/messages.ts';
-import { parseAddress } from './address.ts';
+import { parseAddress, parseSocketPath } from './address.ts';
 import { refuseInjection } from './environment.ts';
 import { readInput } from './input.ts';
 
@@ -44,7 +44,7 @@ export function listenFlag(): Option {
 }
 
 export function socketFlag(): Option {
-  return flag('--socket <path>', 'Unix socket of the signing listener');
+  return flag('--socket <path>', 'Unix socket of the signing listener').argParser(parseSocketPath);
 }
 
 export function jsonFlag(): Option {

@@ -25,10 +25,14 @@ export interface Listeners {
 
 type Handling = Omit<ListenOptions, 'address' | 'guard'>;
 
-/** Opens all listeners or none. @throws {CommandFailure} */
+/**
+ * Opens all listeners or none.
+ * @param signing called with the name of the caller: whoever comes in through that listener
+ * @throws {CommandFailure}
+ */
 export async function openListeners(
   flags: ListenerFlags,
-  signing: Handling,
+  signing: (caller: 'tcp' | 'socket') => Handling,
   ops: Handling,
 ): Promise<Listeners> {
   const guard = (address?: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
@@ -37,7 +41,7 @@ export async function openListeners(
     if (flags.listen !== 'none') {
       const address = flags.listen;
       opened.signing = orListenFailure('--listen', address, () =>
-        listen({ ...signing, address, guard: (port = address.port) => guard({ ...address, port }) }),
+        listen({ ...signing('tcp'), address, guard: (port = address.port) => guard({ ...address, port }) }),
       );
     }
     if (flags.socket !== undefined) {
@@ -45,7 +49,7 @@ export async function openListeners(
       await claimSocket(path);
       opened.socket = orListenFailure('--socket', path, () =>
         withMode(path, flags.socketMode, () =>
-          listen({ ...signing, address: { path }, guard: () => guard() }),
+          listen({ ...signing('socket'), address: { path }, guard: () => guard() }),
         ),
       );
     }

@@ -2,7 +2,8 @@
 
 import { createWriteStream } from 'node:fs';
 import { escapeControls } from '../bytes/text.ts';
-import type { LogOutput } from '../ops/log.ts';
+import type { LogFormat, LogOutput } from '../ops/log.ts';
+import { loadPrettyPrinter } from '../ops/pretty.ts';
 
 /**
  * Prints the result of a command: as JSON with `--json`, else as text. The caller has escaped what stands in the text,
@@ -15,8 +16,17 @@ export function printResult({ json }: { readonly json?: true }, result: object, 
 /** How much of the log may wait for its reader. Further lines are dropped until the reader goes on. */
 const maxWaitingBytes = 2 ** 20;
 
+/** Standard output for the log, in the format that was asked for. */
+export async function openLogOutput(format: LogFormat): Promise<LogOutput> {
+  const output = standardOutput();
+  const { stdout } = process;
+  if (format === 'json' || (format === 'auto' && !stdout.isTTY)) return output;
+  const print = await loadPrettyPrinter(stdout.isTTY && stdout.hasColors());
+  return { ...output, write: (line) => output.write(print(line)) };
+}
+
 /** The log must not delay a signature, even if its reader pauses or goes away, or the disk is full. */
-export function standardOutput(): LogOutput {
+function standardOutput(): LogOutput {
   // A stream cannot be used after an error, but the next line may succeed with a new one.
   const open = () =>
     createWriteStream('', { fd: 1, autoClose: false }).on('error', () => {

@@ -1,7 +1,7 @@
 /** The commands with their flags and help. What a command does is in the file that has its name. */
 
 import { Argument, Command, Option } from 'commander';
-import { logLevels } from '../ops/log.ts';
+import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
 import {
@@ -96,7 +96,12 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
         .argParser(parseSeconds)
         .default(0),
     )
-    .addOption(flag('--log-level <level>', 'lowest level to log').choices(logLevels).default('info'));
+    .addOption(flag('--log-level <level>', 'lowest level to log').choices(logLevels).default('info'))
+    .addOption(
+      flag('--log-format <format>', 'how to write the log; auto: readable on a terminal, and JSON otherwise')
+        .choices(logFormats)
+        .default('auto'),
+    );
   return command.action(async (options: ServeOptions) => {
     if (options.listen === 'none' && options.socket === undefined) {
       command.error('error: nothing to listen on; give --listen HOST:PORT or --socket PATH');

@@ -2,23 +2,25 @@
 
 import { createApp } from '../http/app.ts';
 import { createBodyReader } from '../http/body.ts';
-import { createLog, describeFault, type Log, type LogLevel, type LogOutput } from '../ops/log.ts';
+import { createLog, describeFault, type Log, type LogFormat, type LogLevel } from '../ops/log.ts';
 import { createCounters, formatMetrics } from '../ops/metrics.ts';
 import { createOpsApp } from '../ops/routes.ts';
-import { describeStatus } from '../ops/status.ts';
+import { describeStatus, version } from '../ops/status.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
 import { hardenProcess } from './harden.ts';
 import { type ListenerFlags, listenerFields, openListeners, stopListeners } from './listeners.ts';
 import { logKeyEvents } from './log-keys.ts';
+import { logRequests } from './log-requests.ts';
 import { type KeyOptions, openKeys } from './open-keys.ts';
-import { standardOutput } from './output.ts';
+import { openLogOutput } from './output.ts';
 
 export interface ServeOptions extends KeyOptions, ListenerFlags {
   readonly allowRemote: boolean;
   /** Seconds. */
   readonly shutdownDelay: number;
   readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
 }
 
 /** As unpredictable as `randomBytes`, at a tenth of its cost. */
@@ -31,8 +33,6 @@ const graceMs = 5000;
 const settledMs = 1000;
 
 export interface ServeHooks {
-  /** Where the log goes. Default: standard output. */
-  readonly log?: LogOutput;
   /** Called when the first keys are in use. The port is that of the signing listener, if it is a TCP one. */
   readonly ready?: (port: number | undefined) => void;
 }
@@ -44,12 +44,15 @@ export interface ServeHooks {
 export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Promise<void> {
   // Handle signals first, so that one that comes during the start also stops the signer gracefully.
   const stopped = untilStopped();
-  const log = createLog(options.logLevel, hooks.log ?? standardOutput());
+  const log = createLog(options.logLevel, await openLogOutput(options.logFormat));
   exitOnFaults(log);
+  log.info('starting', { version });
   if (!hardenProcess()) log.warn('core dumps could not be turned off on this system');
 
   const firstKeys = Promise.withResolvers<void>();
-  const keys = openKeys(options, { events: logKeyEvents(log, () => keys, firstKeys.resolve) });
+  const keys = openKeys(options, {
+    events: logKeyEvents(log, options.config, () => keys, firstKeys.resolve),
+  });
   const { store } = keys;
   let stopping = false;
   const counters = createCounters();
@@ -66,9 +69,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const metrics = () => formatMetrics(status(), counters);
   const ops = createOpsApp({ status, metrics, onFault });
 
+  const signing = { handle: api, onFault, onAnswer: counters.answer };
   const listeners = await openListeners(
     options,
-    { handle: api, onFault, onAnswer: counters.answer },
+    (caller) =>
+      options.logLevel === 'debug' ? logRequests(log, caller, signing, () => store.current) : signing,
     { handle: ops.fetch, onFault },
   ).catch(async (error) => {
     await keys.close();

@@ -20,8 +20,10 @@ export interface ListenOptions {
   readonly handle: Handler;
   /** Told of an error that is a fault of the signer. */
   readonly onFault: (error: unknown) => void;
+  /** Told of each request, also of one that the guard will refuse. */
+  readonly onRequest?: (request: Request) => void;
   /** Told the HTTP status of each answer. */
-  readonly onAnswer?: (status: number) => void;
+  readonly onAnswer?: (status: number, request: Request) => void;
 }
 
 export interface Listener {
@@ -48,7 +50,7 @@ const quietWithinMs = 1000;
 
 /** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be used */
 export function listen(options: ListenOptions): Listener {
-  const { address, guard: createGuard, handle, onFault, onAnswer } = options;
+  const { address, guard: createGuard, handle, onFault, onRequest, onAnswer } = options;
   let stopping = false;
   let lastRequestAt = 0;
   let guard: Guard | undefined;
@@ -76,10 +78,11 @@ export function listen(options: ListenOptions): Listener {
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch: async (request, { pendingRequests }) => {
       if (stopping) lastRequestAt = performance.now();
+      onRequest?.(request);
       const response = await admit(request, pendingRequests);
       // RFC 9112 §9.6. Check after the handler: shutdown may have begun while it ran.
       if (stopping) response.headers.set('connection', 'close');
-      onAnswer?.(response.status);
+      onAnswer?.(response.status, request);
       return response;
     },
     error: (error) => {

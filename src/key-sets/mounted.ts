@@ -56,6 +56,8 @@ export interface MountedKeysOptions {
 export interface MountedKeysEvents {
   accepted?(mount: Mount, changes: FileChanges): void;
   refused?(mount: Mount): void;
+  /** What was refused is solved: the latest content is in use, even if it is the content from before. */
+  solved?(mount: Mount): void;
   warning?(mount: Mount, warning: VolumeWarning): void;
   /** A part of the configuration was left out. */
   leftOut?(warning: string): void;
@@ -71,6 +73,11 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
   const keyVolumes: Volume<SecretFiles>[] = [];
   const mounts: Mount[] = [];
   const mountsOf = (source: object) => mounts.filter((mount) => mount.source === source);
+  const refusedMounts = new Set<Mount>();
+  const refuse = (mount: Mount) => {
+    refusedMounts.add(mount);
+    events.refused?.(mount);
+  };
   const store = createKeyStore({
     directories,
     configuration: 'parse' in configuration ? undefined : configuration,
@@ -83,20 +90,28 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
       for (const mount of mountsOf(source)) events.accepted?.(mount, changes);
     },
     onRefused: (source) => {
-      for (const mount of mountsOf(source)) events.refused?.(mount);
+      for (const mount of mountsOf(source)) refuse(mount);
     },
   });
+  const offer: KeyStore['offer'] = async (...offered) => {
+    await store.offer(...offered);
+    for (const mount of refusedMounts) {
+      if (problemsOf(mount).length > 0) continue;
+      refusedMounts.delete(mount);
+      events.solved?.(mount);
+    }
+  };
 
   const follow = <C>(content: Mount['content'], source: Source<C>, volume: Volume<C>) => {
     const mount = { content, source, volume };
     mounts.push(mount);
     volume.onChange(({ added, removed, modified }) =>
-      store.offer(source, volume.current, [...added, ...removed, ...modified]),
+      offer(source, volume.current, [...added, ...removed, ...modified]),
     );
-    volume.onRecovery(() => store.offer(source, volume.current));
+    volume.onRecovery(() => offer(source, volume.current));
     volume.onProblem(() => {
-      void store.offer(source, undefined);
-      events.refused?.(mount);
+      void offer(source, undefined);
+      refuse(mount);
     });
     volume.onWarning((warning) => events.warning?.(mount, warning));
   };

@@ -9,6 +9,7 @@ import { type DestinationStream, type Level, pino } from 'pino';
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 export interface Log {
+  debug(message: string, fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
@@ -20,6 +21,10 @@ export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 const endWithinMs = 1000;
+
+export const logFormats = ['auto', 'json', 'pretty'] as const;
+/** `auto`: readable on a terminal, and JSON otherwise. */
+export type LogFormat = (typeof logFormats)[number];
 
 export interface LogOutput extends DestinationStream {
   end?(done: () => void): unknown;
@@ -38,6 +43,7 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
   const write = (at: Level) => (message: string, fields?: LogFields) =>
     logger[at](checkedFields(fields), message);
   return {
+    debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),

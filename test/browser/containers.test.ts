@@ -162,13 +162,11 @@ describe.skipIf(reason !== undefined)(
           signer: {
             // The engine makes the volume root's.
             user: '0:0',
-            command: [
-              'serve',
-              '--config=/etc/signer/config/signer.yaml',
-              '--listen=none',
-              '--socket=/run/signer/signer.sock',
-              '--socket-mode=0666',
-            ],
+            environment: {
+              SIGNER_LISTEN: 'none',
+              SIGNER_SOCKET: '/run/signer/signer.sock',
+              SIGNER_SOCKET_MODE: '0666',
+            },
             volumes: [
               `${join(root, 'manifests/two-container-pod')}:/etc/signer/config:ro`,
               'socket:/run/signer',

@@ -254,7 +254,9 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
       expect(id).not.toBe(before[index]);
       expect(printed).toContain(id);
       expect(await text(page, '#rotations')).toContain(`${id} signs now, instead of ${before[index]}`);
-      expect(await text(page, '#keys')).toContain(`earlier keys, still valid: ${before[index]}`);
+      expect(await text(page, '#keys')).toContain(
+        `earlier keys, valid until the signer restarts: ${before[index]}`,
+      );
     }
     expect(await page.evaluate('window.notReloaded')).toBe(true);
     await page.getByRole('button', { name: 'Send it again' }).click();

@@ -20,7 +20,7 @@ const key = () => randomBytes(32);
 const configuration = (name: string, yaml: string) => configMap(name, { 'signer.yaml': yaml });
 const keysOf = (secretName: string, more: object = {}) => ({ secret: { secretName, ...more } });
 const configured = (name: string) => ({
-  args: ['--config=/etc/signer/config/signer.yaml'],
+  env: [{ name: 'SIGNER_CONFIG', value: '/etc/signer/config/signer.yaml' }],
   mounts: [{ name: 'config', mountPath: '/etc/signer/config', readOnly: true }],
   volumes: [{ name: 'config', configMap: { name } }],
 });

@@ -2,9 +2,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { page } from '../support/docs.ts';
+import { temporaryDirectory } from '../support/signer.ts';
+import { servedIn } from './commands.ts';
 import {
   createNamespace,
   eventually,
@@ -15,7 +19,9 @@ import {
 } from './kubernetes.ts';
 import { copyManifests } from './manifests.ts';
 import { isSignedBy, shopIn } from './shop.ts';
-import { secret } from './signer-pod.ts';
+import { configMap, secret } from './signer-pod.ts';
+
+const main = join(import.meta.dirname, '../../src/main.ts');
 
 interface Endpoints {
   readonly subsets?: readonly {
@@ -62,6 +68,35 @@ describe('manifests/deployment', () => {
     const printed = execFileSync('bash', ['-euo', 'pipefail', '-c', command], { encoding: 'utf8' });
     expect(printed).toMatch(/^(?:orders {2}raw {2}HS256 {2}primary \w+\n){2}$/);
   });
+
+  test('lets the commands in the container of the signer speak of what is served, also after a change', async () => {
+    const [pod = ''] = await endpoints(namespace);
+    expect(servedIn(namespace, pod)).toMatchObject([{ name: 'orders', format: 'raw', algorithm: 'HS256' }]);
+    const root = randomBytes(32).toString('hex');
+    const hooks = 'deriveFrom: root, encoding: hex, format: standard-webhooks, allowExport: true';
+    const yaml = `keys: { orders: { encoding: hex }, hooks: { ${hooks} } }`;
+    namespace.apply(
+      secret('signer-keys', { orders: key.toString('hex'), root }),
+      configMap('signer-config', { 'signer.yaml': yaml }),
+    );
+    await namespace.nudge(pod);
+    await eventually(async () => servesHooks(pod) || undefined);
+    expect(servedIn(namespace, pod)).toHaveLength(2);
+    const derive = ['keys', 'derive', 'hooks', 'acme'];
+    const derived = namespace.exec(pod, 'signer', ['/sidecar-signer', ...derive]).toString();
+    using here = temporaryDirectory();
+    writeFileSync(join(here.path, 'root'), root, { mode: 0o600 });
+    writeFileSync(join(here.path, 'orders'), key.toString('hex'), { mode: 0o600 });
+    using beside = temporaryDirectory();
+    const config = join(beside.path, 'signer.yaml');
+    writeFileSync(config, yaml);
+    const flags = ['--keys', here.path, '--config', config];
+    expect(derived).toBe(execFileSync('npx', ['bun', main, ...derive, ...flags], { encoding: 'utf8' }));
+    namespace.kubectl(['apply', '--kustomize', manifests.withTestImages('deployment')]);
+  });
+
+  const servesHooks = (pod: string) =>
+    namespace.exec(pod, 'signer', ['/sidecar-signer', 'keys', 'list']).toString().includes('hooks');
 
   test('lets the application neither remove nor replace the socket', async () => {
     const [pod = ''] = await endpoints(namespace);

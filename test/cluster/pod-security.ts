@@ -14,9 +14,14 @@ interface SecurityContext {
 interface Container {
   readonly name: string;
   readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly restartPolicy?: string;
   readonly resources?: object;
-  readonly ports?: readonly { readonly hostPort?: number }[];
+  readonly ports?: readonly {
+    readonly name?: string;
+    readonly containerPort: number;
+    readonly hostPort?: number;
+  }[];
   readonly securityContext?: SecurityContext;
   readonly volumeMounts?: readonly {
     readonly name: string;

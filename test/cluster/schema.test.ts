@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
@@ -20,11 +20,26 @@ const kustomizations = [
   'overlays/test',
   'adopted',
   'with-pull-secret',
+  'with-network-policy',
 ];
 const models: Readonly<Record<string, string>> = {
   v1: 'kubernetes-models/v1',
   'apps/v1': 'kubernetes-models/apps/v1',
+  'networking.k8s.io/v1': 'kubernetes-models/networking.k8s.io/v1',
 };
+
+interface Policy {
+  readonly podSelector: { readonly matchLabels: object };
+  readonly policyTypes: readonly string[];
+  readonly ingress: readonly {
+    readonly from?: readonly object[];
+    readonly ports: readonly {
+      readonly protocol?: string;
+      readonly port: number | string;
+      readonly endPort?: number;
+    }[];
+  }[];
+}
 
 const application = {
   apiVersion: 'apps/v1',
@@ -86,6 +101,12 @@ describe('the manifests', () => {
       .map(({ code }) => code);
     write('adopted', { ...parse(kustomization ?? ''), components: ['../sidecar'] });
     writeFileSync(join(manifests.path, 'adopted/signer.yaml'), configuration ?? '');
+    write('with-network-policy', {
+      resources: ['deployment.yaml'],
+      components: ['../sidecar', '../network-policy'],
+      // As the page says, for a Prometheus in another namespace.
+      ...parse(page('docs/kubernetes.md').blocksUnder('NetworkPolicy', 'yaml').at(-1)?.code ?? ''),
+    });
     write('with-pull-secret', {
       resources: ['../deployment'],
       components: ['../image-pull-secret'],
@@ -239,15 +260,80 @@ describe('the manifests', () => {
     }
   });
 
-  test('a command run in a signer finds it, since what says where it listens is not an argument of serve', () => {
-    for (const name of ['two-container-pod', 'deployment', 'adopted']) {
+  test('all is configured by variables, so that a command run in the container uses what serve uses', () => {
+    for (const name of kustomizations) {
       const spec = build(name).flatMap((each) => podSpec(each) ?? [])[0];
       const containers = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
-      const args = containers.find((each) => each.name === 'signer')?.args;
-      expect(args).toContain('serve');
-      expect(args?.filter((each) => /^--(?:listen|socket)\b(?!-)/.test(each))).toEqual([]);
+      const signer = containers.find((each) => each.name === 'signer');
+      expect({ name, args: signer?.args }).toEqual({ name, args: ['serve'] });
+      const env = signer?.env ?? [];
+      expect(env).toContainEqual({ name: 'SIGNER_CONFIG', value: '/etc/signer/config/signer.yaml' });
+      // A variable can refer to those before it only.
+      const names = env.map((each) => each.name);
+      expect(env).toContainEqual({ name: 'SIGNER_OPS_LISTEN', value: '[$(POD_IP)]:8701' });
+      expect(names.indexOf('POD_IP')).toBeLessThan(names.indexOf('SIGNER_OPS_LISTEN'));
     }
   });
+
+  test('the compose files give no argument to serve either', () => {
+    const files = [
+      readFileSync(join(root, 'docker/compose.yaml'), 'utf8'),
+      ...page('docs/compose.md')
+        .blocks.filter(({ language }) => language === 'yaml')
+        .map(({ code }) => code),
+    ];
+    const signers = files.flatMap((text) => {
+      const services: Record<string, { command?: unknown; environment?: object }> =
+        parse(text, { merge: true }).services ?? {};
+      return services['signer'] ?? [];
+    });
+    expect(signers).toHaveLength(3);
+    for (const { command, environment } of signers) {
+      expect(command).toBeUndefined();
+      expect(environment).toMatchObject({ SIGNER_CONFIG: '/etc/signer/config/signer.yaml' });
+    }
+  });
+
+  test.each([
+    ['deployment', 'monitoring'],
+    ['overlays/prod', 'monitoring'],
+    ['with-network-policy', 'prometheus'],
+  ])(
+    '%s opens the ops listener to one namespace, and every port of the application to all',
+    (name, namespace) => {
+      const objects = build(name);
+      const policies = objects
+        .filter(({ kind }) => kind === 'NetworkPolicy')
+        .map(({ spec }) => spec as Policy);
+      expect(policies).toHaveLength(1);
+      const workload = objects.find((each) => podSpec(each) !== undefined);
+      if (workload === undefined) throw new Error('no workload');
+      const { metadata } = (workload.spec as { template: { metadata: { labels: object } } }).template;
+      for (const { podSelector, policyTypes, ingress } of policies) {
+        expect(metadata.labels).toMatchObject(podSelector.matchLabels);
+        expect(policyTypes).toEqual(['Ingress']);
+        const containers = [
+          ...(podSpec(workload)?.initContainers ?? []),
+          ...(podSpec(workload)?.containers ?? []),
+        ];
+        const named = new Map(
+          containers.flatMap(({ ports = [] }) => ports.map((each) => [each.name, each.containerPort])),
+        );
+        const isIn = (port: number) => (rule: Policy['ingress'][number]) =>
+          rule.ports.some(({ protocol = 'TCP', port: first, endPort }) => {
+            const from = typeof first === 'string' ? (named.get(first) ?? 0) : first;
+            return protocol === 'TCP' && from <= port && port <= (endPort ?? from);
+          });
+        const admits = (port: number) => ingress.filter(isIn(port)).map(({ from }) => from);
+        const onlyFrom = [
+          { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } } },
+        ];
+        expect(admits(8701)).toEqual([onlyFrom]);
+        const open = name === 'with-network-policy' ? [1, 80, 8080, 8700, 8702, 65535] : [8080];
+        for (const port of open) expect([port, admits(port)]).toEqual([port, [undefined]]);
+      }
+    },
+  );
 
   test('every line of security says why', () => {
     const lines =

@@ -9,10 +9,10 @@ export interface SignerPodOptions {
   readonly keys: object;
   /** Over that of the pod. */
   readonly securityContext?: object;
-  /** More mounts and arguments of the signer. */
+  /** More mounts and variables of the signer. */
   readonly mounts?: readonly object[];
   readonly volumes?: readonly object[];
-  readonly args?: readonly string[];
+  readonly env?: readonly object[];
   /** Over the mount of the whole volume. */
   readonly keysMount?: object;
   /** Adds a container that follows the same volume with the library; needs `followerScript`. */
@@ -20,13 +20,17 @@ export interface SignerPodOptions {
 }
 
 export function signerPod(name: string, options: SignerPodOptions): object {
-  const { keys, securityContext, mounts = [], volumes = [], args = [], keysMount, followed } = options;
+  const { keys, securityContext, mounts = [], volumes = [], env = [], keysMount, followed } = options;
   const mount = { name: 'keys', mountPath: '/etc/signer/keys', readOnly: true };
   const signer = {
     name: 'signer',
     image: images.signer,
-    args: ['serve', '--ops-listen=[$(POD_IP)]:8701', ...args],
-    env: [{ name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }],
+    args: ['serve'],
+    env: [
+      { name: 'POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+      { name: 'SIGNER_OPS_LISTEN', value: '[$(POD_IP)]:8701' },
+      ...env,
+    ],
     volumeMounts: [{ ...mount, ...keysMount }, ...mounts],
     readinessProbe: { httpGet: { path: '/readyz', port: 8701 }, periodSeconds: 1, failureThreshold: 1 },
   };

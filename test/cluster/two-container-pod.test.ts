@@ -5,6 +5,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { waitFor } from '../support/signer.ts';
 import { traces } from '../support/traces.ts';
+import { servedIn } from './commands.ts';
 import { createNamespace, eventually, type Namespace, patienceMs } from './kubernetes.ts';
 import type { LoadLine } from './load.ts';
 import { copyManifests, images } from './manifests.ts';
@@ -51,6 +52,12 @@ describe('manifests/two-container-pod', () => {
     expect(isSignedBy(key, await shop.order())).toBe(true);
     const { containerStatuses = [] } = (await namespace.pod(pod)).status;
     expect(containerStatuses.map(({ restartCount }) => restartCount)).toEqual([0, 0]);
+  });
+
+  test('lets the commands in the container of the signer speak of what is served', () => {
+    expect(servedIn(namespace, pod)).toMatchObject([
+      { name: 'orders', format: 'raw', keyIds: [keyIdOf(key)] },
+    ]);
   });
 
   test('gives through the hole of its frontend whatever there is, but no key', async () => {

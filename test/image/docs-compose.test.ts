@@ -12,6 +12,10 @@ import { image } from './obstacle.ts';
 
 const files = page('docs/compose.md').blocks.filter(({ language }) => language === 'yaml');
 const [{ code: rotate } = { code: '' }] = page('docs/compose.md').blocksUnder('Rotate the key', 'sh');
+/** Commands of the page that are run in the signer's container, none of which has a flag. */
+const told = page('docs/compose.md')
+  .blocksUnder('Why it is written like this', 'console')
+  .flatMap(({ code }) => code.match(/(?<=^\$ )docker compose exec signer .*$/gm) ?? []);
 
 /** Has the signer sign whatever it is sent. The binary of the image is a whole Bun. */
 const app = {
@@ -73,6 +77,13 @@ test('makes a key, serves an application, exchanges the key, and starts either a
     run('docker compose up --wait');
     const first = await sign();
     expect(first).toMatchObject({ signature: expect.stringMatching(/^[0-9a-f]{64}$/) });
+
+    const [list = '', check = '', health = ''] = told.map((each) => each.replace(' exec ', ' exec -T '));
+    expect(run(list)).toBe(`orders  raw  HS256  primary ${first.keyId}\n`);
+    expect(run(check)).toBe(
+      `✓ orders  raw  HS256  sign, verify  key id ${first.keyId}\n1 key set, ready to serve\n`,
+    );
+    expect(run(health)).toBe('ready\n');
 
     run(rotate);
     const second = await waitFor(async () => {

@@ -44,13 +44,14 @@ describe('a line', () => {
 });
 
 it.each<[LogLevel, readonly string[]]>([
-  ['debug', ['info', 'warn', 'error']],
+  ['debug', ['debug', 'info', 'warn', 'error']],
   ['info', ['info', 'warn', 'error']],
   ['warn', ['warn', 'error']],
   ['error', ['error']],
   ['silent', []],
 ])('at level %s writes %j', (level, expected) => {
   const lines = written(level, (log) => {
+    log.debug('z');
     log.info('a');
     log.warn('b');
     log.error('c');

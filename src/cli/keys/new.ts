@@ -40,8 +40,21 @@ export function keysNew(files: readonly string[], options: NewOptions): void {
     process.stdout.write(newSecretManifest(options.secretName, entries));
   } else if (files.includes('-')) {
     if (files.length > 1) throw new CommandFailure('- prints one key; give no other file with it');
-    process.stdout.write(newKey('-', options).content);
+    printKey(options);
   } else writeNewKeys(files, options);
+}
+
+/** Prints one key. On a terminal, text ends with a newline, so that the prompt does not look like a part of the key. */
+function printKey(options: NewOptions): void {
+  const { isTTY } = process.stdout;
+  if (isTTY && (options.encoding ?? defaultEncoding('-')) === 'bytes') {
+    throw new CommandFailure(
+      'a terminal cannot show the raw bytes of a key; redirect the output to a file, or choose a text such as --encoding=hex',
+    );
+  }
+  const { content } = newKey('-', options);
+  process.stdout.write(content);
+  if (isTTY && !content.toString().endsWith('\n')) process.stdout.write('\n');
 }
 
 function writeNewKeys(files: readonly string[], options: NewOptions): void {

@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--allow-remote': 'SIGNER_ALLOW_REMOTE',
     '--shutdown-delay': 'SIGNER_SHUTDOWN_DELAY',
     '--log-level': 'SIGNER_LOG_LEVEL',
+    '--log-format': 'SIGNER_LOG_FORMAT',
   },
   check: { '--keys': 'SIGNER_KEYS', '--config': 'SIGNER_CONFIG', '--secret': '', '--json': '' },
   sign: { '<key>': '', '[file]': '', '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
@@ -161,6 +162,7 @@ describe('a usage error', () => {
     ['--shutdown-delay', '10s', 'expected whole seconds from 0 to 3600, for instance 10'],
     ['--shutdown-delay', '3601', 'expected whole seconds from 0 to 3600, for instance 10'],
     ['--log-level', 'loud', 'Allowed choices are debug, info, warn, error, silent.'],
+    ['--log-format', 'xml', 'Allowed choices are auto, json, pretty.'],
   ])('of serve %s %j says what would be right', async (flag, value, message) => {
     const { code, stdout, stderr } = await run(['serve', flag, value]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -16,7 +16,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { keyId } from '../../../src/signing/mac.ts';
 import { run } from '../../support/command.ts';
-import { temporaryDirectory } from '../../support/signer.ts';
+import { binary, temporaryDirectory } from '../../support/signer.ts';
+import { hasTerminal, onTerminal } from '../../support/terminal.ts';
 
 const directory = temporaryDirectory();
 afterAll(() => directory[Symbol.dispose]());
@@ -173,6 +174,24 @@ describe('keys new', () => {
     for (const value of Object.values(data)) {
       expect(Buffer.from(value, 'base64').toString()).toMatch(/^[0-9a-f]{64}$/);
     }
+  });
+
+  it.skipIf(!hasTerminal)('- prints text on a terminal, and refuses raw bytes with the remedy', async () => {
+    for (const encoding of [[], ['--encoding', 'bytes']]) {
+      const shown = await onTerminal(['keys', 'new', '-', ...encoding]);
+      expect(shown).toBe(
+        'sidecar-signer: a terminal cannot show the raw bytes of a key; redirect the output to a file, or choose a text such as --encoding=hex\r\n',
+      );
+    }
+    expect(await onTerminal(['keys', 'new', '-', ...hex])).toMatch(/^[0-9a-f]{64}\r\n$/);
+    expect(await onTerminal(['keys', 'new', '-', '--encoding', 'whsec'])).toMatch(/^whsec_\S{44}\r\n$/);
+    expect(await onTerminal(['keys', 'new', '-', '--encoding', 'jwks'])).toMatch(/^\{.*\}\r\n$/s);
+  });
+
+  it('- prints the key alone where there is no terminal', async () => {
+    const raw = spawnSync(binary, ['keys', 'new', '-'], { env: {} });
+    expect([raw.status, raw.stdout.length, raw.stderr.length]).toEqual([0, 32, 0]);
+    expect((await run(['keys', 'new', '-', ...hex])).stdout).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it.each<[readonly string[], number, string]>([

@@ -1,0 +1,64 @@
+/** One line for each request to a signing listener, at debug level. No content, and no name that does not exist. */
+
+import type { ListenOptions } from '../http/listen.ts';
+import { operationUrl } from '../http/paths.ts';
+import type { Snapshot } from '../key-sets/snapshot.ts';
+import type { Log, LogFields } from '../ops/log.ts';
+
+type Handling = Pick<ListenOptions, 'handle' | 'onFault' | 'onRequest' | 'onAnswer'>;
+
+interface Begun {
+  readonly atMs: number;
+  /** What may be said of it. */
+  fields: LogFields;
+}
+
+const methods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+
+/**
+ * @param caller whoever comes in through this listener
+ * @param handling what the listener does with a request
+ * @returns the same, with a line for each answer
+ */
+export function logRequests(
+  log: Log,
+  caller: string,
+  handling: Handling,
+  snapshot: () => Snapshot | undefined,
+): Handling {
+  const requests = new WeakMap<Request, Begun>();
+  return {
+    ...handling,
+    onRequest: (request) => {
+      const method = methods.includes(request.method) ? request.method : 'other';
+      requests.set(request, { atMs: performance.now(), fields: { method } });
+    },
+    handle: (request) => {
+      const begun = requests.get(request);
+      if (begun !== undefined) begun.fields = describeOperation(request, snapshot()) ?? begun.fields;
+      return handling.handle(request);
+    },
+    onAnswer: (status, request) => {
+      handling.onAnswer?.(status, request);
+      const { atMs = 0, fields } = requests.get(request) ?? {};
+      const durationMs = Math.round((performance.now() - atMs) * 1000) / 1000;
+      log.debug('request', { caller, ...fields, status, durationMs });
+    },
+  };
+}
+
+/** Undefined if the request asks for no operation. */
+function describeOperation(
+  { method, url, headers }: Request,
+  snapshot: Snapshot | undefined,
+): LogFields | undefined {
+  const [, keySet, operation] = operationUrl.exec(url) ?? [];
+  if (method !== 'POST' || keySet === undefined || operation === undefined) return undefined;
+  const bytes = headers.get('content-length');
+  return {
+    // A name that does not exist is the text of the caller.
+    ...(snapshot?.keySets.has(keySet) && { keySet }),
+    operation,
+    ...(bytes !== null && { bytes: Number(bytes) }),
+  };
+}
