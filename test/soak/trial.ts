@@ -3,11 +3,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { streamedFormats } from '../../src/api/limits.ts';
 import { type Answer, type Door, type Flaw, json, request } from '../hostile/wire.ts';
+import { leaksOfAny } from '../support/leaks.ts';
 import { type Result, resultsOf } from './answer.ts';
 import { createCaller } from './caller.ts';
-import { type Mutation, mutateBytes, mutateHead, mutateJson } from './mutations.ts';
+import { mutateBytes, mutateHead, mutateJson } from './mutate.ts';
+import type { Mutation } from './mutations.ts';
 import { bytesOf, isRight } from './oracle.ts';
-import { type FormatName, type Json, samples } from './samples.ts';
+import { type FormatName, formatNames, type Json, keyOf, samples } from './samples.ts';
 
 export type Operation = 'sign' | 'verify';
 /** One request as JSON, several in a batch, the message alone as the body, or a signature by the signer's own key. */
@@ -18,8 +20,8 @@ export interface Trial extends Disposable {
   attempt(operation: Operation, way: Way, mutation: Mutation): Promise<void>;
   /** How many results had each outcome. */
   readonly outcomes: ReadonlyMap<string, number>;
-  /** Every answer so far, those that are equal once. */
-  seen(): string;
+  /** Whether an answer had bytes of a key. */
+  hasLeaked(): boolean;
 }
 
 interface Exchange {
@@ -44,18 +46,19 @@ export function waysOf(format: FormatName, operation: Operation): readonly Way[]
 }
 
 /** Signs the valid requests of a format, from which all others are made. */
-export async function createTrial(format: FormatName, key: Buffer, door: Door): Promise<Trial> {
+export async function createTrial(format: FormatName, seed: number, door: Door): Promise<Trial> {
+  const key = keyOf(format, seed);
   const { requests, toVerify, forge } = samples[format];
   const caller = createCaller(door);
   const outcomes = new Map<string, number>();
-  const seen = new Set<string>();
+  const search = createSearch(formatNames.map((each) => keyOf(each, seed)));
   const target = (path: string) => `/v1/keys/${format}/${path}`;
 
   /** @param isLast a mutation of the head may have made more than one request of it */
   const send = async (flaw: Flaw, isLast = false): Promise<Exchange> => {
     const bytes = request(door, flaw);
     const answer = await caller.call(bytes, isLast).catch((error) => fail(String(error), { bytes }));
-    seen.add(answer.body);
+    search.add(answer.body);
     try {
       const results = resultsOf(answer);
       for (const { outcome } of results) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
@@ -181,8 +184,31 @@ export async function createTrial(format: FormatName, key: Buffer, door: Door): 
   return {
     attempt: (operation, way, mutation) => attempts[way](operation, mutation),
     outcomes,
-    seen: () => [...seen].join('\n'),
+    hasLeaked: search.hasFound,
     [Symbol.dispose]: () => caller.close(),
+  };
+}
+
+/** Searches texts for secrets, many at once since that is quicker, and equal ones once. */
+function createSearch(secrets: readonly Buffer[]) {
+  const texts = new Set<string>();
+  let length = 0;
+  let found = false;
+  const search = () => {
+    found ||= leaksOfAny([...texts].join('\n'), secrets).length > 0;
+    texts.clear();
+    length = 0;
+  };
+  return {
+    add: (text: string) => {
+      texts.add(text);
+      length += text.length;
+      if (length > 2 ** 22) search();
+    },
+    hasFound: () => {
+      search();
+      return found;
+    },
   };
 }
 
