@@ -80,6 +80,13 @@ export function collectHeaders(line: string, previous: HttpHeaders): HttpHeaders
   return Object.fromEntries(headers);
 }
 
+/** Like `collect`, for host names. @throws {InvalidArgumentError} */
+export function collectNames(value: string, previous: readonly string[]): readonly string[] {
+  const names = collect(value, previous);
+  if (names.every((name) => /^[A-Za-z0-9._-]+$/.test(name))) return names;
+  throw new InvalidArgumentError('expected host names without a port, for instance signer.default.svc');
+}
+
 function collectDirectories(value: string, previous: readonly string[]): readonly string[] {
   const directories = collect(value, previous === defaultDirectories ? [] : previous);
   if (previous !== noDirectory && !directories.includes('none')) return directories;

@@ -7,6 +7,8 @@ import type { LogFields } from '../ops/log.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { formatAddress, servedHosts, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
+import { limitSendBuffers } from './harden.ts';
+import { createOpsGuard } from './ops-guard.ts';
 import { claimSocket, directoryProblem, withMode } from './socket.ts';
 
 export interface ListenerFlags {
@@ -15,15 +17,25 @@ export interface ListenerFlags {
   readonly socket?: string;
   readonly socketMode: number;
   readonly allowedHost: readonly string[];
+  readonly opsAllowedHost: readonly string[];
 }
 
+interface TcpListener extends Listener {
+  /** Its address, with the port that the system has chosen for port 0. */
+  readonly at: string;
+}
+
+/** Of a TCP address there may be two listeners, with the same port; see `beside`. */
 export interface Listeners {
-  signing?: Listener;
+  signing: readonly TcpListener[];
   socket?: Listener;
-  ops?: Listener;
+  ops: readonly TcpListener[];
 }
 
 type Handling = Omit<ListenOptions, 'address' | 'guard'>;
+
+/** How often to look for a port that is free on both loopback addresses. */
+const maxAttempts = 16;
 
 /**
  * Opens all listeners or none.
@@ -36,12 +48,12 @@ export async function openListeners(
   ops: Handling,
 ): Promise<Listeners> {
   const guard = (address?: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
-  const opened: Listeners = {};
+  const opened: Listeners = { signing: [], ops: [] };
   try {
     if (flags.listen !== 'none') {
-      const address = flags.listen;
-      opened.signing = orListenFailure('--listen', address, () =>
-        listen({ ...signing('tcp'), address, guard: (port = address.port) => guard({ ...address, port }) }),
+      const { host } = flags.listen;
+      opened.signing = await openTcp('--listen', flags.listen, (address) =>
+        listen({ ...signing('tcp'), address, guard: (port = address.port) => guard({ host, port }) }),
       );
     }
     if (flags.socket !== undefined) {
@@ -54,9 +66,12 @@ export async function openListeners(
       );
     }
     if (flags.opsListen !== 'none') {
-      const address = flags.opsListen;
-      opened.ops = orListenFailure('--ops-listen', address, () => listen({ ...ops, address }));
+      const opsGuard = createOpsGuard(flags.opsAllowedHost);
+      opened.ops = await openTcp('--ops-listen', flags.opsListen, (address) =>
+        listen({ ...ops, address, guard: () => opsGuard, closesEach: true }),
+      );
     }
+    limitSendBuffers();
     return opened;
   } catch (error) {
     await stopListeners(opened, 0);
@@ -66,36 +81,83 @@ export async function openListeners(
 
 /** @param graceMs how long requests that have begun may take to finish */
 export async function stopListeners({ signing, socket, ops }: Listeners, graceMs: number): Promise<void> {
-  await Promise.all([signing?.stop(graceMs), socket?.stop(graceMs)]);
+  await Promise.all([...signing, ...(socket ? [socket] : [])].map((each) => each.stop(graceMs)));
   // The ops listener stops last, so that probes see that the signer is stopping.
-  await ops?.stop(0);
+  await Promise.all(ops.map((each) => each.stop(0)));
 }
 
-/** The addresses for the log, with the ports that the system has chosen for port 0. */
-export function listenerFields({ listen, socket, opsListen }: ListenerFlags, opened: Listeners): LogFields {
-  const at = (address: TcpAddress, listener: Listener | undefined) =>
-    formatAddress({ ...address, port: listener?.port ?? address.port });
+/** The addresses for the log. */
+export function listenerFields({ socket }: ListenerFlags, opened: Listeners): LogFields {
+  const [signing, ...signingToo] = opened.signing;
+  const [ops, ...opsToo] = opened.ops;
+  const also = [...signingToo, ...opsToo].map(({ at }) => at);
   return {
-    ...(listen !== 'none' && { signing: at(listen, opened.signing) }),
+    ...(signing && { signing: signing.at }),
     ...(socket && { socket }),
-    ...(opsListen !== 'none' && { ops: at(opsListen, opened.ops) }),
+    ...(ops && { ops: ops.at }),
+    ...(also.length > 0 && { also }),
   };
 }
 
-function orListenFailure(flag: string, address: TcpAddress | string, open: () => Listener): Listener {
+/**
+ * The other address that `localhost` may lead to. The signer takes the port there, too, so that nobody else can answer
+ * callers that use this name.
+ */
+function beside(host: string): string | undefined {
+  if (host === '::1') return '127.0.0.1';
+  return host === '127.0.0.1' || host === 'localhost' || host === '0.0.0.0' ? '::1' : undefined;
+}
+
+/** @throws {CommandFailure} */
+async function openTcp(
+  flag: string,
+  address: TcpAddress,
+  listenAt: (address: TcpAddress) => Listener,
+): Promise<readonly TcpListener[]> {
+  const open = ({ host, port }: TcpAddress): TcpListener => {
+    const listener = listenAt({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    return { ...listener, at: formatAddress({ host, port: listener.port ?? port }) };
+  };
+  const other = beside(address.host);
+  for (let attempt = 1; ; attempt++) {
+    const first = orListenFailure(flag, address, () => open(address));
+    if (other === undefined) return [first];
+    const second = { host: other, port: first.port ?? address.port };
+    try {
+      return [first, open(second)];
+    } catch (error) {
+      const code = systemCode(error);
+      // A machine or a container without IPv6.
+      if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') return [first];
+      await first.stop(0);
+      // The system chose a port that is free on the first address only.
+      if (code === 'EADDRINUSE' && address.port === 0 && attempt < maxAttempts) continue;
+      throw listenFailure(flag, second, error, '; localhost can mean this address, too');
+    }
+  }
+}
+
+function orListenFailure<T>(flag: string, address: TcpAddress | string, open: () => T): T {
   try {
     return open();
   } catch (error) {
-    const where = typeof address === 'string' ? address : formatAddress(address);
-    const code = systemCode(error) ?? 'unknown error';
-    const problem = typeof address === 'string' ? directoryProblem(address, code) : undefined;
-    if (problem !== undefined) throw new CommandFailure(`cannot listen on ${where}: ${problem}`);
-    if (code !== 'EADDRINUSE') {
-      throw new CommandFailure(`cannot listen on ${where} (${code}); set another ${flag}`);
-    }
-    // The runtime reports EADDRINUSE also for a name that it cannot resolve.
-    const isName = typeof address !== 'string' && isIP(address.host) === 0 && address.host !== 'localhost';
-    const what = isName ? 'is in use, or its name cannot be resolved' : 'is in use';
-    throw new CommandFailure(`${where} ${what}; stop the process that listens there, or set another ${flag}`);
+    throw listenFailure(flag, address, error);
   }
+}
+
+/** @param why a further clause of the message */
+function listenFailure(flag: string, address: TcpAddress | string, error: unknown, why = ''): CommandFailure {
+  const where = typeof address === 'string' ? address : formatAddress(address);
+  const code = systemCode(error) ?? 'unknown error';
+  const problem = typeof address === 'string' ? directoryProblem(address, code) : undefined;
+  if (problem !== undefined) return new CommandFailure(`cannot listen on ${where}: ${problem}`);
+  if (code !== 'EADDRINUSE') {
+    return new CommandFailure(`cannot listen on ${where} (${code}); set another ${flag}${why}`);
+  }
+  // The runtime reports EADDRINUSE also for a name that it cannot resolve.
+  const isName = typeof address !== 'string' && isIP(address.host) === 0 && address.host !== 'localhost';
+  const what = isName ? 'is in use, or its name cannot be resolved' : 'is in use';
+  return new CommandFailure(
+    `${where} ${what}; stop the process that listens there, or set another ${flag}${why}`,
+  );
 }

@@ -7,6 +7,7 @@ import { isLoopback, parseAddress } from './address.ts';
 import {
   collect,
   collectHeaders,
+  collectNames,
   flag,
   jsonFlag,
   lazyAction,
@@ -82,6 +83,14 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
       flag('--allowed-host <name>', 'another value of the Host header to accept; repeatable')
         .argParser(collect)
         .default([], 'loopback names with the port'),
+    )
+    .addOption(
+      flag(
+        '--ops-allowed-host <name>',
+        'name in the Host header to accept on the ops listener, with any port; repeatable',
+      )
+        .argParser(collectNames)
+        .default([], 'IP addresses and localhost'),
     )
     .addOption(
       flag('--allow-remote [boolean]', 'allow --listen to use an address that other machines can reach')

@@ -81,7 +81,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   });
   log.info('listening', listenerFields(options, listeners));
   void firstKeys.promise.then(() => {
-    hooks.ready?.(listeners.signing?.port);
+    hooks.ready?.(listeners.signing[0]?.port);
     // This is a sixth of the memory of an idle signer, and the runtime would not free it by itself.
     setTimeout(Bun.shrink, settledMs);
   });

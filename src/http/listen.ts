@@ -24,6 +24,8 @@ export interface ListenOptions {
   readonly onRequest?: (request: Request) => void;
   /** Told the HTTP status of each answer. */
   readonly onAnswer?: (status: number, request: Request) => void;
+  /** Close a connection after one answer. Otherwise it is kept, and closed now and then; see `createClosing`. */
+  readonly closesEach?: boolean;
 }
 
 export interface Listener {
@@ -39,6 +41,10 @@ export interface Listener {
 /** More than the connection pool of an application has. Beyond it, a refusal is better than a long queue. */
 const maxPendingRequests = 1024;
 const maxHeaders = 64;
+/** A connection that is kept closes after so many answers on average. */
+const answersPerConnection = 1000;
+/** Answers in one turn of the event loop. An application has fewer connections, so that more of them were pipelined. */
+const maxAnswersPerTurn = 512;
 /** Several times the longest URL: a name of 253 characters, an operation, and the longest Host. */
 const maxUrlLength = 2048;
 /** Seconds without a byte after which a connection is closed. */
@@ -50,7 +56,8 @@ const quietWithinMs = 1000;
 
 /** @throws {Error} with code `EADDRINUSE` and the like when the address cannot be used */
 export function listen(options: ListenOptions): Listener {
-  const { address, guard: createGuard, handle, onFault, onRequest, onAnswer } = options;
+  const { address, guard: createGuard, handle, onFault, onRequest, onAnswer, closesEach } = options;
+  const isLast = closesEach ? () => true : createClosing();
   let stopping = false;
   let lastRequestAt = 0;
   let guard: Guard | undefined;
@@ -81,7 +88,7 @@ export function listen(options: ListenOptions): Listener {
       onRequest?.(request);
       const response = await admit(request, pendingRequests);
       // RFC 9112 §9.6. Check after the handler: shutdown may have begun while it ran.
-      if (stopping) response.headers.set('connection', 'close');
+      if (isLast() || stopping) response.headers.set('connection', 'close');
       onAnswer?.(response.status, request);
       return response;
     },
@@ -105,6 +112,26 @@ export function listen(options: ListenOptions): Listener {
   };
 
   return { port: server.port, stop };
+}
+
+/**
+ * Decides which answers close their connection. The runtime does not say which connection a request came on, so a caller
+ * that pipelines requests and reads no answer cannot be told from others. Closing at random ends each such connection
+ * sooner or later, and many answers in one turn of the event loop end it at once, so that other callers get their turn.
+ */
+function createClosing(): () => boolean {
+  const countFrom = maxAnswersPerTurn / 4;
+  let answers = 0;
+  const nextTurn = () => {
+    answers = 0;
+  };
+  return () => {
+    answers += 1;
+    // To ask for the next turn costs something, so do it for few requests.
+    if (answers === countFrom) setImmediate(nextTurn);
+    // The random number protects nothing secret.
+    return answers > maxAnswersPerTurn || Math.random() * answersPerConnection < 1;
+  };
 }
 
 /** Bun's types do not allow an idle time-out on a Unix socket, but Bun does. */

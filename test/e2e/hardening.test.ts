@@ -94,6 +94,25 @@ describe.skipIf(!hasProc)('the memory of a running signer', () => {
   );
 });
 
+describe('the limit of descriptors', () => {
+  it.each([
+    ['is lowered', 'ulimit -n "$(ulimit -Hn)"', 8192],
+    ['is never raised', 'ulimit -Hn 700', 700],
+    ['is the hard limit where a lower soft one is inherited', 'ulimit -Sn 300', 8192],
+  ])('%s', async (_, before, expected) => {
+    using directory = temporaryDirectory();
+    writeVolume(join(directory.path, 'keys'), { demo: key });
+    const wrapper = ['bash', '-c', `ulimit -Sn 256; ${before}; exec "$0" "$@"`];
+    await using signer = await startSigner(['--keys', join(directory.path, 'keys')], {}, { wrapper });
+    await signer.ready();
+    const limits = readFileSync(`/proc/${signer.process.pid}/limits`, 'utf8');
+    const hard = Number(/^Max open files +\d+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
+    expect(limits).toMatch(
+      new RegExp(`^Max open files +${Math.min(expected, hard)} +${Math.min(expected, hard)} `, 'm'),
+    );
+  });
+});
+
 describe('a working directory that somebody else can write to', () => {
   /** A directory with all the files from which the runtime would take settings or code. */
   function trap() {

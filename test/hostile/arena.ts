@@ -17,6 +17,8 @@ export type Refused = readonly [status: number, code: string];
 export interface Arena {
   readonly tcp: Door;
   readonly unix: Door;
+  /** The ops listener. */
+  readonly ops: Door;
   /** A signer without keys. Its handlers can say `not_ready` alone, so any other refusal came before them. */
   readonly keyless: Door;
   readonly signer: Signer;
@@ -52,9 +54,10 @@ export const test = base
     const message = `canary-${randomBytes(8).toString('hex')}`;
     const heard = new Map<Signer, number>();
     const arena: Arena = {
-      tcp: doorOf(signer),
+      tcp: doorOf(signer.url),
       unix: { at: { path: socket }, host: 'localhost' },
-      keyless: doorOf(empty),
+      ops: doorOf(signer.opsUrl),
+      keyless: doorOf(empty.url),
       signer,
       directory,
       message,
@@ -85,7 +88,7 @@ export const test = base
     });
   });
 
-export function doorOf({ url }: Signer): Door {
+export function doorOf(url: string): Door {
   const { host, hostname, port } = new URL(url);
   return { at: { host: hostname, port: Number(port) }, host };
 }

@@ -6,7 +6,7 @@ import { constants, existsSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
-import { binary, temporaryDirectory, waitFor } from '../support/signer.ts';
+import { binary, startSigner, temporaryDirectory, waitFor } from '../support/signer.ts';
 import { expectSigned, expectUnsigned, only, test } from './arena.ts';
 import { createMarkers } from './marker.ts';
 import { tagOf } from './scene.ts';
@@ -97,6 +97,40 @@ function fullPipe(): number {
 }
 
 describe('the log', () => {
+  /** What the log says of the listeners; the start must succeed although `bind` fails at times. */
+  async function startWith(inject: string): Promise<readonly string[]> {
+    using place = temporaryDirectory();
+    writeVolume(place.path, { demo: createMarkers().key() });
+    const wrapper = ['strace', '-D', '-f', '-o', '/dev/null', '-e', `inject=${inject}`];
+    await using signer = await startSigner(['--keys', place.path], {}, { wrapper });
+    await signer.ready();
+    const {
+      signing,
+      ops,
+      also = [],
+    } = JSON.parse(
+      signer
+        .output()
+        .split('\n')
+        .find((line) => line.includes('"listening"')) ?? '{}',
+    );
+    return [signing, ops, ...also];
+  }
+
+  test('A53 a port that the system chose is taken on ::1: another one is tried', async ({ skip }) => {
+    skip(!hasStrace, 'needs root and strace');
+    const [signing, ops, ...also] = await startWith('bind:error=EADDRINUSE:when=2');
+    expect(also).toEqual([signing, ops].map((at) => at?.replace('127.0.0.1', '[::1]')));
+  });
+
+  test.for(['bind:error=EADDRNOTAVAIL:when=2+2', 'socket:error=EAFNOSUPPORT:when=2+2'])(
+    'A53 %s: without IPv6 the signer takes the address that there is',
+    async (inject, { skip }) => {
+      skip(!hasStrace, 'needs root and strace');
+      expect(await startWith(inject)).toHaveLength(2);
+    },
+  );
+
   const outputs: Readonly<Record<string, () => number | 'closed'>> = {
     'goes to a full disk (ENOSPC)': () => openSync('/dev/full', 'w'),
     'goes to a reader that went away (EPIPE)': () => 'closed',

@@ -1,40 +1,17 @@
-/** Too much at once: connections, requests on one connection, bodies; and callers that go away in the middle. */
+/** Too much at once: requests on one connection, bodies; and callers that go away in the middle. */
 
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { afterEach, describe, expect } from 'vitest';
+import { describe, expect } from 'vitest';
 import { connections, isRoot, openFiles, peakMemory, privateMemory } from '../support/process.ts';
 import { waitFor } from '../support/signer.ts';
 import { type Arena, expectProblem, expectSigned, only, test } from './arena.ts';
-import { json, open, parseAnswers, request } from './wire.ts';
+import { connected, connection } from './crowd.ts';
+import { exchangeOnce, json, parseAnswers, request } from './wire.ts';
 
 const mebibyte = 2 ** 20;
 const raw = 'Content-Type: application/octet-stream';
 const batchPath = '/v1/keys/demo/sign-batch';
-
-const sockets: Socket[] = [];
-afterEach(() => {
-  for (const socket of sockets.splice(0)) socket.destroy();
-});
-
-/** A connection that ends with the test, at the latest. */
-function connection({ tcp }: Arena): Socket {
-  const socket = open(tcp);
-  sockets.push(socket);
-  return socket;
-}
-
-async function connected(arena: Arena, count: number): Promise<readonly Socket[]> {
-  const opened: Socket[] = [];
-  while (opened.length < count) {
-    // Not faster than they are accepted: the kernel drops what does not fit into its queue.
-    const some = Array.from({ length: Math.min(100, count - opened.length) }, () => connection(arena));
-    await Promise.all(some.map((socket) => once(socket, 'connect')));
-    opened.push(...some);
-  }
-  return opened;
-}
 
 /** The status of the first answer, or `closed`. */
 function outcome(socket: Socket): Promise<number | 'closed'> {
@@ -49,37 +26,34 @@ function outcome(socket: Socket): Promise<number | 'closed'> {
   });
 }
 
-function maxOpenFiles(): number {
-  return Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
+/** How many messages have been signed, batches included. */
+async function signed({ signer }: Arena): Promise<number> {
+  const text = await (await fetch(`${signer.opsUrl}/metrics`)).text();
+  const counts = text.matchAll(
+    /^sidecar_signer_operations_total\{.*operation="sign".*outcome="ok".*\} (\d+)/gm,
+  );
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
-describe('connections', () => {
-  const many = 10_000;
-
-  test(`A31 ${many} of them are idle`, { timeout: 60_000 }, async ({ arena, skip }) => {
-    skip(maxOpenFiles() < many + 500, `${many} connections need a higher limit of open files`);
-    await connected(arena, many);
-    const times: number[] = [];
-    for (let round = 0; round < 21; round++) {
-      const done = await arena.exchange(arena.tcp, request(arena.tcp));
-      expect([200, 503]).toContain(only(done).status);
-      times.push(done.elapsedMs);
-    }
-    times.sort((one, other) => one - other);
-    expect(times[10]).toBeLessThan(50);
-    // No request starves; a second leaves room for a busy machine.
-    expect(times[20]).toBeLessThan(1000);
-  });
-});
-
 describe('requests on one connection', () => {
-  test.for([2, 1000])('A34 %i at once are answered in order', async (count, { arena }) => {
+  test.for([2, 1000])('A34 %i at once are answered in order, each once', async (count, { arena }) => {
+    const { tcp } = arena;
     const messages = Array.from({ length: count }, (_, index) => `message ${index}`);
-    const all = Buffer.concat(messages.map((message) => request(arena.tcp, { body: json({ message }) })));
-    const { answers } = await arena.exchange(arena.tcp, all, count);
-    expect(answers.map(({ body }) => JSON.parse(body).signature)).toEqual(
-      messages.map((each) => arena.tag(each)),
-    );
+    const before = await signed(arena);
+    const signatures: unknown[] = [];
+    while (signatures.length < count) {
+      const rest = messages.slice(signatures.length);
+      const all = Buffer.concat(rest.map((message) => request(tcp, { body: json({ message }) })));
+      const { answers } = await exchangeOnce(tcp, all, rest.length);
+      signatures.push(...answers.map(({ body }) => JSON.parse(body).signature));
+      // What comes behind the answer that closes the connection is not carried out.
+      const closes = answers.map(({ headers }) => headers.get('connection') === 'close');
+      expect(closes.indexOf(true)).toBe(
+        answers.length < rest.length ? answers.length - 1 : closes.lastIndexOf(true),
+      );
+    }
+    expect(signatures).toEqual(messages.map((each) => arena.tag(each)));
+    expect((await signed(arena)) - before).toBe(count);
   });
 
   test('A34 a refusal among them changes nothing for the others', async ({ arena }) => {
@@ -99,9 +73,38 @@ describe('requests on one connection', () => {
     ]);
   });
 
+  /** Behind a batch, which gives other callers their turn, the connection is closed. */
+  const batch = (arena: Arena) =>
+    request(arena.tcp, {
+      target: batchPath,
+      body: json({ items: Array.from({ length: 100 }, (_, index) => ({ message: `message ${index}` })) }),
+    });
+  const single = (arena: Arena) => request(arena.tcp, { body: arena.body });
+  const list = (arena: Arena) =>
+    request(arena.tcp, { method: 'GET', target: '/v1/keys', type: null, length: null, body: '' });
+  const behind: Readonly<Record<string, readonly ((arena: Arena) => Buffer)[]>> = {
+    'two batches': [batch, batch],
+    'a batch and a list of keys': [batch, list],
+    'a batch and a message': [batch, single],
+    'a message and two batches': [single, batch, batch],
+    'ten batches': Array.from({ length: 10 }, () => batch),
+  };
+  test.for(Object.entries(behind))('A57 %s: none is carried out twice', async ([, parts], { arena }) => {
+    const items = parts.reduce((sum, part) => sum + (part === batch ? 100 : part === single ? 1 : 0), 0);
+    const before = await signed(arena);
+    const all = Buffer.concat(parts.map((part) => part(arena)));
+    const { answers, closed } = await exchangeOnce(arena.tcp, all, parts.length);
+    expect(closed || answers.length === parts.length).toBe(true);
+    for (const { status } of answers) expect(status).toBe(200);
+    await waitFor(() => connections(arena.signer) === 0 || undefined);
+    expect((await signed(arena)) - before).toBeLessThanOrEqual(items);
+    await expectSigned(arena);
+    expect(only(await arena.exchange(arena.tcp, batch(arena))).status).toBe(200);
+  });
+
   test('A34 what is not read is not worked for', async ({ arena }) => {
     const before = peakMemory(arena.signer);
-    const socket = connection(arena);
+    const socket = connection(arena.tcp);
     socket.pause();
     const items = Array.from({ length: 1000 }, () => ({ message: '' }));
     const batch = request(arena.tcp, { target: batchPath, body: json({ items }) });
@@ -120,7 +123,7 @@ describe('bodies', () => {
   }) => {
     const { signer, tcp } = arena;
     const before = peakMemory(signer);
-    const all = await connected(arena, 200);
+    const all = await connected(tcp, 200);
     const outcomes = all.map(outcome);
     // While the signer is held, the kernel fills its buffers; it then finds everything at once.
     signer.process.kill('SIGSTOP');
@@ -137,7 +140,7 @@ describe('bodies', () => {
   test('A29 long ones that stall keep out no short one, and give their place back', async ({ arena }) => {
     const { tcp } = arena;
     const long = { target: batchPath, length: `Content-Length: ${mebibyte}`, body: '{' };
-    const stalling = await connected(arena, 64);
+    const stalling = await connected(tcp, 64);
     const outcomes = stalling.map(outcome);
     for (const socket of stalling) socket.write(request(tcp, long));
     // Those beyond the bound are refused at once; those within it are waited for.
@@ -187,7 +190,7 @@ describe('callers that go away', () => {
     const { signer } = arena;
     const memory = privateMemory(signer);
     const files = isRoot ? openFiles(signer).length : 0;
-    const leaving = await connected(arena, 300);
+    const leaving = await connected(arena.tcp, 300);
     const gone = leaving.map((socket) => once(socket, 'close'));
     for (const socket of leaving) leave(socket, arena);
     await Promise.all(gone);

@@ -92,13 +92,15 @@ const headers: readonly Row[] = [
   }),
   ...more('A25', 'signed', { 'names of properties': '__proto__: x\r\nconstructor: x\r\nhasOwnProperty: z' }),
   ...more('A26', parser, {
+    'a header of 9 KiB': `X-A: ${'a'.repeat(9 * 1024)}`,
     'a header of 20 KiB': `X-A: ${'a'.repeat(20 * 1024)}`,
     '3,000 headers': lines(3000, (index) => `X-${index}: a`),
     '65 headers': lines(61, (index) => `X-${index}: a`),
   }),
   ...more('A26', 'signed', {
+    'a header of 7 KiB': `X-A: ${'a'.repeat(7 * 1024)}`,
     '64 headers': lines(60, (index) => `X-${index}: a`),
-    // The runtime joins them to one, within its bound of 16 KiB.
+    // The runtime joins them to one, within its bound of 8 KiB.
     'a header 150 times': lines(150, () => 'X-A: a'),
   }),
 ];

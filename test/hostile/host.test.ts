@@ -1,7 +1,7 @@
 /** Requests for another host, or for none. */
 
 import { describe, expect } from 'vitest';
-import { expectSigned, only, test } from './arena.ts';
+import { type Arena, expectProblem, expectSigned, only, test } from './arena.ts';
 import {
   beforeHandlers,
   build,
@@ -13,7 +13,7 @@ import {
   rowsOf,
   rowsOfTexts,
 } from './rows.ts';
-import { signPath } from './wire.ts';
+import { type Flaw, signPath } from './wire.ts';
 
 const longer = { target: `/AAA${signPath}` };
 const oldLine = `POST ${signPath} HTTP/1.0`;
@@ -82,5 +82,48 @@ describe('the Host header decides, and nothing else', () => {
     }
     // Both are what the others are told to send.
     await expectSigned(arena);
+  });
+});
+
+describe('the Host header of the ops listener', () => {
+  const get = (arena: Arena, target: string, flaw: Flaw) =>
+    arena.exchange(
+      arena.ops,
+      build(arena.ops, '', { method: 'GET', target, caller: null, type: null, length: null, ...flaw }),
+    );
+  const paths = ['/livez', '/readyz', '/status', '/metrics', '/openapi.json', '/nothing'];
+
+  test.for([
+    ['evil.test:{port}', 403],
+    ['evil.test', 403],
+    ['localhost.evil.test:{port}', 403],
+    ['127.1:{port}', 403],
+    ['', 400],
+    ['user@localhost', 400],
+    ['a b', 400],
+  ] as const)('A56 %s', async ([host, status], { arena }) => {
+    for (const target of paths) {
+      const done = await get(arena, target, hostIs(host));
+      expectProblem(arena, done, [status, status === 403 ? 'forbidden_caller' : 'malformed_request']);
+      expect(done.closed).toBe(true);
+    }
+  });
+
+  test('A56 two of them, and none in HTTP/1.0', async ({ arena }) => {
+    for (const flaw of [{ more: ['Host: evil.test'] }, { line: 'GET /status HTTP/1.0', host: null }])
+      expectProblem(arena, await get(arena, '/status', flaw), malformed);
+  });
+
+  test('A56 the right ones are served, whatever the target says', async ({ arena }) => {
+    for (const host of ['{host}', 'localhost', 'LOCALHOST:1', '10.0.0.1:8701', '[fd00::1]:8701'])
+      expect(only(await get(arena, '/readyz', hostIs(host))).status).toBe(200);
+    expect(only(await get(arena, 'http://evil.test/readyz', {})).status).toBe(200);
+  });
+
+  test('A56 a refusal names the flag', async ({ arena }) => {
+    const refused = await get(arena, '/status', hostIs('evil.test'));
+    expect(JSON.parse(only(refused).body).detail).toBe(
+      'the Host header must be an IP address or localhost; allow another name with --ops-allowed-host',
+    );
   });
 });

@@ -57,7 +57,7 @@ describe('the policy of a key set', () => {
     await using scene = openScene();
     writeConfig(scene, 'keys: { demo: { maxMessageBytes: 10 } }');
     const signer = await scene.serve({ demo: scene.key() });
-    const door = doorOf(signer);
+    const door = doorOf(signer.url);
     // The length is that of the bytes, not of the characters or of their encoding.
     const bodies = [
       [{ body: json({ message: '1234567890' }) }, { body: json({ message: '12345678901' }) }],
@@ -86,7 +86,7 @@ describe('the policy of a key set', () => {
     await using scene = openScene();
     writeConfig(scene, 'keys: { demo: { allow: [verify] } }');
     const signer = await scene.serve({ demo: scene.key() });
-    const door = doorOf(signer);
+    const door = doorOf(signer.url);
     for (const flaw of [
       {},
       { body: 'no JSON' },

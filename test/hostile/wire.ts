@@ -66,10 +66,23 @@ export function json(value: unknown): string {
 }
 
 /**
+ * Exchanges the parts as `exchangeOnce` does. The signer closes a connection after an answer now and then, and says so in
+ * the answer (RFC 9112 §9.6). Requests behind such an answer were not carried out, so that all of it is tried again.
+ */
+export async function exchange(to: Door, parts: Parts, expected = 1, withinMs = 30_000): Promise<Exchange> {
+  for (;;) {
+    const done = await exchangeOnce(to, parts, expected, withinMs);
+    const last = done.answers.at(-1);
+    const isCutShort = done.closed && done.answers.length < expected;
+    if (!isCutShort || last?.status !== 200 || last.headers.get('connection') !== 'close') return done;
+  }
+}
+
+/**
  * Sends the parts and reads until the signer closes. When `expected` answers are complete and none of them announces a
  * close, this side closes, and still reads to the end, so that an answer too many would be seen.
  */
-export function exchange(to: Door, parts: Parts, expected = 1, withinMs = 30_000): Promise<Exchange> {
+export function exchangeOnce(to: Door, parts: Parts, expected: number, withinMs = 30_000): Promise<Exchange> {
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const chunks: Buffer[] = [];

@@ -53,13 +53,26 @@ export function bytesRead({ process: { pid } }: Signer): number {
 
 /** TCP connections that its signing listener still has open. What the kernel alone keeps of one has no inode. */
 export function connections({ url }: Signer): number {
-  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
   const listening = '0A';
+  return socketsAt(url).filter(({ state, inode }) => state !== listening && inode !== '0').length;
+}
+
+/** Bytes of answers that the kernel holds for the callers of a listener, because they have not taken them yet. */
+export function unreadBytes(url: string): number {
+  return socketsAt(url).reduce((sum, { unread }) => sum + unread, 0);
+}
+
+function socketsAt(url: string): readonly { state?: string; unread: number; inode?: string }[] {
+  const port = Number(new URL(url).port).toString(16).toUpperCase().padStart(4, '0');
   const rows = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
-  return rows.filter((row) => {
-    const [, local, , state, , , , , , inode] = row.trim().split(/\s+/);
-    return local?.endsWith(`:${port}`) && state !== listening && inode !== '0';
-  }).length;
+  return rows
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, local]) => local?.endsWith(`:${port}`))
+    .map(([, , , state, queues = '', , , , , inode]) => ({
+      ...(state && { state }),
+      unread: Number.parseInt(queues, 16),
+      ...(inode && { inode }),
+    }));
 }
 
 function statusOf({ process: { pid } }: Pick<Signer, 'process'>, field: string): number {

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--socket-mode': 'SIGNER_SOCKET_MODE',
     '--ops-listen': 'SIGNER_OPS_LISTEN',
     '--allowed-host': 'SIGNER_ALLOWED_HOST',
+    '--ops-allowed-host': 'SIGNER_OPS_ALLOWED_HOST',
     '--allow-remote': 'SIGNER_ALLOW_REMOTE',
     '--shutdown-delay': 'SIGNER_SHUTDOWN_DELAY',
     '--log-level': 'SIGNER_LOG_LEVEL',
@@ -157,6 +158,11 @@ describe('a usage error', () => {
   it.each<[string, string, string]>([
     ...['8700', '127.0.0.1:65536', ''].map((value): [string, string, string] => ['--listen', value, address]),
     ['--ops-listen', 'http://127.0.0.1:8701', address],
+    [
+      '--ops-allowed-host',
+      'signer.default.svc:8701',
+      'expected host names without a port, for instance signer.default.svc',
+    ],
     ['--socket-mode', 'rw', 'expected an octal file mode, for instance 0660'],
     ['--socket-mode', '07777', 'expected an octal file mode, for instance 0660'],
     ['--shutdown-delay', '10s', 'expected whole seconds from 0 to 3600, for instance 10'],
@@ -176,6 +182,7 @@ describe('a usage error', () => {
     [['check', '--keys', '/etc/signer/keys,'], {}],
     [['serve', '--keys', ',/etc/signer/keys'], {}],
     [['serve', '--allowed-host', 'a,,b'], {}],
+    [['serve', '--ops-allowed-host', 'a,,b'], {}],
     [['check'], { SIGNER_KEYS: '/etc/signer/keys,' }],
   ])('is an empty value in a list: %j %j', async (args, env) => {
     const { code, stdout, stderr } = await run(args, { env });

@@ -90,6 +90,58 @@ describe('an occupied address', () => {
   });
 });
 
+/** A port that is taken on one loopback address alone. */
+async function takenAt(host: string): Promise<number> {
+  const taken = createServer().listen(0, host);
+  onTestFinished(() => void taken.close());
+  await once(taken, 'listening');
+  return (taken.address() as AddressInfo).port;
+}
+
+describe('localhost means two addresses', () => {
+  const also = (signer: Signer): readonly string[] =>
+    JSON.parse(
+      signer
+        .output()
+        .split('\n')
+        .find((line) => line.includes('"listening"')) ?? '{}',
+    ).also;
+
+  it.each(['127.0.0.1:0', 'localhost:0', '[::1]:0'])('and the signer takes both: %s', async (address) => {
+    const signer = await start(['--listen', address, '--ops-listen', address]);
+    const [port, opsPort] = [signer.url, signer.opsUrl].map((url) => new URL(url).port);
+    const other = address.startsWith('[') ? '127.0.0.1' : '[::1]';
+    expect(also(signer)).toEqual([`${other}:${port}`, `${other}:${opsPort}`]);
+    for (const host of ['127.0.0.1', '[::1]', 'localhost']) {
+      const init = { headers: { 'sec-signer': '1' } };
+      expect((await fetch(`http://${host}:${port}/v1/keys`, init)).status).toBe(200);
+      expect((await fetch(`http://${host}:${opsPort}/readyz`)).status).toBe(200);
+    }
+    expect(await signer.stop()).toBe(0);
+  });
+
+  it.each([
+    ['--listen', '127.0.0.1', '::1', '[::1]'],
+    ['--listen', 'localhost', '::1', '[::1]'],
+    ['--listen', '[::1]', '127.0.0.1', '127.0.0.1'],
+    ['--ops-listen', '127.0.0.1', '::1', '[::1]'],
+  ])('%s %s is refused where somebody else listens on the other one', async (flag, host, taken, named) => {
+    const port = await takenAt(taken);
+    const none = flag === '--listen' ? '--ops-listen' : '--listen';
+    const socket = ['--socket', inDirectory('beside.sock')];
+    expect(await refused([flag, `${host}:${port}`, none, 'none', ...socket])).toEqual(
+      because(
+        `${named}:${port} is in use; stop the process that listens there, or set another ${flag}; localhost can mean this address, too`,
+      ),
+    );
+  });
+
+  it('another loopback address is not one of them', async () => {
+    const signer = await start(['--listen', '127.0.0.2:0', '--ops-listen', '127.0.0.2:0']);
+    expect(also(signer)).toBeUndefined();
+  });
+});
+
 describe('an address that cannot be had', () => {
   // Without a name server, a name is not unknown: it could not be asked for.
   it.each([
@@ -273,6 +325,22 @@ describe('a variable', () => {
     }
     expect(await statusOf({ port }, 'signer.internal,another.internal')).toBe(400);
     expect(await statusOf({ port }, 'third.internal')).toBe(403);
+  });
+
+  it('SIGNER_OPS_ALLOWED_HOST adds to the names that the ops listener serves', async () => {
+    const signer = await start([], { SIGNER_OPS_ALLOWED_HOST: 'signer.default.svc,another' });
+    const { port, hostname } = new URL(signer.opsUrl);
+    const statusFor = async (host: string) => {
+      const asking = request({ port, hostname, path: '/status', headers: { host } });
+      asking.end();
+      const [response] = await once(asking, 'response');
+      response.resume();
+      return response.statusCode;
+    };
+    for (const host of ['signer.default.svc', 'signer.default.svc:8701', 'another', `127.0.0.1:${port}`])
+      expect(await statusFor(host)).toBe(200);
+    expect(await statusFor('third.internal')).toBe(403);
+    expect(await statusOf({ port: new URL(signer.url).port }, 'another')).toBe(403);
   });
 
   it('of a Service with the name of the signer does no harm', async () => {
