@@ -4,8 +4,6 @@ import type { Formats, Operation } from './messages.ts';
 
 /** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
-/** The most bytes of JSON in a request whose message could be sent as the request body, at any length, instead. */
-export const maxJsonBytesBesideStream: number = 2 ** 16;
 
 /** The formats in which a message alone, as the request body, is a complete request. */
 export const streamed: Readonly<Record<Operation, readonly (keyof Formats)[]>> = {

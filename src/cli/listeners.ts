@@ -31,7 +31,7 @@ export async function openListeners(
   signing: Handling,
   ops: Handling,
 ): Promise<Listeners> {
-  const guard = (address?: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
+  const guard = (address: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
   const opened: Listeners = {};
   try {
     if (flags.listen !== 'none') {
@@ -45,7 +45,7 @@ export async function openListeners(
       await claimSocket(path);
       opened.socket = orListenFailure('--socket', path, () =>
         withMode(path, flags.socketMode, () =>
-          listen({ ...signing, address: { path }, guard: () => guard() }),
+          listen({ ...signing, address: { path }, guard: () => createGuard() }),
         ),
       );
     }

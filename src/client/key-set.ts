@@ -1,7 +1,7 @@
 /** The calls to one key set, with the types of its format. */
 
 import type { Problem } from '../api/errors.ts';
-import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamed } from '../api/limits.ts';
+import { isSignatureText, maxJsonBytes, streamed } from '../api/limits.ts';
 import type { Formats, KeySetDescription, Operation, TenantRequest, Verification } from '../api/messages.ts';
 import { SignerError } from './error.ts';
 import type { Sent } from './transport.ts';
@@ -112,18 +112,11 @@ export type Call = <A>(request: Omit<Sent, 'signal'>, options?: CallOptions) => 
 const json = { 'content-type': 'application/json' };
 const octets = { 'content-type': 'application/octet-stream' };
 
-/** The size limit of a JSON request, and what to do with a larger one. */
-interface JsonLimit {
-  readonly maxBytes: number;
-  readonly advice: string;
-}
-
-const batchLimit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send fewer items at once' };
-const limit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send less' };
-const limitBesideStream: Readonly<Record<Operation, JsonLimit>> = {
-  sign: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by signMessage, or in a batch' },
-  verify: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by verifyMessage, or in a batch' },
-};
+/** What to do with a JSON request that is too large, if its message could be sent at any length. */
+const adviceToStream = {
+  sign: 'send the message by signMessage',
+  verify: 'send the message by verifyMessage',
+} as const;
 
 export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
   const path = `/v1/keys/${encodeURIComponent(name)}`;
@@ -135,7 +128,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     options?: CallOptions,
   ): Promise<A> => {
     const canStream = request.tenant === undefined && streamed[operation].includes(format);
-    const body = encode(request, canStream ? limitBesideStream[operation] : limit);
+    const body = encode(request, canStream ? adviceToStream[operation] : 'send less');
     return await post(operation, body, json, options);
   };
   const postBatch = async <A>(
@@ -143,7 +136,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     items: readonly object[],
     options?: CallOptions,
   ): Promise<readonly BatchResult<A>[]> => {
-    const body = encode({ items }, batchLimit);
+    const body = encode({ items }, 'send fewer items at once');
     const { results } = await post<{ results: readonly BatchResult<A>[] }>(operation, body, json, options);
     return results;
   };
@@ -169,9 +162,9 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
  * can look like an outage.
  * @throws {SignerError} `message_too_large`
  */
-function encode(request: object, { maxBytes, advice }: JsonLimit): Uint8Array {
+function encode(request: object, advice: string): Uint8Array {
   const bytes = new TextEncoder().encode(JSON.stringify(request));
-  if (bytes.length <= maxBytes) return bytes;
-  const message = `this request as JSON has at most ${maxBytes} bytes; ${advice}`;
+  if (bytes.length <= maxJsonBytes) return bytes;
+  const message = `this request as JSON has at most ${maxJsonBytes} bytes; ${advice}`;
   throw new SignerError('message_too_large', message, { status: 413 });
 }
