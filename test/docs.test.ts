@@ -61,9 +61,8 @@ describe('the tables', () => {
       onFault: () => undefined,
     });
     const ask = async (method: string, path: string) => {
-      const answer = await handle(
-        new Request(`http://localhost${path}`, { method, headers: { 'content-type': 'application/json' } }),
-      );
+      const headers = { 'content-type': 'application/json' };
+      const answer = await handle(new Request(`http://localhost${path}`, { method, headers }), path);
       return (await answer.json()) as Problem;
     };
     const cells = firstColumn('docs/http-api.md', 'Paths', 'method and path');

@@ -4,8 +4,6 @@ import type { Formats } from './messages.ts';
 
 /** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
-/** The most bytes of JSON in a request whose message could be sent as the request body, at any length, instead. */
-export const maxJsonBytesBesideStream: number = 2 ** 16;
 
 /** The formats in which the message alone can be the request body, to sign it or to verify it. */
 export const streamedFormats: readonly (keyof Formats)[] = [

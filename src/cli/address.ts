@@ -62,12 +62,11 @@ export function reachable({ host, port }: TcpAddress): TcpAddress {
 }
 
 /**
- * The values of the `Host` header that a listener accepts: loopback names with the port, and the allowed hosts with and
- * without it. A Unix socket has no address and accepts the names without a port.
+ * The values of the `Host` header that a TCP listener accepts: loopback names with the port, and the allowed hosts with and
+ * without it.
  */
-export function servedHosts(allowedHosts: readonly string[], address?: TcpAddress): ReadonlySet<string> {
+export function servedHosts(allowedHosts: readonly string[], address: TcpAddress): ReadonlySet<string> {
   const loopback = ['127.0.0.1', 'localhost', '[::1]'];
-  if (address === undefined) return new Set([...loopback, ...allowedHosts]);
   const { host, port } = address;
   // Another IPv4 loopback address, such as 127.0.0.2.
   if (isLoopback(address) && !host.includes(':')) loopback.push(host);

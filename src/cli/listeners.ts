@@ -47,7 +47,7 @@ export async function openListeners(
   signing: (caller: 'tcp' | 'socket') => Handling,
   ops: Handling,
 ): Promise<Listeners> {
-  const guard = (address?: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
+  const guard = (address: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
   const opened: Listeners = { signing: [], ops: [] };
   try {
     if (flags.listen !== 'none') {
@@ -61,7 +61,7 @@ export async function openListeners(
       await claimSocket(path);
       opened.socket = orListenFailure('--socket', path, () =>
         withMode(path, flags.socketMode, () =>
-          listen({ ...signing('socket'), address: { path }, guard: () => guard() }),
+          listen({ ...signing('socket'), address: { path }, guard: () => createGuard() }),
         ),
       );
     }

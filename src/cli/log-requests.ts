@@ -1,7 +1,7 @@
 /** One line for each request to a signing listener, at debug level. No content, and no name that does not exist. */
 
 import type { ListenOptions } from '../http/listen.ts';
-import { operationUrl } from '../http/paths.ts';
+import { operationPath } from '../http/paths.ts';
 import type { Snapshot } from '../key-sets/snapshot.ts';
 import type { Log, LogFields } from '../ops/log.ts';
 
@@ -33,10 +33,10 @@ export function logRequests(
       const method = methods.includes(request.method) ? request.method : 'other';
       requests.set(request, { atMs: performance.now(), fields: { method } });
     },
-    handle: (request) => {
+    handle: (request, path) => {
       const begun = requests.get(request);
-      if (begun !== undefined) begun.fields = describeOperation(request, snapshot()) ?? begun.fields;
-      return handling.handle(request);
+      if (begun !== undefined) begun.fields = describeOperation(request, path, snapshot()) ?? begun.fields;
+      return handling.handle(request, path);
     },
     onAnswer: (status, request) => {
       handling.onAnswer?.(status, request);
@@ -49,10 +49,11 @@ export function logRequests(
 
 /** Undefined if the request asks for no operation. */
 function describeOperation(
-  { method, url, headers }: Request,
+  { method, headers }: Request,
+  path: string,
   snapshot: Snapshot | undefined,
 ): LogFields | undefined {
-  const [, keySet, operation] = operationUrl.exec(url) ?? [];
+  const [, keySet, operation] = operationPath.exec(path) ?? [];
   if (method !== 'POST' || keySet === undefined || operation === undefined) return undefined;
   const bytes = headers.get('content-length');
   return {

@@ -1,7 +1,7 @@
 /** `sidecar-signer serve`: creates the parts of the signer, connects them, and stops them on SIGTERM. */
 
 import { createApp } from '../http/app.ts';
-import { createBodyReader } from '../http/body.ts';
+import { createBodyReader, defaultBodyLimits } from '../http/body.ts';
 import { createLog, describeFault, type Log, type LogFormat, type LogLevel } from '../ops/log.ts';
 import { createCounters, formatMetrics } from '../ops/metrics.ts';
 import { createOpsApp } from '../ops/routes.ts';
@@ -60,7 +60,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     log.error('a request failed because of a bug in the signer', describeFault(error));
   const api = createApp({
     snapshot: () => store.current,
-    bodies: createBodyReader(),
+    bodies: createBodyReader(defaultBodyLimits, () => Bun.gc(true)),
     signer: createSigner({ ...systemClocks, random }),
     onOperation: counters.operation,
     onFault,

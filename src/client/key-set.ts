@@ -1,7 +1,7 @@
 /** The calls to one key set, with the types of its format. */
 
 import type { Problem } from '../api/errors.ts';
-import { isSignatureText, maxJsonBytes, maxJsonBytesBesideStream, streamedFormats } from '../api/limits.ts';
+import { isSignatureText, maxJsonBytes, streamedFormats } from '../api/limits.ts';
 import type { Formats, HttpHeaders, KeySetDescription, Operation, TenantRequest } from '../api/messages.ts';
 import { hasResults, isVerification } from './answer.ts';
 import { SignerError } from './error.ts';
@@ -134,18 +134,11 @@ export type Call = <A>(request: Request, options?: CallOptions) => Promise<A>;
 const json = { 'content-type': 'application/json' };
 const octets = { 'content-type': 'application/octet-stream' };
 
-/** The size limit of a JSON request, and what to do with a larger one. */
-interface JsonLimit {
-  readonly maxBytes: number;
-  readonly advice: string;
-}
-
-const batchLimit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send fewer items at once' };
-const limit: JsonLimit = { maxBytes: maxJsonBytes, advice: 'send less' };
-const limitBesideStream: Readonly<Record<Operation, JsonLimit>> = {
-  sign: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by signMessage, or in a batch' },
-  verify: { maxBytes: maxJsonBytesBesideStream, advice: 'send the message by verifyMessage, or in a batch' },
-};
+/** What to do with a JSON request that is too large, if its message could be sent at any length. */
+const adviceToStream = {
+  sign: 'send the message by signMessage',
+  verify: 'send the message by verifyMessage',
+} as const;
 
 export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
   const path = pathOf(name);
@@ -169,7 +162,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
   ): Promise<A> => {
     const fields = toJson(request);
     const canStream = !('tenant' in fields) && streamedFormats.includes(format);
-    const body = encode(fields, canStream ? limitBesideStream[operation] : limit);
+    const body = encode(fields, canStream ? adviceToStream[operation] : 'send less');
     return await post(operation, body, json, options);
   };
   const postBatch = async <A>(
@@ -177,7 +170,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     items: readonly object[],
     options?: CallOptions,
   ): Promise<readonly BatchResult<A>[]> => {
-    const body = encode(batchToJson(items), batchLimit);
+    const body = encode(batchToJson(items), 'send fewer items at once');
     const { length } = items;
     const { results } = await call<{ results: readonly BatchResult<A>[] }>(
       {
@@ -227,9 +220,9 @@ function pathOf(name: string): string {
  * can look like an outage.
  * @throws {SignerError} `message_too_large`
  */
-function encode(request: object, { maxBytes, advice }: JsonLimit): Uint8Array {
+function encode(request: object, advice: string): Uint8Array {
   const bytes = new TextEncoder().encode(JSON.stringify(request));
-  if (bytes.length <= maxBytes) return bytes;
-  const message = `this request as JSON has at most ${maxBytes} bytes; ${advice}`;
+  if (bytes.length <= maxJsonBytes) return bytes;
+  const message = `this request as JSON has at most ${maxJsonBytes} bytes; ${advice}`;
   throw new SignerError('message_too_large', message, { status: 413 });
 }

@@ -1,61 +1,52 @@
 /** Reads request bodies within limits of size, time and memory: JSON as a whole, a message in parts as it arrives. */
 
 import { type ErrorCode, SignerError } from '../api/errors.ts';
-import { maxJsonBytes, maxJsonBytesBesideStream } from '../api/limits.ts';
+import { maxJsonBytes } from '../api/limits.ts';
+import { release } from '../bytes/release.ts';
 import { createDeadline } from './deadline.ts';
 import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
 
 export interface BodyLimits {
+  /** The longest JSON body. */
+  readonly maxJsonBytes: number;
   /** How long a JSON body may take to arrive, and how long a streamed body may pause. */
   readonly timeoutMs: number;
   /** The average rate that a streamed body must reach after the first `timeoutMs`. */
   readonly minBytesPerSecond: number;
   /** How long a streamed body may take in all. It also limits how long removed keys can still be used. */
   readonly maxStreamMs: number;
-  /** Up to this declared length, a body is always read, except a batch. The number of requests limits their memory. */
+  /** Up to this declared length, a body is always read. The number of requests limits their memory. */
   readonly smallBytes: number;
   /** How many bytes of longer bodies may be in memory at the same time. */
   readonly maxHeldBytes: number;
 }
 
 export const defaultBodyLimits: BodyLimits = {
+  maxJsonBytes,
   timeoutMs: 5000,
   minBytesPerSecond: 64 * 1024,
   maxStreamMs: 10 * 60 * 1000,
   smallBytes: 16 * 1024,
-  maxHeldBytes: 16 * 2 ** 20,
+  maxHeldBytes: 8 * 2 ** 20,
 };
 
 /** Reserved for each long body: the runtime may buffer this much before the signer reads it. */
 const readAheadBytes = 2 ** 20;
 
-export interface JsonBound {
-  readonly maxBytes: number;
-  /** What the caller can do about a longer body. */
-  readonly advice: string;
-}
-
-/** For a request whose message could be streamed, and then have any length. */
-export const jsonBesideStream: JsonBound = {
-  maxBytes: maxJsonBytesBesideStream,
-  advice: 'send the message itself as application/octet-stream, or the request in a batch',
-};
-/** For a batch, and for a request that can only be JSON. */
-export const jsonAlone: JsonBound = { maxBytes: maxJsonBytes, advice: 'send less at once' };
-
 export interface BodyReader {
   /**
    * Reads and parses a JSON body.
+   * @param advice what the caller can do about a longer body
    * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`
    */
-  json(request: Request, bound: JsonBound, parse?: (text: string) => unknown): Promise<unknown>;
+  json(request: Request, advice: string, parse?: (text: string) => unknown): Promise<unknown>;
   /**
    * Reads a body whose processing takes long. Bodies are processed one at a time, in the order of their arrival. Those that
    * wait count towards `maxHeldBytes`.
    * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`, and whatever `use` throws
    */
-  inTurn<T>(request: Request, bound: JsonBound, use: (bytes: Uint8Array) => Promise<T>): Promise<T>;
+  inTurn<T>(request: Request, advice: string, use: (bytes: Uint8Array) => Promise<T>): Promise<T>;
   /**
    * Reads a body in parts. Each part is valid until the next one is requested.
    * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
@@ -63,8 +54,21 @@ export interface BodyReader {
   parts(request: Request): AsyncGenerator<Uint8Array, void, void>;
 }
 
-export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyReader {
+/**
+ * Garbage is collected each time this much long JSON has been read. Parsing leaves several times its length behind, and the
+ * runtime alone would let more of it pile up the faster the machine is.
+ */
+const collectAfterBytes = 4 * 2 ** 20;
+/** Shorter JSON is left to the runtime. */
+const longJsonBytes = 128 * 1024;
+
+/** @param collectGarbage frees what nobody uses any more */
+export function createBodyReader(
+  limits: BodyLimits = defaultBodyLimits,
+  collectGarbage: () => void = () => undefined,
+): BodyReader {
   let heldBytes = 0;
+  let parsedBytes = 0;
   let lastTurn: Promise<unknown> = Promise.resolve();
   const inTime = createDeadline(limits.timeoutMs);
 
@@ -114,38 +118,72 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
         if (done) return;
         received += value.length;
         yield value;
+        release(value);
       }
-    } finally {
-      // Stop the transfer if the message is not read to its end.
+    } catch (error) {
+      // Stop the transfer, which is too slow.
       reader.cancel().catch(() => undefined);
+      throw error;
+    } finally {
+      // After a refusal of what has come, read-on.ts reads the rest.
+      reader.releaseLock();
     }
   }
 
   /** Reads a chunked body of JSON. */
-  const collect = async (request: Request, bound: JsonBound): Promise<Uint8Array> => {
-    // One buffer, because each of many short parts would cost a hundred bytes more.
-    const body = Buffer.allocUnsafe(bound.maxBytes);
+  const collect = async (request: Request, advice: string): Promise<Uint8Array> => {
+    // One buffer that grows, because each of many short parts would cost a hundred bytes more.
+    let body = new Uint8Array(limits.smallBytes);
     let length = 0;
     // Infinity: a JSON body must arrive within `timeoutMs`, however steadily it is sent.
     for await (const part of receive(request, Number.POSITIVE_INFINITY)) {
-      if (length + part.length > bound.maxBytes) throw tooLarge(bound);
+      const needed = length + part.length;
+      if (needed > limits.maxJsonBytes) throw tooLarge(advice);
+      if (needed > body.length) {
+        const size = Math.min(Math.max(needed, 2 * body.length), limits.maxJsonBytes);
+        body = new Uint8Array(body.buffer.transfer(size));
+      }
       body.set(part, length);
-      length += part.length;
+      length = needed;
     }
-    return body.subarray(0, length);
+    return new Uint8Array(body.buffer.transfer(length));
   };
 
+  /** Reads JSON that is long or chunked, and collects what the bodies before it have left. */
+  const longJson = async (request: Request, length: number | undefined, advice: string) => {
+    const bytes = await (length === undefined ? collect(request, advice) : whole(request));
+    if (bytes.length >= longJsonBytes) parsedBytes += bytes.length;
+    if (parsedBytes >= collectAfterBytes) {
+      parsedBytes = 0;
+      collectGarbage();
+    }
+    return bytes;
+  };
+
+  /** @throws {SignerError} `message_too_large` */
+  const jsonLength = (request: Request, advice: string): number | undefined => {
+    const length = declaredLength(request);
+    if (length !== undefined && length > limits.maxJsonBytes) throw tooLarge(advice);
+    return length;
+  };
+
+  const isSmall = (length: number | undefined): boolean =>
+    length !== undefined && length <= limits.smallBytes;
+
+  const tooLarge = (advice: string): SignerError =>
+    closing('message_too_large', `a JSON request has at most ${limits.maxJsonBytes} bytes; ${advice}`);
+
   return {
-    json: async (request, bound, parse) => {
-      const length = lengthWithin(request, bound);
-      if (length !== undefined && length <= limits.smallBytes) return parseJson(await whole(request), parse);
+    json: async (request, advice, parse) => {
+      const length = jsonLength(request, advice);
+      if (isSmall(length)) return parseJson(await whole(request), parse);
       using _held = reserve(length);
-      return parseJson(await (length === undefined ? collect(request, bound) : whole(request)), parse);
+      return parseJson(await longJson(request, length, advice), parse);
     },
-    inTurn: async (request, bound, use) => {
-      const length = lengthWithin(request, bound);
-      using _held = reserve(length);
-      const bytes = await (length === undefined ? collect(request, bound) : whole(request));
+    inTurn: async (request, advice, use) => {
+      const length = jsonLength(request, advice);
+      using _held = isSmall(length) ? undefined : reserve(length);
+      const bytes = await longJson(request, length, advice);
       const arrived = performance.now();
       const turn = lastTurn.then(() => {
         // The caller has disconnected, and no longer counts towards the limit of requests.
@@ -163,7 +201,7 @@ export function createBodyReader(limits: BodyLimits = defaultBodyLimits): BodyRe
     async *parts(request) {
       const length = declaredLength(request);
       // Streaming a short message would cost twice as much as signing it.
-      if (length !== undefined && length <= limits.smallBytes) return yield await whole(request);
+      if (isSmall(length)) return yield await whole(request);
       using _held = reserve(length);
       yield* receive(request, limits.minBytesPerSecond);
     },
@@ -175,13 +213,6 @@ function declaredLength({ headers }: Request): number | undefined {
   const length = headers.get('content-length');
   if (length !== null) return Number(length);
   return headers.has('transfer-encoding') ? undefined : 0;
-}
-
-/** @throws {SignerError} `message_too_large` */
-function lengthWithin(request: Request, bound: JsonBound): number | undefined {
-  const length = declaredLength(request);
-  if (length !== undefined && length > bound.maxBytes) throw tooLarge(bound);
-  return length;
 }
 
 /** Waits for a part of the body, for a limited time. */
@@ -203,10 +234,6 @@ function endless(maxMs: number): SignerError {
 
 function brokenOff(): SignerError {
   return closing('malformed_request', 'the body broke off');
-}
-
-function tooLarge({ maxBytes, advice }: JsonBound): SignerError {
-  return closing('message_too_large', `a JSON request has at most ${maxBytes} bytes here; ${advice}`);
 }
 
 /** An error after which the connection is closed, because the rest of the body is not read. */

@@ -4,41 +4,56 @@
  */
 
 import { SignerError } from '../api/errors.ts';
+import { mediaTypeOf } from './media.ts';
 import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
 
-/** @throws {SignerError} for a request that must not reach a handler */
-export type Guard = (request: Request) => void;
+/**
+ * @param path of the request, as `pathOf` derives it
+ * @throws {SignerError} for a request that must not reach a handler
+ */
+export type Guard = (request: Request, path: string) => void;
 
 /** Browsers and proxies send these; an application that calls the signer directly does not. */
 const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
-const hostPattern = /^[A-Za-z0-9.:[\]_-]+$/;
+/** RFC 3986 §3.2.2, §3.2.3, without the comma, which separates the values of a repeated header. */
+const hostPattern = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.!$&'()*+;=~-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
 const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
 /** A query, a fragment, an invalid escape, NUL or non-ASCII, which no client of this API sends. */
 const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
-const contentTypes = /^(?:application\/octet-stream|application\/json(?:; ?charset=utf-8)?)$/i;
+/** A list of protocols, of which each may have a version (RFC 9110 §7.8). */
+const webSocket = /(?:^|,)[ \t]*websocket[ \t]*(?:[/,]|$)/i;
 
-/** @param hosts the exact values of `Host` that are served: `name:port`, or the bare name */
-export function createGuard(hosts: ReadonlySet<string>): Guard {
-  return (request) => {
+/**
+ * @param hosts the exact values of `Host` that are served: `name:port`, or the bare name. Without it, as on a Unix socket,
+ * every well-formed or empty one is: neither a browser nor DNS rebinding reaches a socket
+ */
+export function createGuard(hosts?: ReadonlySet<string>): Guard {
+  const checkHost = hosts === undefined ? checkAnyHost : checkHostAmong(hosts);
+  return (request, path) => {
     const { headers } = request;
-    const host = headers.get('host');
-    if (host === null || !hosts.has(host)) throw foreignHost(host);
-    // Without a valid Host the runtime builds another URL, in which a router would find another path.
-    const origin = `http://${host}/`;
-    if (!request.url.startsWith(origin)) throw malformed('the request target must be a path');
-    const path = request.url.slice(origin.length - 1);
+    checkHost(headers.get('host'));
     if (!pathPattern.test(path)) throw foreignPath(path);
     headers.forEach(refuseForeign);
     if (headers.get('sec-signer') !== '1') throw forbidden('the header "Sec-Signer: 1" is required');
-    if (request.method !== 'POST') return;
-    if (!contentTypes.test(headers.get('content-type') ?? '')) {
-      throw new SignerError(
-        'unsupported_media_type',
-        'Content-Type must be application/json, or application/octet-stream for the message itself',
-      );
-    }
+    if (request.method === 'POST') mediaTypeOf(request);
   };
+}
+
+function checkHostAmong(hosts: ReadonlySet<string>): (host: string | null) => void {
+  return (host) => {
+    if (host === null || host === '') throw malformedHost();
+    if (hosts.has(host)) return;
+    if (!hostPattern.test(host)) throw malformedHost();
+    throw forbidden(
+      'the Host header must be a loopback name with the port of the signer; allow others with --allowed-host',
+    );
+  };
+}
+
+/** HTTP/1.0 has requests without a Host. */
+function checkAnyHost(host: string | null): void {
+  if (host !== null && !hostPattern.test(host)) throw malformedHost();
 }
 
 /** The error for every path that does not exist. */
@@ -46,12 +61,8 @@ export function noSuchPath(): SignerError {
   return notFound(`the paths are ${pathList}`);
 }
 
-function foreignHost(host: string | null): SignerError {
-  return host === null || !hostPattern.test(host)
-    ? malformed('exactly one well-formed Host header is required')
-    : forbidden(
-        'the Host header must be a loopback name with the port of the signer, or on a Unix socket without a port (http://localhost/); allow others with --allowed-host',
-      );
+function malformedHost(): SignerError {
+  return malformed('exactly one well-formed Host header is required');
 }
 
 function foreignPath(path: string): SignerError {
@@ -68,7 +79,10 @@ function refuseForeign(value: string, name: string): void {
       'a body must not be compressed; send it without Content-Encoding',
     );
   }
-  if (name === 'upgrade') throw malformed('the connection cannot be upgraded');
+  // Other upgrades are ignored (RFC 9110 §7.8). A client that asks for a WebSocket can go on with nothing else.
+  if (name === 'upgrade' && webSocket.test(value)) {
+    throw malformed('the signer has no WebSocket; send a plain request without "Upgrade: websocket"');
+  }
   if (name === 'content-length' && !/^\d{1,15}$/.test(value)) {
     throw malformed('exactly one Content-Length header is expected');
   }

@@ -1,23 +1,28 @@
 /** Parses JSON bodies. It first refuses a text that would need much memory: 1 MiB of brackets becomes 100 MiB of arrays. */
 
 import { SignerError } from '../api/errors.ts';
+import { release } from '../bytes/release.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 
 /** Limits members and elements together. Each of 1,000 items of a batch may have 30. */
 const maxValues = 32 * 1024;
 const maxDepth = 64;
-/** A shorter text is not checked. */
+/** A shorter text is neither checked nor freed. */
 const smallBytes = 4096;
 
 /**
+ * @param bytes are freed
  * @param parse throws for a text that is not JSON
  * @throws {SignerError} `malformed_request`, `message_too_large`
  */
 export function parseJson(bytes: Uint8Array, parse: (text: string) => unknown = JSON.parse): unknown {
-  if (bytes.length > smallBytes) refuseBomb(bytes);
+  const isLong = bytes.length > smallBytes;
+  if (isLong) refuseBomb(bytes);
+  // The empty text is no JSON.
+  const text = decodeUtf8(bytes) ?? '';
+  if (isLong) release(bytes);
   try {
-    // The empty text is no JSON.
-    return parse(decodeUtf8(bytes) ?? '');
+    return parse(text);
   } catch {
     throw new SignerError(
       'malformed_request',

@@ -5,13 +5,15 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guard } from './guard.ts';
+import { pathOf } from './paths.ts';
 import { asSignerError, overloaded, problemResponse } from './problem.ts';
+import { createReadOn } from './read-on.ts';
 
 /** Where to listen: a TCP address (port 0 for any free one) or the path of a Unix socket. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** Answers requests that have passed the guard. */
-export type Handler = (request: Request) => Response | Promise<Response>;
+export type Handler = (request: Request, path: string) => Response | Promise<Response>;
 
 export interface ListenOptions {
   readonly address: Address;
@@ -61,18 +63,20 @@ export function listen(options: ListenOptions): Listener {
   let stopping = false;
   let lastRequestAt = 0;
   let guard: Guard | undefined;
+  const readOn = createReadOn();
 
   const admit = (request: Request, pending: number): Response | Promise<Response> => {
     if (request.url.length > maxUrlLength) return bare(414);
     if (request.headers.count > maxHeaders) return bare(431);
     if (request.method === 'CONNECT') return bare(405);
     if (pending > maxPendingRequests) return problemResponse(overloaded());
+    const path = pathOf(request);
     try {
-      guard?.(request);
+      guard?.(request, path);
     } catch (error) {
       return problemResponse(asSignerError(error));
     }
-    return handle(request);
+    return handle(request, path);
   };
 
   const server = Bun.serve({
@@ -86,7 +90,8 @@ export function listen(options: ListenOptions): Listener {
     fetch: async (request, { pendingRequests }) => {
       if (stopping) lastRequestAt = performance.now();
       onRequest?.(request);
-      const response = await admit(request, pendingRequests);
+      let response = await admit(request, pendingRequests);
+      if (response.status >= 400) response = await readOn(request, response);
       // RFC 9112 §9.6. Check after the handler: shutdown may have begun while it ran.
       if (isLast() || stopping) response.headers.set('connection', 'close');
       onAnswer?.(response.status, request);

@@ -2,13 +2,12 @@
 
 import * as z from 'zod/mini';
 import { errorCodes, type Problem } from '../api/errors.ts';
-import { streamedFormats } from '../api/limits.ts';
+import { maxJsonBytes, streamedFormats } from '../api/limits.ts';
 import type { Formats, KeySetDescription, Operation } from '../api/messages.ts';
 import { formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
 import { operations } from '../signing/policy.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
-import { jsonAlone, jsonBesideStream } from './body.ts';
 import { type Path, paths } from './paths.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -92,7 +91,7 @@ const descriptions: Readonly<Record<string, Schema>> = {
 function requestBody(what: Operation): Schema {
   return {
     required: true,
-    description: `JSON of at most ${jsonAlone.maxBytes} bytes, or ${jsonBesideStream.maxBytes} if the message itself could be sent as application/octet-stream. The formats ${streamedFormats.join(', ')} accept that, unless the keys are derived.`,
+    description: `JSON of at most ${maxJsonBytes} bytes, or the message itself, of any length, as application/octet-stream. The formats ${streamedFormats.join(', ')} accept that, unless the keys are derived.`,
     content: {
       ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
       'application/octet-stream': {},
@@ -109,7 +108,7 @@ function batchBody(what: Operation): Schema {
   const items = { type: 'array', minItems: 1, maxItems: maxBatchItems, items: item };
   return {
     required: true,
-    description: `At most ${jsonAlone.maxBytes} bytes.`,
+    description: `At most ${maxJsonBytes} bytes.`,
     content: json(object({ items })),
   };
 }

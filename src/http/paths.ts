@@ -34,10 +34,18 @@ export const paths: Readonly<Record<string, Path>> = {
   ),
 };
 
-/** The segments of a URL that asks for an operation: the name of a key set, and what to do. */
-export const operationUrl: RegExp = new RegExp(
-  `^http://[^/]+/v1/keys/([^/]+)/(${Object.keys(operationPaths).join('|')})$`,
+/** The segments of a path that asks for an operation: the name of a key set, and what to do. */
+export const operationPath: RegExp = new RegExp(
+  `^/v1/keys/([^/]+)/(${Object.keys(operationPaths).join('|')})$`,
 );
+
+/**
+ * The path of a request, with its query. If the Host is empty or malformed, the URL that the runtime gives is the target
+ * alone, in which a router for URLs could find another path.
+ */
+export function pathOf({ url }: Request): string {
+  return url.startsWith('/') ? url : url.slice(url.indexOf('/', 'http://'.length));
+}
 
 /** The paths, for a caller who asks for another one. */
 export const pathList = `/v1/keys, /v1/keys/{name} and /v1/keys/{name}/${Object.keys(operationPaths).join(', ')}`;

@@ -97,10 +97,6 @@ describe('the values of Host that are served', () => {
   ])('listening on %s has %s among them: %s', (host, value, served) => {
     expect(servedHosts([], { host, port: 8700 }).has(value)).toBe(served);
   });
-
-  it('are the bare names on a Unix socket', () => {
-    expect([...servedHosts(['signer'])].sort()).toEqual(['127.0.0.1', '[::1]', 'localhost', 'signer'].sort());
-  });
 });
 
 describe('an address that means every one', () => {

@@ -5,7 +5,7 @@ import { createOpsGuard } from '../../src/cli/ops-guard.ts';
 
 const guard = createOpsGuard(['signer.default.svc', 'Prometheus-Target']);
 const ask = (host?: string) => () =>
-  guard(new Request('http://localhost/status', { headers: host === undefined ? {} : { host } }));
+  guard(new Request('http://localhost/status', { headers: host === undefined ? {} : { host } }), '/status');
 
 describe('the Host header of the ops listener', () => {
   it.each([

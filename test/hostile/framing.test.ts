@@ -115,7 +115,34 @@ const protocols: readonly Row[] = [
   ...rowsOf('A32', malformed, {
     'an upgrade to a websocket': { ...upgrade(...socket), method: 'GET', type: null, length: null, body: '' },
     'an upgrade to a websocket by POST': upgrade(...socket),
-    'an upgrade to h2c': upgrade('Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'),
+  }),
+  ...rowsOfTexts('A58', malformed, (protocols) => upgrade(`Upgrade: ${protocols}`), [
+    'WebSocket',
+    'h2c, websocket',
+    'websocket/13',
+    'websocket, h2c',
+    'h2c\r\nUpgrade: websocket',
+  ]),
+  ...rowsOfTexts('A58', 'signed', (protocols) => upgrade(`Upgrade: ${protocols}`), [
+    'h2c',
+    'TLS/1.0',
+    'HTTP/2.0, SHTTP/1.3',
+    'h2c\r\nUpgrade: h2c',
+    'websockets',
+    '',
+  ]),
+  ...rowsOf('A58', 'signed', {
+    'what Java sends': {
+      more: [
+        'Connection: Upgrade, HTTP2-Settings',
+        'HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA',
+        'Upgrade: h2c',
+      ],
+    },
+  }),
+  ...more('A58', 'signed', {
+    'an expectation': 'Expect: 100-Continue',
+    'an expectation that nobody knows': 'Expect: 200-ok',
   }),
   ...rowsOfTexts('A32', parser, (version) => ({ line: `POST ${signPath} ${version}` }), [
     'HTTP/2.0',
@@ -174,6 +201,23 @@ describe('requests', () => {
     }
   });
 });
+
+test.for(['Content-Length', 'chunks'])(
+  'A58 what follows a body (%s) whose head asked for an upgrade is another request',
+  async (how, { arena }) => {
+    const flaw = upgrade('Upgrade: h2c');
+    for (const door of [arena.tcp, arena.unix]) {
+      const first =
+        how === 'chunks'
+          ? build(door, chunked(arena.body), { ...chunks, ...flaw })
+          : build(door, arena.body, flaw);
+      const both = Buffer.concat([first, request(door, { body: arena.body })]);
+      const { answers } = await arena.exchange(door, both, 2);
+      const signature = arena.tag(arena.message);
+      expect(answers.map(({ body }) => JSON.parse(body))).toMatchObject([{ signature }, { signature }]);
+    }
+  },
+);
 
 describe('bodies in chunks', () => {
   // A body is read by its handler, so a handler that has no keys answers before its flaw is seen.

@@ -12,14 +12,14 @@ const chunks = { length: 'Transfer-Encoding: chunked' };
 const asItIs = { type: 'Content-Type: application/octet-stream' };
 
 describe('lengths', () => {
-  const limit = 64 * 1024;
+  const limit = 2 ** 20;
   const ofLength = (length: number) => json({ message: 'a'.repeat(length - json({ message: '' }).length) });
   const sizes = rowsOf('A28', tooLarge, {
     'one byte over the limit': { body: ofLength(limit + 1) },
     'one byte over the limit, in chunks': { ...chunks, body: chunked(ofLength(limit + 1)) },
     // Refused for what has come, or for what is announced: the rest never comes.
     'the announcement of 10 GB': { length: 'Content-Length: 10000000000', body: '' },
-    'the first 64 KiB and a byte of a chunk of 10 GB': {
+    'the first mebibyte and a byte of a chunk of 10 GB': {
       ...chunks,
       body: `2540be400\r\n${'a'.repeat(limit + 1)}`,
     },
@@ -44,7 +44,7 @@ describe('lengths', () => {
       const answer = only(await arena.exchange(tcp, request(tcp, flaw)));
       expect(JSON.parse(answer.body)).toMatchObject({ signature: arena.tag(message) });
     }
-    const long = 'a'.repeat(2 ** 20);
+    const long = 'a'.repeat(2 ** 21);
     const answer = only(
       await arena.exchange(tcp, request(tcp, { type: 'Content-Type: application/octet-stream', body: long })),
     );

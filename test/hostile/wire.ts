@@ -137,10 +137,40 @@ export function parseAnswers(bytes: Buffer): readonly Answer[] {
     const [statusLine = '', ...lines] = bytes.toString('latin1', offset, headEnd).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
     const headers = new Map(lines.map(toHeader));
-    const bodyEnd = headEnd + 4 + Number(headers.get('content-length') ?? 0);
-    if (bodyEnd > bytes.length) return answers;
-    answers.push({ status, headers, body: bytes.toString('utf8', headEnd + 4, bodyEnd) });
-    offset = bodyEnd;
+    const body =
+      headers.get('transfer-encoding') === 'chunked'
+        ? chunksAt(bytes, headEnd + 4)
+        : bytesAt(bytes, headEnd + 4, Number(headers.get('content-length') ?? 0));
+    if (body === undefined) return answers;
+    answers.push({ status, headers, body: body.text });
+    offset = body.end;
+  }
+}
+
+/** A part of the bytes, and where it ends. */
+interface Part {
+  readonly text: string;
+  readonly end: number;
+}
+
+/** Undefined if it is not complete. */
+function bytesAt(bytes: Buffer, start: number, length: number): Part | undefined {
+  const end = start + length;
+  return end > bytes.length ? undefined : { text: bytes.toString('utf8', start, end), end };
+}
+
+/** A body in chunks, without extensions and trailers. */
+function chunksAt(bytes: Buffer, start: number): Part | undefined {
+  let text = '';
+  for (let at = start; ; ) {
+    const lineEnd = bytes.indexOf('\r\n', at);
+    if (lineEnd < 0) return undefined;
+    const size = Number.parseInt(bytes.toString('latin1', at, lineEnd), 16);
+    const chunk = bytesAt(bytes, lineEnd + 2, size);
+    if (chunk === undefined || chunk.end + 2 > bytes.length) return undefined;
+    text += chunk.text;
+    at = chunk.end + 2;
+    if (size === 0) return { text, end: at };
   }
 }
 

@@ -2,10 +2,11 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerError } from '../../src/api/errors.ts';
-import { type BodyLimits, createBodyReader, defaultBodyLimits, type JsonBound } from '../../src/http/body.ts';
+import { type BodyLimits, createBodyReader, defaultBodyLimits } from '../../src/http/body.ts';
 
 const mebibyte = 2 ** 20;
 const limits: BodyLimits = {
+  maxJsonBytes: 1000,
   timeoutMs: 5000,
   minBytesPerSecond: 1000,
   maxStreamMs: 60_000,
@@ -13,7 +14,8 @@ const limits: BodyLimits = {
   maxHeldBytes: mebibyte + 1000,
 };
 
-const atMost = (maxBytes: number): JsonBound => ({ maxBytes, advice: 'write less' });
+const advice = 'write less';
+const upTo = (maxJsonBytes: number) => createBodyReader({ ...limits, maxJsonBytes });
 
 /** A request whose body arrives as the test says. */
 interface Transfer {
@@ -90,7 +92,7 @@ describe.each([
   ['in chunks', false],
 ])('a JSON body %s', (_, declared) => {
   const read = (body: string | Uint8Array, maxBytes = 100) =>
-    createBodyReader(limits).json(whole(body, declared), atMost(maxBytes));
+    upTo(maxBytes).json(whole(body, declared), advice);
 
   it.each<[string, unknown]>([
     ['{"message":"hällo"}', { message: 'hällo' }],
@@ -130,6 +132,10 @@ describe.each([
     expect(await refusal(read(`"${'ä'.repeat(50)}"`))).toMatchObject({ code: 'message_too_large' });
   });
 
+  it('may be several times as long as a small one', async () => {
+    expect(await read(`"${'x'.repeat(998)}"`, 1000)).toBe('x'.repeat(998));
+  });
+
   it('that is refused shows nothing of itself in the error', async () => {
     const error = await refusal(read('{"SECRET": SECRET'));
     expect(error.message).not.toContain('SECRET');
@@ -140,25 +146,26 @@ describe.each([
 describe('a JSON body', () => {
   it('over the limit by its declared length is refused before a byte of it has come', async () => {
     const { request } = withLength(101);
-    expect(await refusal(createBodyReader(limits).json(request, atMost(100)))).toMatchObject({
+    expect(await refusal(upTo(100).json(request, advice))).toMatchObject({
       code: 'message_too_large',
-      message: 'a JSON request has at most 100 bytes here; write less',
+      message: 'a JSON request has at most 100 bytes; write less',
     });
   });
 
   it('over the limit without a declared length is given up where it gets there', async () => {
     const upload = transfer();
-    const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
+    const outcome = refusal(upTo(100).json(upload.request, advice));
     upload.send('x'.repeat(60));
     upload.send('x'.repeat(60));
     expect(await outcome).toMatchObject({ code: 'message_too_large' });
-    expect(upload.cancelled).toBe(true);
+    // The rest is read after the answer.
+    expect(upload).toMatchObject({ cancelled: false, request: { body: { locked: false } } });
   });
 
   it.each([withLength(20), transfer()])(
     'that does not come within the time is refused (%#)',
     async (upload) => {
-      const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
+      const outcome = refusal(upTo(100).json(upload.request, advice));
       upload.send('{"message":');
       await vi.advanceTimersByTimeAsync(4999);
       expect(vi.getTimerCount()).toBeGreaterThan(0);
@@ -168,7 +175,7 @@ describe('a JSON body', () => {
   );
 
   it.each([withLength(20), transfer()])('cannot win time by coming byte by byte (%#)', async (upload) => {
-    const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
+    const outcome = refusal(upTo(100).json(upload.request, advice));
     for (let second = 0; second < 5; second++) {
       upload.send(' ');
       await vi.advanceTimersByTimeAsync(1000);
@@ -177,7 +184,7 @@ describe('a JSON body', () => {
   });
 
   it.each([withLength(20), transfer()])('that breaks off is malformed (%#)', async (upload) => {
-    const outcome = refusal(createBodyReader(limits).json(upload.request, atMost(100)));
+    const outcome = refusal(upTo(100).json(upload.request, advice));
     upload.send('{"message":');
     upload.breakOff();
     const error = await outcome;
@@ -192,8 +199,8 @@ describe('the memory for bodies', () => {
   it('is shared by all requests at work, and a body that does not fit is refused at once', async () => {
     const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
     const first = withLength(600);
-    const outcome = reader.json(first.request, atMost(600));
-    expect(await refusal(reader.json(withLength(401).request, atMost(600)))).toMatchObject(busy);
+    const outcome = reader.json(first.request, advice);
+    expect(await refusal(reader.json(withLength(401).request, advice))).toMatchObject(busy);
     first.send('{}');
     first.end();
     expect(await outcome).toEqual({});
@@ -202,9 +209,9 @@ describe('the memory for bodies', () => {
   it('is always there for a small body, however many others stall', async () => {
     const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
     const first = withLength(1000);
-    const outcome = reader.json(first.request, atMost(1000));
-    expect(await refusal(reader.json(withLength(101).request, atMost(600)))).toMatchObject(busy);
-    expect(await reader.json(whole('{}'), atMost(600))).toEqual({});
+    const outcome = reader.json(first.request, advice);
+    expect(await refusal(reader.json(withLength(101).request, advice))).toMatchObject(busy);
+    expect(await reader.json(whole('{}'), advice)).toEqual({});
     first.send('{}');
     first.end();
     await outcome;
@@ -213,8 +220,8 @@ describe('the memory for bodies', () => {
   it('counts a body of unknown length, or a very long one, for as much as the runtime reads ahead', async () => {
     const reader = createBodyReader(limits);
     const first = transfer();
-    const outcome = reader.json(first.request, atMost(600));
-    expect(await refusal(reader.json(transfer().request, atMost(600)))).toMatchObject(busy);
+    const outcome = reader.json(first.request, advice);
+    expect(await refusal(reader.json(transfer().request, advice))).toMatchObject(busy);
     const long = withLength(2 ** 30).request;
     expect(await refusal(collect(reader.parts(long)))).toMatchObject(busy);
     first.send('1');
@@ -230,21 +237,34 @@ describe('the memory for bodies', () => {
   ])('is free again when a body %s', async (_, finish) => {
     const reader = createBodyReader({ ...limits, maxHeldBytes: 1000 });
     const upload = withLength(1000);
-    const outcome = reader.json(upload.request, atMost(1000)).catch(() => undefined);
-    expect(await refusal(reader.json(withLength(200).request, atMost(1000)))).toMatchObject(busy);
+    const outcome = reader.json(upload.request, advice).catch(() => undefined);
+    expect(await refusal(reader.json(withLength(200).request, advice))).toMatchObject(busy);
     await finish(upload);
     await outcome;
-    expect(await reader.json(whole(`"${'x'.repeat(998)}"`), atMost(1000))).toHaveLength(998);
+    expect(await reader.json(whole(`"${'x'.repeat(998)}"`), advice)).toHaveLength(998);
+  });
+
+  it('is collected after some long bodies, and after no short one', async () => {
+    const collected = vi.fn();
+    const reader = createBodyReader({ ...defaultBodyLimits, timeoutMs: 5000 }, collected);
+    const read = (length: number, declared: boolean) =>
+      reader.json(whole(`"${'x'.repeat(length - 2)}"`, declared), advice);
+    for (let count = 0; count < 50; count++) await read(127 * 1024, count % 2 === 0);
+    expect(collected).not.toHaveBeenCalled();
+    for (let count = 0; count < 7; count++) await read(mebibyte / 2, count % 2 === 0);
+    expect(collected).not.toHaveBeenCalled();
+    await read(mebibyte / 2, true);
+    expect(collected).toHaveBeenCalledOnce();
   });
 
   it('is not used up by bodies that were refused', async () => {
-    const reader = createBodyReader(limits);
+    const reader = upTo(800);
     for (let i = 0; i < 10; i++) {
-      expect(await refusal(reader.json(withLength(900).request, atMost(800)))).toMatchObject({
+      expect(await refusal(reader.json(withLength(900).request, advice))).toMatchObject({
         code: 'message_too_large',
       });
     }
-    expect(await reader.json(whole('{}'), atMost(1000))).toEqual({});
+    expect(await reader.json(whole('{}'), advice)).toEqual({});
   });
 });
 
@@ -262,9 +282,7 @@ describe('bodies in turn', () => {
       return name;
     };
     const turns = ['a', 'b', 'c'].map((name) =>
-      reader
-        .inTurn(whole(name), atMost(10), use(name, name === 'b'))
-        .catch(({ message }) => `not ${message}`),
+      reader.inTurn(whole(name), advice, use(name, name === 'b')).catch(({ message }) => `not ${message}`),
     );
     await vi.advanceTimersByTimeAsync(30);
     expect(await Promise.all(turns)).toEqual(['a', 'not b', 'c']);
@@ -272,27 +290,29 @@ describe('bodies in turn', () => {
     expect(steps).toEqual(names);
   });
 
-  it('count as held until they have been used, the small ones too', async () => {
-    const reader = createBodyReader({ ...limits, maxHeldBytes: 10 });
+  it('count as held until they have been used, but for the small ones', async () => {
+    const reader = createBodyReader({ ...limits, maxHeldBytes: 300 });
     const used = Promise.withResolvers<void>();
-    const first = reader.inTurn(whole('1234567'), atMost(10), () => used.promise);
-    const refused = await refusal(reader.inTurn(whole('1234'), atMost(10), text));
+    const first = reader.inTurn(whole('x'.repeat(200)), advice, () => used.promise);
+    const refused = await refusal(reader.inTurn(whole('x'.repeat(101)), advice, text));
     expect(refused).toMatchObject({ code: 'overloaded', headers: { 'retry-after': '1' } });
+    const small = reader.inTurn(whole('1234'), advice, text);
     used.resolve();
     await first;
-    expect(await reader.inTurn(whole('1234'), atMost(10), text)).toBe('1234');
+    expect(await small).toBe('1234');
+    expect(await reader.inTurn(whole('x'.repeat(101)), advice, text)).toHaveLength(101);
   });
 
   it('are refused when their turn comes too late, or when their callers have gone', async () => {
     const reader = createBodyReader(limits);
-    const long = reader.inTurn(whole('long'), atMost(10), async (bytes) => {
+    const long = reader.inTurn(whole('long'), advice, async (bytes) => {
       await new Promise((resolve) => setTimeout(resolve, limits.timeoutMs + 1));
       return text(bytes);
     });
-    const late = refusal(reader.inTurn(whole('late'), atMost(10), text));
+    const late = refusal(reader.inTurn(whole('late'), advice, text));
     const going = new AbortController();
     const gone = refusal(
-      reader.inTurn(new Request(whole('gone'), { signal: going.signal }), atMost(10), async () => {
+      reader.inTurn(new Request(whole('gone'), { signal: going.signal }), advice, async () => {
         throw new Error('its turn was not to come');
       }),
     );
@@ -305,10 +325,25 @@ describe('bodies in turn', () => {
   });
 
   it('over the bound are refused before a byte of them has come', async () => {
-    const reader = createBodyReader(limits);
     const upload = withLength(101);
-    const error = await refusal(reader.inTurn(upload.request, atMost(100), text));
+    const error = await refusal(upTo(100).inTurn(upload.request, advice, text));
     expect(error).toMatchObject({ code: 'message_too_large', headers: { connection: 'close' } });
+  });
+});
+
+describe('the memory of a part', () => {
+  const ownBuffer = () => new Uint8Array(5).fill(120);
+
+  it('is freed when the next one is asked for', async () => {
+    const upload = transfer();
+    const part = ownBuffer();
+    const parts = createBodyReader(limits).parts(upload.request);
+    upload.send(part);
+    const { value } = await parts.next();
+    expect(value).toHaveLength(5);
+    upload.end();
+    await parts.next();
+    expect(value).toHaveLength(0);
   });
 });
 
@@ -421,16 +456,18 @@ describe('the parts of a message', () => {
       break;
     }
     expect(seen).toEqual(['first']);
-    expect(upload.cancelled).toBe(true);
+    // After a refusal, the rest is read by others.
+    expect(upload).toMatchObject({ cancelled: false, request: { body: { locked: false } } });
   });
 });
 
-it('by default holds 16 MiB of bodies over 16 KiB, waits 5 s, and wants 64 KiB a second of a stream that ends in 10 minutes', () => {
+it('by default takes 1 MiB of JSON, holds 8 MiB of bodies over 16 KiB, waits 5 s, and wants 64 KiB a second of a stream that ends in 10 minutes', () => {
   expect(defaultBodyLimits).toEqual({
+    maxJsonBytes: mebibyte,
     timeoutMs: 5000,
     minBytesPerSecond: 65536,
     maxStreamMs: 600_000,
     smallBytes: 16 * 1024,
-    maxHeldBytes: 16 * mebibyte,
+    maxHeldBytes: 8 * mebibyte,
   });
 });

@@ -4,7 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { errorCodes, SignerError } from '../../src/api/errors.ts';
-import { maxJsonBytes, maxJsonBytesBesideStream } from '../../src/api/limits.ts';
+import { maxJsonBytes } from '../../src/api/limits.ts';
 import type { Formats } from '../../src/api/messages.ts';
 import { defaultBodyLimits } from '../../src/http/body.ts';
 import { describeApi } from '../../src/http/openapi.ts';
@@ -114,7 +114,7 @@ describe('how long a request may be', () => {
     'to %s stands with the formats that take the message itself',
     (path) => {
       expect(bodyOf(path)).toBe(
-        `JSON of at most 1048576 bytes, or 65536 if the message itself could be sent as application/octet-stream. The formats ${streamed[path].join(', ')} accept that, unless the keys are derived.`,
+        `JSON of at most 1048576 bytes, or the message itself, of any length, as application/octet-stream. The formats ${streamed[path].join(', ')} accept that, unless the keys are derived.`,
       );
       expect(bodyOf(`${path}-batch`)).toBe('At most 1048576 bytes.');
     },
@@ -129,9 +129,7 @@ describe('how long a request may be', () => {
     );
     const { timeoutMs, maxStreamMs, minBytesPerSecond, smallBytes, maxHeldBytes } = defaultBodyLimits;
     expect(limits).toMatchObject({
-      'JSON of one request': `1 MiB (${maxJsonBytes.toLocaleString('en')} bytes)`,
-      'the same, where the message can come as application/octet-stream': `64 KiB (${maxJsonBytesBesideStream.toLocaleString('en')} bytes): to sign with raw or a webhook format, to verify with raw; not with derived keys`,
-      'JSON of a batch': `${maxJsonBytes / 2 ** 20} MiB`,
+      'JSON of a request or of a batch': `1 MiB (${maxJsonBytes.toLocaleString('en')} bytes)`,
       'until the whole JSON body has arrived': `${timeoutMs / 1000} s`,
       'between two parts of an application/octet-stream': `${timeoutMs / 1000} s`,
       'average speed of an application/octet-stream, after 5 s': `${minBytesPerSecond / 1024} KiB a second`,
