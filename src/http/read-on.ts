@@ -82,7 +82,7 @@ export function createReadOn(limits: ReadOnLimits = defaultReadOnLimits): ReadOn
     const rest = readRest(body.getReader()).finally(() => read--);
     const outcome = await new Promise<boolean | 'late'>((resolve) => {
       const ended = soon(() => resolve('late'));
-      rest.finally(ended).then(resolve);
+      void rest.finally(ended).then(resolve);
     });
     if (outcome === true) return refusal;
     closing(refusal);
