@@ -114,6 +114,17 @@ describe('verification', () => {
     expectOutcome(arena, await arena.exchange(arena.tcp, build(arena.tcp, '', flaw)), malformed);
   });
 
+  test.for([path, `${path}-batch`])(
+    'A66 JSON beside a signature in a header, to %s',
+    async (target, { arena }) => {
+      // A receiver that passes on the sender's Content-Type makes such a request of what the sender wrote.
+      const item = { message: arena.message, signature: arena.tag(arena.message) };
+      const body = json(target === path ? item : { items: [item] });
+      const flaw = { target, body, more: [`Sec-Signer-Signature: ${'00'.repeat(32)}`] };
+      expectOutcome(arena, await arena.exchange(arena.tcp, build(arena.tcp, '', flaw)), malformed);
+    },
+  );
+
   test('A49 a message as it is, with a signature header that is none', async ({ arena }) => {
     const right = arena.tag(arena.message);
     for (const value of [
