@@ -100,7 +100,8 @@ function* parseTokens(
       return refused(`nested more than ${maxDepth} levels deep; check the brackets and the indentation${at}`);
     }
     if (++parts > maxParts) {
-      return refused('the file has more values than a configuration needs; check that it is the right one');
+      const tooMany = 'the file has more values than a configuration needs; check that it is the right one';
+      return refused(...aliases, tooMany);
     }
   }
   if (aliases.size > 0) return refused(...aliases);
