@@ -186,8 +186,8 @@ function parseContent(content: Buffer, settings: KeySettings): Result<Parsed> {
   const decoded = decodeKey(content, encoding);
   if (!decoded.ok) return decoded;
   // What `decodeKey` returns may be a part of `content`, which is overwritten when it is given back.
-  const bytes = Uint8Array.from(decoded.value.bytes);
-  if (decoded.value.bytes.buffer !== content.buffer) decoded.value.bytes.fill(0);
+  const shared = decoded.value.bytes;
+  const bytes = shared.buffer === content.buffer ? new Uint8Array(shared) : shared;
   return ok({ keys: [{ bytes, algorithm: undefined }], warnings: [...warnings, ...decoded.value.warnings] });
 }
 

@@ -105,11 +105,9 @@ function isEncodedText(text: string, encoding: BytesEncoding): boolean {
 
 /** Whether this is a text file, most likely made by `echo` or an editor. */
 export function isPrintable(content: Uint8Array): boolean {
-  for (const byte of content) {
-    const isControl = (byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d) || byte === 0x7f;
-    if (isControl) return false;
-  }
-  return isUtf8(content);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+  const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+  return isUtf8(content) && !control.test(latin1(content));
 }
 
 /** A character for each byte, so that no byte is taken for another. */

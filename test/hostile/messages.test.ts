@@ -115,7 +115,7 @@ describe('K31 a name of a file that a terminal would obey', () => {
   ];
   const obeyed = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-  test.for(names)('%j is escaped in all that check and the log say', async (name) => {
+  test.for(names)('name %# is escaped in all that check and the log say', async (name) => {
     await using scene = openScene();
     writePlain(scene.directory, { demo: scene.key(), [name]: scene.key() });
     chmodSync(join(scene.directory, name), 0o666);
