@@ -1,6 +1,7 @@
 /** Addresses of listeners, and the host names under which they are called. */
 
 import { InvalidArgumentError } from 'commander';
+import { socketPathProblem } from '../api/socket-path.ts';
 
 /** A TCP address, as in `--listen` and `--ops-listen`. */
 export interface TcpAddress {
@@ -23,26 +24,10 @@ export function parseAddress(text: string): TcpAddress | 'none' {
   return { host, port };
 }
 
-/** What fits into the address of a Unix socket on Linux, without the NUL that ends it. */
-const maxSocketPathBytes = 107;
-
-/**
- * The path of a Unix socket. A leading `@` is refused: some programs take it for a socket without a file, which no file
- * permission protects.
- * @throws {InvalidArgumentError}
- */
+/** The path of a Unix socket. @throws {InvalidArgumentError} */
 export function parseSocketPath(text: string): string {
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxSocketPathBytes) {
-    throw new InvalidArgumentError(
-      `the path of a Unix socket has at most ${maxSocketPathBytes} bytes, and this one has ${bytes}; choose a shorter path, or a relative one`,
-    );
-  }
-  if (text === '' || text.startsWith('@')) {
-    throw new InvalidArgumentError(
-      'expected the path of a file; write ./@name for a name that begins with @',
-    );
-  }
+  const problem = socketPathProblem(text);
+  if (problem !== undefined) throw new InvalidArgumentError(problem);
   return text;
 }
 

@@ -1,6 +1,7 @@
 /** The client: the options of a connection to a signer, and the key sets there. */
 
 import type { Formats, KeySetDescription } from '../api/messages.ts';
+import { socketPathProblem } from '../api/socket-path.ts';
 import { hasKeySets } from './answer.ts';
 import { createCall } from './call.ts';
 import { type Call, type CallOptions, createKeySet, type KeySet } from './key-set.ts';
@@ -101,10 +102,9 @@ function checkNames(options: ClientOptions): void {
 /** @throws {TypeError} if it is not a path */
 function pathOfSocket(socketPath: string): string {
   if (typeof socketPath !== 'string') throw new TypeError('"socketPath" option must be the path of a socket');
-  // The runtimes would connect to port 80 on this machine.
-  if (socketPath === '') {
-    throw new TypeError('"socketPath" option is empty; give the path of a socket, or leave it out for "url"');
-  }
+  // With an empty path, the runtimes would connect to port 80 on this machine.
+  const problem = socketPathProblem(socketPath);
+  if (problem !== undefined) throw new TypeError(`"socketPath" option: ${problem}`);
   return socketPath;
 }
 

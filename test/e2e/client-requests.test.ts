@@ -351,7 +351,7 @@ it.each<[ClientOptions & Record<string, unknown>, string]>([
     'the options have an unknown name; they are url, socketPath, timeoutMs, retries',
   ],
   [{ socketpath: '/run/signer.sock' }, 'the options have an unknown name'],
-  [{ socketPath: '' }, '"socketPath" option is empty'],
+  [{ socketPath: '' }, '"socketPath" option: expected the path of a file'],
   [{ socketPath: null } as never, '"socketPath" option must be'],
   [{ url: null } as never, '"url" option must be like http://127.0.0.1:8700'],
   [{ url: 'http://user@127.0.0.1:8700' }, '"url" option must be like http://127.0.0.1:8700'],

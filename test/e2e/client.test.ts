@@ -322,7 +322,13 @@ describe('when there is no answer', () => {
     [{ url: 'https://example.com/x' }, TypeError, '"url" option must be like http://127.0.0.1:8700'],
     [{ url: '127.0.0.1:8700' }, TypeError, '"url" option must be like http://127.0.0.1:8700'],
     [{ url: '' }, TypeError, '"url" option must be like http://127.0.0.1:8700'],
-    [{ socketPath: '' }, TypeError, '"socketPath" option is empty'],
+    [
+      { socketPath: `/run/${'ü'.repeat(60)}` },
+      TypeError,
+      '"socketPath" option: the path of a Unix socket has at most 107',
+    ],
+    [{ socketPath: '@signer' }, TypeError, '"socketPath" option: expected the path of a file'],
+    [{ socketPath: '' }, TypeError, '"socketPath" option: expected the path of a file'],
     ...[0, -1, 1.5, Number.NaN, 2 ** 31].map((timeoutMs): [ClientOptions, ErrorConstructor, string] => [
       { timeoutMs },
       RangeError,
