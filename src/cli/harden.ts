@@ -11,8 +11,11 @@ const SO_SNDBUF = 7;
 
 /** A connection takes a descriptor, and up to 8 KiB while its request head is incomplete. */
 const maxDescriptors = 8192n;
-/** The kernel doubles it, for what it needs itself. */
-const sendBufferBytes = 32 * 1024;
+/**
+ * The kernel doubles it. It must hold two segments of the loopback, of 64 KiB each: with less, long answers wait for delayed
+ * acknowledgements.
+ */
+const sendBufferBytes = 64 * 1024;
 
 /**
  * Turns off core dumps, and access to `/proc/<pid>/mem` and `environ` for processes of the same user. Lowers the limit of

@@ -37,20 +37,30 @@ export async function connected(to: Door, count: number): Promise<readonly Socke
 }
 
 /**
- * Another caller, with a connection that it keeps and opens anew when the signer closes it.
+ * Another caller, with a connection that it keeps, and opens anew when the signer has closed it.
  * @returns what signs once more
  */
 export async function callAgain(to: Door): Promise<() => Promise<Exchange>> {
-  let [socket] = await connected(to, 1);
+  const opened = async () => {
+    const [socket] = await connected(to, 1);
+    // Only a socket that is read notices that it has been closed.
+    return socket?.resume();
+  };
+  let socket = await opened();
   return async () => {
     const started = performance.now();
-    if (socket === undefined || socket.destroyed || socket.readableEnded) [socket] = await connected(to, 1);
-    socket?.write(request(to));
-    const [bytes] = socket ? await once(socket, 'data') : [Buffer.alloc(0)];
-    const answers = parseAnswers(bytes);
-    const closed = answers.some(({ headers }) => headers.get('connection') === 'close');
-    if (closed) socket = undefined;
-    return { bytes, answers, closed, elapsedMs: performance.now() - started };
+    for (;;) {
+      if (socket === undefined || socket.readyState !== 'open') socket = await opened();
+      const answered = Promise.race([once(socket as Socket, 'data'), once(socket as Socket, 'close')]);
+      socket?.write(request(to));
+      const [bytes] = await answered;
+      // It was closed while it was idle, as every client must expect.
+      if (!(bytes instanceof Buffer)) continue;
+      const answers = parseAnswers(bytes);
+      const closed = answers.some(({ headers }) => headers.get('connection') === 'close');
+      if (closed) socket = undefined;
+      return { bytes, answers, closed, elapsedMs: performance.now() - started };
+    }
   };
 }
 
