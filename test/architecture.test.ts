@@ -24,7 +24,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   // The file system, the network and the operating system.
   'node:fs': ['cli', 'secret-volume'],
   'node:http': ['client/over-node-http.ts'],
-  'node:net': ['cli'],
+  'node:net': ['cli', 'ops'],
   'node:path': ['cli', 'secret-volume'],
   'node:stream': ['client/over-node-http.ts'],
   'node:util': ['cli', 'formats'],

@@ -23,31 +23,7 @@ export function parseUnambiguousJson(text: string): unknown {
   return countColons(text) === countMembers(value) ? value : undefined;
 }
 
-/**
- * Whether a text has at most so many values and levels, as far as its punctuation tells. Parsing takes much longer than
- * this: a list of a million small values occupies the parser for half a second.
- */
-export function isSmallJson(
-  text: string,
-  most: { readonly values: number; readonly depth: number },
-): boolean {
-  let [values, depth] = [0, 0];
-  let inString = false;
-  for (let at = 0; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === quote) inString = !inString;
-    else if (character === backslash) at++;
-    else if (inString) continue;
-    else if (character === comma || character === colon) values++;
-    else if (character === openBracket || character === openBrace) depth++;
-    else if (character === closeBracket || character === closeBrace) depth--;
-    if (values > most.values || depth > most.depth) return false;
-  }
-  return true;
-}
-
-const [quote, backslash, colon, comma] = [0x22, 0x5c, 0x3a, 0x2c];
-const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d];
+const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
 
 /** Outside strings, a colon follows the name of each member and appears nowhere else (RFC 8259 §4). */
 function countColons(text: string): number {

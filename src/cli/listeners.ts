@@ -3,12 +3,12 @@
 import { isIP } from 'node:net';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
+import { createOpsGuard } from '../ops/guard.ts';
 import type { LogFields } from '../ops/log.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { formatAddress, servedHosts, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { limitSendBuffers } from './harden.ts';
-import { createOpsGuard } from './ops-guard.ts';
 import { claimSocket, directoryProblem, withMode } from './socket.ts';
 
 export interface ListenerFlags {

@@ -20,9 +20,13 @@ const maxWaitingBytes = 2 ** 20;
 export async function openLogOutput(format: LogFormat): Promise<LogOutput> {
   const output = standardOutput();
   const { stdout } = process;
-  if (format === 'json' || (format === 'auto' && !stdout.isTTY)) return output;
-  const print = await loadPrettyPrinter(stdout.isTTY && stdout.hasColors());
+  const isJson = format === 'json' || (format === 'auto' && !stdout.isTTY);
+  const print = isJson ? escapeLine : await loadPrettyPrinter(stdout.isTTY && stdout.hasColors());
   return { ...output, write: (line) => output.write(print(line)) };
+}
+
+function escapeLine(line: string): string {
+  return `${escapeControls(line.slice(0, -1))}\n`;
 }
 
 /** The log must not delay a signature, even if its reader pauses or goes away, or the disk is full. */

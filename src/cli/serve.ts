@@ -47,7 +47,10 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const log = createLog(options.logLevel, await openLogOutput(options.logFormat));
   exitOnFaults(log);
   log.info('starting', { version });
-  if (!hardenProcess()) log.warn('core dumps could not be turned off on this system');
+  if (!hardenProcess())
+    log.warn(
+      'the process could not be hardened on this system: core dumps, memory access or the limit of descriptors',
+    );
 
   const firstKeys = Promise.withResolvers<void>();
   const keys = openKeys(options, {
@@ -74,7 +77,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     options,
     (caller) =>
       options.logLevel === 'debug' ? logRequests(log, caller, signing, () => store.current) : signing,
-    { handle: ops.fetch, onFault },
+    { handle: (request) => ops.fetch(request), onFault },
   ).catch(async (error) => {
     await keys.close();
     throw error;

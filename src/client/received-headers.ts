@@ -1,13 +1,14 @@
 /** Chooses which headers of a received request are passed on to the signer, beside the body as the message. */
 
+import { isForeignHeader } from '../api/foreign-headers.ts';
 import type { HttpHeaders } from '../api/messages.ts';
 
 /**
- * These belong to the connection, to the body as it was sent, or to the receiver's own users, or a proxy added them. The
- * signer refuses some of them. No webhook format reads any of them.
+ * These belong to the connection, to the body as it was sent, or to the receiver's own users. No webhook format reads any
+ * of them.
  */
 const notPassedOn =
-  /^(?:authorization|connection|cookie|expect|forwarded|host|keep-alive|origin|referer|te|trailer|transfer-encoding|upgrade|via|x-real-ip|(?:content|proxy|sec|x-forwarded)-.*)$/;
+  /^(?:authorization|connection|cookie|expect|host|keep-alive|te|trailer|transfer-encoding|upgrade|(?:content|proxy|sec)-.*)$/;
 
 /** A field name (RFC 9110 §5.1). The pseudo-headers of HTTP/2 are none. */
 const fieldName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
@@ -19,7 +20,7 @@ export function receivedHeaders(headers: HttpHeaders): Readonly<Record<string, s
   const values = new Map<string, readonly string[]>();
   for (const [name, value = []] of Object.entries(headers)) {
     const lower = name.toLowerCase();
-    if (!fieldName.test(lower) || notPassedOn.test(lower)) continue;
+    if (!fieldName.test(lower) || notPassedOn.test(lower) || isForeignHeader(lower)) continue;
     const all = [...(values.get(lower) ?? []), value].flat();
     if (all.length > 0) values.set(lower, all);
   }

@@ -2,10 +2,10 @@
 
 import { type ErrorCode, SignerError } from '../api/errors.ts';
 import { maxJsonBytes } from '../api/limits.ts';
-import { release } from '../bytes/release.ts';
 import { createDeadline } from './deadline.ts';
 import { parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
+import { release } from './release.ts';
 
 export interface BodyLimits {
   /** The longest JSON body. */

@@ -4,6 +4,7 @@
  */
 
 import { SignerError } from '../api/errors.ts';
+import { isForeignHeader } from '../api/foreign-headers.ts';
 import { mediaTypeOf } from './media.ts';
 import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
@@ -14,8 +15,6 @@ import { notFound } from './problem.ts';
  */
 export type Guard = (request: Request, path: string) => void;
 
-/** Browsers and proxies send these; an application that calls the signer directly does not. */
-const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
 /** RFC 3986 §3.2.2, §3.2.3, without the comma, which separates the values of a repeated header. */
 const hostPattern = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.!$&'()*+;=~-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
 const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
@@ -34,7 +33,7 @@ export function createGuard(hosts?: ReadonlySet<string>): Guard {
     const { headers } = request;
     checkHost(headers.get('host'));
     if (!pathPattern.test(path)) throw foreignPath(path);
-    headers.forEach(refuseForeign);
+    headers.forEach(checkHeader);
     if (headers.get('sec-signer') !== '1') throw forbidden('the header "Sec-Signer: 1" is required');
     if (request.method === 'POST') mediaTypeOf(request);
   };
@@ -69,10 +68,8 @@ function foreignPath(path: string): SignerError {
   return malformedPath.test(path) ? malformed('the path takes no query, fragment or escape') : noSuchPath();
 }
 
-function refuseForeign(value: string, name: string): void {
-  if (foreignHeaders.has(name) || name.startsWith('x-forwarded-')) {
-    throw forbidden('a request that comes through a browser or a proxy is refused; call the signer directly');
-  }
+function checkHeader(value: string, name: string): void {
+  if (isForeignHeader(name)) throw foreign(name.startsWith('x-forwarded-') ? 'X-Forwarded-*' : name);
   if (name === 'content-encoding') {
     throw new SignerError(
       'unsupported_media_type',
@@ -86,6 +83,12 @@ function refuseForeign(value: string, name: string): void {
   if (name === 'content-length' && !/^\d{1,15}$/.test(value)) {
     throw malformed('exactly one Content-Length header is expected');
   }
+}
+
+function foreign(header: string): SignerError {
+  return forbidden(
+    `the header "${header}" is refused, because browsers and proxies add it; call the signer directly`,
+  );
 }
 
 function forbidden(detail: string): SignerError {

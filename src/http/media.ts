@@ -9,6 +9,10 @@ export type MediaType = 'json' | 'octet-stream';
 const common: ReadonlyMap<string, MediaType> = new Map([
   ['application/json', 'json'],
   ['application/octet-stream', 'octet-stream'],
+  ['application/json; charset=utf-8', 'json'],
+  ['application/json;charset=utf-8', 'json'],
+  ['application/json; charset=UTF-8', 'json'],
+  ['application/json;charset=UTF-8', 'json'],
 ]);
 
 const type = /^application\/(json|octet-stream)(?=[ \t;]|$)/i;

@@ -3,8 +3,8 @@
  * client that is still sending may then lose the answer (RFC 9112 §9.6). So the rest of the body is read.
  */
 
-import { release } from '../bytes/release.ts';
 import { createDeadline } from './deadline.ts';
+import { release } from './release.ts';
 
 export interface ReadOnLimits {
   /** How long the answer waits for the end of the body. Nearly every body ends within it, and its connection stays usable. */

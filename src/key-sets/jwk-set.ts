@@ -3,7 +3,8 @@
 import * as z from 'zod/mini';
 import { shapeProblems } from '../api/schema.ts';
 import { decode } from '../bytes/encoding.ts';
-import { isSmallJson, parseUnambiguousJson } from '../bytes/exact-json.ts';
+import { parseUnambiguousJson } from '../bytes/exact-json.ts';
+import { isSmallJson, type JsonSize } from '../bytes/small-json.ts';
 import { decodeUtf8 } from '../bytes/text.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
 import { ignoredMembers, meantMember } from './jwk-members.ts';
@@ -23,7 +24,7 @@ export interface Jwk {
 export const maxJwks = 64;
 
 /** Room for certificates in keys of other kinds, and for whatever else is ignored. */
-const mostJson = { values: 64 * maxJwks, depth: 32 };
+const mostJson: JsonSize = { values: 64 * maxJwks, depth: 32 };
 
 const jwk = z.object({
   kty: z.literal('oct'),
@@ -60,15 +61,14 @@ export interface JwkSet {
 
 /** Checks the shape alone. */
 export function readJwkSet(content: Uint8Array): Result<JwkSet> {
-  // The empty text is no JSON.
-  const text = decodeUtf8(content) ?? '';
-  if (!isSmallJson(text, mostJson)) {
+  if (!isSmallJson(content, mostJson)) {
     const limits = `${mostJson.values} members or is nested more than ${mostJson.depth} levels deep`;
     return refused(`has more than ${limits}; a JWK set has at most ${maxJwks} keys of a few members each`);
   }
   let json: unknown;
   try {
-    json = parseUnambiguousJson(text);
+    // The empty text is no JSON.
+    json = parseUnambiguousJson(decodeUtf8(content) ?? '');
   } catch {
     // The parser's own error repeats a part of the text.
     return refused('is not one JSON text in UTF-8 without a byte order mark');

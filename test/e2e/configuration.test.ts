@@ -108,11 +108,11 @@ describe('a configuration that is wrong at the start', () => {
     await untilProblem(signer, 'listen');
     expect(loggedProblems(signer)).toEqual([
       expect.stringMatching(/: listen: unknown field; the fields here are: keys \(line 6\)$/),
-      expect.stringMatching(/: keys: not a usable name; .* \(line 5\)$/),
       expect.stringMatching(/: keys\.orders\.maxMessageBytes: must be a number \(line 4\)$/),
       expect.stringMatching(
         /: keys\.orders\.algoritm: unknown field; did you mean "algorithm"\? \(line 3\)$/,
       ),
+      expect.stringMatching(/: keys: not a usable name; .* \(line 5\)$/),
     ]);
     expect(await readiness(signer)).toBe(503);
     const response = await signer.call('/v1/keys/orders/sign', { message: 'm' });

@@ -55,11 +55,11 @@ it.each<[string, object]>([
 it.each<[string, string]>([
   [
     'format: jwt, jwt: { fixedClaims: { ISS: me } }',
-    'keys.a.jwt.fixedClaims: must not have a name that differs only in letter case',
+    'keys.a.jwt.fixedClaims: must not have two names that some receivers take',
   ],
   [
     'format: jwt, jwt: { fixedClaims: { role: me }, requiredClaims: [Role] }',
-    'keys.a.jwt.requiredClaims: must not have a name that differs only in letter case',
+    'keys.a.jwt.requiredClaims: must not have two names that some receivers take',
   ],
   [
     'format: jwt, jwt: { fixedClaims: { sub: 7 } }',

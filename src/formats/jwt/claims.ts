@@ -74,7 +74,7 @@ export function requiredClaimsProblem(names: readonly string[], fixedClaims: Cla
 function namesProblem(names: readonly string[]): string | undefined {
   const distinct = new Set(names);
   if (new Set([...distinct].map(foldName)).size === distinct.size) return undefined;
-  return 'must not have a name that differs only in letter case from another claim that the configuration names or RFC 7519 registers; some receivers take them for the same claim';
+  return 'must not have two names that some receivers take for the same claim (letter case, accents, hyphens and underscores do not count), registered and fixed claims included; rename or remove one';
 }
 
 /** Prepares what `completeClaims` needs of a policy. */

@@ -1,7 +1,7 @@
 /** Which values of `Host` the ops listener serves. */
 
 import { describe, expect, it } from 'vitest';
-import { createOpsGuard } from '../../src/cli/ops-guard.ts';
+import { createOpsGuard } from '../../src/ops/guard.ts';
 
 const guard = createOpsGuard(['signer.default.svc', 'Prometheus-Target']);
 const ask = (host?: string) => () =>
