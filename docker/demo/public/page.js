@@ -172,7 +172,8 @@ function keyItem({ name, format, keyId, earlierKeyIds, since }, changed) {
   // Each key has its own colour, so that a change is easy to see.
   item.style.setProperty('--hue', `${Number.parseInt(keyId.slice(0, 4), 16) % 360}`);
   const hints = [format, `signs since ${timeOf(since)}`];
-  if (earlierKeyIds.length > 0) hints.push(`earlier keys, valid until the signer restarts: ${earlierKeyIds.join(', ')}`);
+  if (earlierKeyIds.length > 0)
+    hints.push(`earlier keys, valid until the signer restarts: ${earlierKeyIds.join(', ')}`);
   item.append(
     create('span', { textContent: name, className: 'name' }),
     create('code', { textContent: keyId, className: 'key-id' }),
