@@ -184,7 +184,7 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
   it('sends JSON of the most bytes that the signer takes, and refuses more itself', async () => {
     const orders = client.keySet('orders', 'raw');
     const room = (limit: number, around: object) => limit - JSON.stringify(around).length;
-    const message = 'x'.repeat(room(2 ** 16, { message: '' }));
+    const message = 'x'.repeat(room(2 ** 20, { message: '' }));
     const batched = 'x'.repeat(room(2 ** 20, { items: [{ message: '' }] }));
     expect(await orders.sign({ message })).toMatchObject({ signature: tagOf(message) });
     const results = await orders.signBatch([{ message: batched }]);
@@ -192,7 +192,7 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
     const tooLarge = { name: 'SignerError', code: 'message_too_large', status: 413 };
     await expect(orders.sign({ message: `${message.slice(1)}€` })).rejects.toMatchObject({
       ...tooLarge,
-      message: 'this request as JSON has at most 65536 bytes; send the message by signMessage, or in a batch',
+      message: 'this request as JSON has at most 1048576 bytes; send the message by signMessage',
     });
     await expect(orders.signBatch([{ message: `${batched}x` }])).rejects.toMatchObject({
       ...tooLarge,
