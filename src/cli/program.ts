@@ -80,7 +80,7 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
     )
     .addOption(opsListenFlag())
     .addOption(
-      flag('--allowed-host <name>', 'another value of the Host header to accept; repeatable')
+      flag('--allowed-host <name>', 'another value of the Host header to accept over TCP; repeatable')
         .argParser(collect)
         .default([], 'loopback names with the port'),
     )

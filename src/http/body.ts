@@ -171,7 +171,7 @@ export function createBodyReader(
     length !== undefined && length <= limits.smallBytes;
 
   const tooLarge = (advice: string): SignerError =>
-    closing('message_too_large', `a JSON request has at most ${limits.maxJsonBytes} bytes; ${advice}`);
+    new SignerError('message_too_large', `a JSON body has at most ${limits.maxJsonBytes} bytes; ${advice}`);
 
   return {
     json: async (request, advice, parse) => {
@@ -209,7 +209,7 @@ export function createBodyReader(
 }
 
 /** Undefined for a chunked body, and 0 without a body. */
-function declaredLength({ headers }: Request): number | undefined {
+export function declaredLength({ headers }: Request): number | undefined {
   const length = headers.get('content-length');
   if (length !== null) return Number(length);
   return headers.has('transfer-encoding') ? undefined : 0;
@@ -225,7 +225,7 @@ function within<T>(ms: number, promise: Promise<T>, expired: () => SignerError):
 }
 
 function late(): SignerError {
-  return closing('timeout', 'send the whole body at once');
+  return closing('timeout', 'the body did not arrive in time; send it faster');
 }
 
 function endless(maxMs: number): SignerError {
@@ -233,7 +233,7 @@ function endless(maxMs: number): SignerError {
 }
 
 function brokenOff(): SignerError {
-  return closing('malformed_request', 'the body broke off');
+  return closing('malformed_request', 'the body broke off; send the request again');
 }
 
 /** An error after which the connection is closed, because the rest of the body is not read. */

@@ -3,6 +3,7 @@
  * client that is still sending may then lose the answer (RFC 9112 §9.6). So the rest of the body is read.
  */
 
+import { declaredLength } from './body.ts';
 import { createDeadline } from './deadline.ts';
 import { release } from './release.ts';
 
@@ -24,6 +25,9 @@ export interface ReadOnLimits {
   readonly maxBodies: number;
 }
 
+/** A longer body is read in parts. */
+const shortBytes = 16 * 1024;
+
 export const defaultReadOnLimits: ReadOnLimits = {
   waitMs: 100,
   pauseMs: 1000,
@@ -43,7 +47,9 @@ export function createReadOn(limits: ReadOnLimits = defaultReadOnLimits): ReadOn
   let discarded = 0;
 
   /** Resolves with whether the whole body has been read. */
-  const readRest = async (reader: Reader): Promise<boolean> => {
+  const readRest = async ({ body }: Request): Promise<boolean> => {
+    const reader = body?.getReader();
+    if (reader === undefined) return true;
     const end = performance.now() + limits.maxMs;
     let isPaused = false;
     let received = 0;
@@ -66,26 +72,41 @@ export function createReadOn(limits: ReadOnLimits = defaultReadOnLimits): ReadOn
     return false;
   };
 
+  /** Reads a short body as a whole, which costs less. */
+  const readShort = (request: Request): Promise<boolean> =>
+    new Promise((resolve) => {
+      const arrived = inTime(() => resolve(false));
+      const end = (isWhole: boolean) => {
+        arrived();
+        resolve(isWhole);
+      };
+      request.bytes().then(
+        () => end(true),
+        () => end(false),
+      );
+    });
+
   return async (request, refusal) => {
-    const { body } = request;
+    const length = declaredLength(request);
+    const isShort = length !== undefined && length <= shortBytes;
     // A locked body has been read, or has been waited for in vain.
-    if (body === null || body.locked) return refusal;
+    if (length === 0 || (isShort ? request.bodyUsed : request.body?.locked !== false)) return refusal;
     if (read >= limits.maxRead) {
-      body.cancel().catch(() => undefined);
-      closing(refusal);
+      request.body?.cancel().catch(() => undefined);
+      closeAfter(refusal);
       if (read + discarded >= limits.maxBodies) return refusal;
       discarded++;
       const passed = new Promise<void>((resolve) => inTime(resolve)).finally(() => discarded--);
       return endingWith(passed, refusal);
     }
     read++;
-    const rest = readRest(body.getReader()).finally(() => read--);
+    const rest = (isShort ? readShort(request) : readRest(request)).finally(() => read--);
     const outcome = await new Promise<boolean | 'late'>((resolve) => {
       const ended = soon(() => resolve('late'));
       void rest.finally(ended).then(resolve);
     });
     if (outcome === true) return refusal;
-    closing(refusal);
+    closeAfter(refusal);
     return outcome === 'late' ? endingWith(rest, refusal) : refusal;
   };
 }
@@ -97,12 +118,12 @@ function cancel(reader: Reader): void {
 }
 
 /** Makes the runtime close the connection after the answer. */
-function closing(answer: Response): Response {
+function closeAfter(answer: Response): Response {
   answer.headers.set('connection', 'close');
   return answer;
 }
 
-/** The answer, whose text is sent at once, and whose end when the promise has settled. */
+/** Sends the text of the answer at once, and ends the answer when the promise has settled. */
 async function endingWith(settled: Promise<unknown>, answer: Response): Promise<Response> {
   const text = await answer.bytes();
   const start = async (controller: ReadableStreamDefaultController<Uint8Array>) => {

@@ -134,7 +134,7 @@ describe.each(Object.keys(keySets) as Name[])('the bound of %s', (name) => {
           headers: { connection: 'close' },
           body: {
             code: 'message_too_large',
-            detail: `a JSON request has at most 1048576 bytes; ${advice}`,
+            detail: `a JSON body has at most 1048576 bytes; ${advice}`,
           },
         };
         const tooLong = [

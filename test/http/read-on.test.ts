@@ -20,7 +20,7 @@ interface Upload {
   readonly cancelled: boolean;
 }
 
-function upload(): Upload {
+function upload(headers: Readonly<Record<string, string>> = { 'transfer-encoding': 'chunked' }): Upload {
   let cancelled = false;
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   const body = new ReadableStream<Uint8Array>({
@@ -32,7 +32,7 @@ function upload(): Upload {
     },
   });
   return {
-    request: new Request('http://localhost/', { method: 'POST', body, duplex: 'half' }),
+    request: new Request('http://localhost/', { method: 'POST', body, headers, duplex: 'half' }),
     send: (length) => controller?.enqueue(new Uint8Array(length)),
     end: () => controller?.close(),
     breakOff: () => controller?.error(new Error('reset')),
@@ -82,9 +82,12 @@ it('a request without a body, or whose body has been read, is answered at once',
   const readOn = createReadOn(limits);
   const answer = refusal();
   expect(await readOn(new Request('http://localhost/'), answer)).toBe(answer);
-  const read = new Request('http://localhost/', { method: 'POST', body: 'x' });
-  void read.bytes();
-  expect(await readOn(read, answer)).toBe(answer);
+  for (const length of ['1', '20000']) {
+    const headers = { 'content-length': length };
+    const read = new Request('http://localhost/', { method: 'POST', body: 'x', headers });
+    void read.bytes();
+    expect(await readOn(read, answer)).toBe(answer);
+  }
 });
 
 it('a body that ends soon is read before the answer, and its connection stays', async () => {
@@ -96,6 +99,30 @@ it('a body that ends soon is read before the answer, and its connection stays', 
   sent.end();
   await pass(0);
   expect(answer).toEqual({ ...whole, connection: null });
+});
+
+it('a short body is read as a whole', async () => {
+  const readOn = createReadOn(limits);
+  const sent = upload({ 'content-length': '2' });
+  const answer = answerTo(readOn, sent);
+  await pass(99);
+  expect(answer.status).toBeUndefined();
+  sent.send(2);
+  sent.end();
+  await pass(0);
+  expect(answer).toEqual({ ...whole, connection: null });
+
+  const stalled = answerTo(readOn, upload({ 'content-length': '2' }));
+  await pass(100);
+  expect(stalled).toEqual({ ...whole, connection: 'close', ended: false });
+  await pass(900);
+  expect(stalled.ended).toBe(true);
+
+  const broken = upload({ 'content-length': '2' });
+  const last = answerTo(readOn, broken);
+  broken.breakOff();
+  await pass(0);
+  expect(last).toEqual({ ...whole, connection: 'close' });
 });
 
 it('a body that is on its way is answered, and the answer ends with it', async () => {
@@ -172,8 +199,6 @@ it('no more are read at the same time than may be; some are discarded, and the n
   expect(refused).toEqual({ ...whole, connection: 'close' });
   expect(discarded.cancelled).toBe(true);
   expect(answer).toEqual({ ...whole, connection: 'close', ended: false });
-  await pass(1000);
-  expect(answer.ended).toBe(true);
 
   for (const each of read) each.end();
   await pass(0);
@@ -182,6 +207,8 @@ it('no more are read at the same time than may be; some are discarded, and the n
   next.end();
   await pass(0);
   expect(last).toEqual({ ...whole, connection: null });
+  await pass(1000);
+  expect(answer.ended).toBe(true);
 });
 
 it('by default 16 bodies are read, each for 5 s and 32 MiB at most, and 64 are waited for', () => {
