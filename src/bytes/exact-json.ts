@@ -9,7 +9,7 @@
  * @throws {SyntaxError} whose message may repeat a part of the text
  */
 export function parseExactJson(text: string): unknown {
-  return inexactCandidate.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
+  return inexactCandidate.test(text) ? JSON.parse(text, createReviver()) : JSON.parse(text);
 }
 
 /**
@@ -57,13 +57,25 @@ interface Context {
  */
 const inexactCandidate = /(?:^|[[:,\s])(?:-0|-?\d[\d.]{15}|-?\d[\d.]*[eE])/;
 
+/**
+ * How many numbers of a text may be written otherwise than `JSON.stringify` writes them, such as 1.0 or 1e3. To compare the
+ * two takes long, and a text of a mebibyte would occupy the signer for a quarter of a second. Any further one counts as
+ * changed.
+ */
+const maxRewritten = 8192;
+
 /** A reviver that turns a number into Infinity unless `JSON.stringify` writes it with the value of its text. */
-function exactNumber(_name: string, value: unknown, { source = '' }: Context = {}): unknown {
-  return typeof value !== 'number' || isExact(source, String(value)) ? value : Number.POSITIVE_INFINITY;
+function createReviver(): (name: string, value: unknown, context?: Context) => unknown {
+  let left = maxRewritten;
+  return (_name, value, { source = '' } = {}) => {
+    if (typeof value !== 'number') return value;
+    const written = String(value);
+    if (source === written) return value;
+    return left-- > 0 && hasValue(source, written) ? value : Number.POSITIVE_INFINITY;
+  };
 }
 
-function isExact(source: string, written: string): boolean {
-  if (source === written) return true;
+function hasValue(source: string, written: string): boolean {
   // No double needs this many characters, and the limit bounds the cost of the comparison.
   return source.length <= 64 && decimal(source) === decimal(written);
 }

@@ -3,6 +3,7 @@
 import { styleText } from 'node:util';
 import { escapeControls } from '../bytes/text.ts';
 import { everyFile } from '../config/defaults.ts';
+import { shownId } from '../key-sets/key-id.ts';
 import { sealFiles } from '../key-sets/secret.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
 import { createKeyStore } from '../key-sets/store.ts';
@@ -99,7 +100,7 @@ function checkedKeySet({ name, settings, keys, tenantKeys }: KeySet): CheckedKey
     format: format.name,
     algorithm: keys[0].mac.algorithm,
     allow: policy.allow,
-    keyIds: keys.map(({ id }) => id),
+    keyIds: keys.map(({ id }) => shownId(id)),
     ...(tenantKeys && { derived: { tenants: tenants?.size ?? null, allowExport } }),
   };
 }

@@ -1,5 +1,6 @@
 /** Logs what happens to the mounted keys and the configuration. */
 
+import { shownId } from '../key-sets/key-id.ts';
 import { type Mount, type MountedKeys, type MountedKeysEvents, problemsOf } from '../key-sets/mounted.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
 import type { Log, LogFields } from '../ops/log.ts';
@@ -24,8 +25,6 @@ const messages = {
 /** With more, the line would be too long to read. */
 const maxListedKeySets = 20;
 const maxListedKeys = 5;
-/** The length of a UUID. A longer id is not written: it could be a key that was put in the place of its id. */
-const maxIdLength = 36;
 
 /**
  * @param config the file of the configuration, if there is one
@@ -75,17 +74,13 @@ export function logKeyEvents(
 /** Each key set with the ids of its keys, which are public. */
 function describeKeys(keySets: readonly KeySet[]): readonly string[] {
   return listSome(keySets, maxListedKeySets, ({ name, keys: [primary, ...others] }) => {
-    const also = listSome(others, maxListedKeys, idOf);
+    const also = listSome(others, maxListedKeys, ({ id }) => shownId(id));
     const more = also.length === 0 ? '' : `, also verifies ${also.join(', ')}`;
-    return `${name} ${idOf(primary)}${more}`;
+    return `${name} ${shownId(primary.id)}${more}`;
   });
 }
 
 function listSome<T>(all: readonly T[], max: number, describe: (each: T) => string): readonly string[] {
   const listed = all.slice(0, max).map(describe);
   return all.length <= max ? listed : [...listed, `and ${all.length - max} more`];
-}
-
-function idOf({ id }: { readonly id: string }): string {
-  return id.length <= maxIdLength ? id : `(an id of ${id.length} characters)`;
 }

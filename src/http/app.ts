@@ -10,7 +10,7 @@ import { yieldTurns } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import { noSuchPath } from './guard.ts';
-import { parseJson } from './json-body.ts';
+import { mostOfBatch, parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
 import { mediaTypeOf } from './media.ts';
 import { methodOf, operationPath, operationPaths } from './paths.ts';
@@ -83,7 +83,7 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
   const batch = async (authorized: AuthorizedOperation, bytes: Uint8Array): Promise<Response> => {
     const pause = yieldTurns(batchTurnMs);
     const results: object[] = [];
-    for (const item of parseBatch(parseJson(bytes, parserFor(authorized)))) {
+    for (const item of parseBatch(parseJson(bytes, mostOfBatch, parserFor(authorized)))) {
       await pause();
       results.push(batchItem(authorized, item));
     }

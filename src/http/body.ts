@@ -3,7 +3,7 @@
 import { type ErrorCode, SignerError } from '../api/errors.ts';
 import { maxJsonBytes } from '../api/limits.ts';
 import { createDeadline } from './deadline.ts';
-import { parseJson } from './json-body.ts';
+import { mostOfRequest, parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
 import { release } from './release.ts';
 
@@ -176,9 +176,9 @@ export function createBodyReader(
   return {
     json: async (request, advice, parse) => {
       const length = jsonLength(request, advice);
-      if (isSmall(length)) return parseJson(await whole(request), parse);
+      if (isSmall(length)) return parseJson(await whole(request), mostOfRequest, parse);
       using _held = reserve(length);
-      return parseJson(await longJson(request, length, advice), parse);
+      return parseJson(await longJson(request, length, advice), mostOfRequest, parse);
     },
     inTurn: async (request, advice, use) => {
       const length = jsonLength(request, advice);

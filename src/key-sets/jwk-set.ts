@@ -9,6 +9,7 @@ import { decodeUtf8 } from '../bytes/text.ts';
 import { type Algorithm, algorithmNames } from '../signing/mac.ts';
 import { ignoredMembers, meantMember } from './jwk-members.ts';
 import { encodingProblems } from './key-encoding.ts';
+import { couldBeKey } from './key-id.ts';
 import { ok, type Result, refused } from './result.ts';
 
 /** A key that is not disabled. */
@@ -178,9 +179,7 @@ function slips(value: unknown, known: readonly string[], path: readonly Property
 
 /** Whether a `kid` is long and random while its `k` is short or readable. */
 export function looksSwapped({ kid, k }: Pick<OctJwk, 'kid' | 'k'>): boolean {
-  const isLong = (text: string) => text.length >= 22;
-  const isRandom = (text: string) => /^[0-9a-f]+$/i.test(text) || (/[a-z]/.test(text) && /[A-Z]/.test(text));
-  return isLong(kid) && isRandom(kid) && /[0-9]/.test(kid) && !(isLong(k) && isRandom(k));
+  return couldBeKey(kid) && /[0-9]/.test(kid) && !couldBeKey(k);
 }
 
 function swapWarning(keys: readonly OctJwk[]): readonly string[] {

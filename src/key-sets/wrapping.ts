@@ -15,11 +15,14 @@ interface Wrapping {
   readonly remedy: string;
 }
 
+/** No wrapped secret is longer, and to look at a long file would delay requests. */
+const maxWrappedBytes = 16 * 1024;
+
 const selectOne = 'write only the secret itself into the file (the tool that writes it can select one field)';
 
 /** Warnings about a file whose text becomes the key, each of which completes the sentence "the file …". */
 export function wrappingWarnings(content: Uint8Array): readonly string[] {
-  if (!isPrintable(content)) return [];
+  if (content.length > maxWrappedBytes || !isPrintable(content)) return [];
   const text = latin1(withoutFinalNewline(content));
   const wrapping = wrappingOf(text);
   if (wrapping !== undefined) {
@@ -40,6 +43,7 @@ function wrappingOfDigits(content: Uint8Array, encoding: BytesEncoding): Wrappin
   if (hasByteOrderMark(content)) {
     return { what: 'begins with a byte order mark', remedy: 'save it as UTF-8 without one' };
   }
+  if (content.length > maxWrappedBytes) return undefined;
   if (content.includes(0)) return { what: 'holds NUL, as UTF-16 does', remedy: 'save it as UTF-8' };
   const text = latin1(withoutFinalNewline(content));
   const wrapping = wrappingOf(text);

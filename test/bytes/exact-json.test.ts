@@ -122,6 +122,13 @@ describe('parseUnambiguousJson', () => {
   });
 });
 
+it('compares a limited number of texts with what JavaScript would write', () => {
+  const numbers = (count: number) =>
+    parseExactJson(`[${Array.from({ length: count }, () => '1e0').join()}]`) as number[];
+  expect(numbers(8192).at(-1)).toBe(1);
+  expect(numbers(8193).slice(-2)).toEqual([1, Number.POSITIVE_INFINITY]);
+});
+
 it.each([
   ['numbers', `[${'0.1,'.repeat(250_000)}0]`],
   ['numbers that change', `[${'1e400,'.repeat(150_000)}0]`],

@@ -67,8 +67,8 @@ const rows: readonly Row[] = [
     'application/json; charset',
     'application/json; charset="utf-8',
     'application/json; x="a, application/octet-stream"',
-    `application/json;${' '.repeat(12_000)}x`,
-    `application/json${'; '.repeat(6_000)}x`,
+    `application/json;${' '.repeat(6_000)}x`,
+    `application/json${'; '.repeat(3_000)}x`,
   ]),
   // Refused on sight of the header: the body that is announced never comes.
   ...rowsOfTexts(

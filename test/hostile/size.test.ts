@@ -14,9 +14,12 @@ const asItIs = { type: 'Content-Type: application/octet-stream' };
 describe('lengths', () => {
   const limit = 2 ** 20;
   const ofLength = (length: number) => json({ message: 'a'.repeat(length - json({ message: '' }).length) });
-  const sizes = rowsOf('A28', tooLarge, {
+  const wholeBodies = rowsOf('A28', tooLarge, {
     'one byte over the limit': { body: ofLength(limit + 1) },
     'one byte over the limit, in chunks': { ...chunks, body: chunked(ofLength(limit + 1)) },
+  });
+  inHandlers(wholeBodies);
+  const sizes = rowsOf('A28', tooLarge, {
     // Refused for what has come, or for what is announced: the rest never comes.
     'the announcement of 10 GB': { length: 'Content-Length: 10000000000', body: '' },
     'the first mebibyte and a byte of a chunk of 10 GB': {
@@ -208,6 +211,11 @@ describe('bombs', () => {
       expectUnsigned(arena, done);
     }
     expect(Math.min(...costs)).toBeLessThan(50);
+  });
+
+  test('A44 5,000 values in one request', async ({ arena }) => {
+    const flaw = { body: json({ message: arena.message, a: Array.from({ length: 5000 }, () => 1) }) };
+    expectOutcome(arena, await arena.exchange(arena.tcp, build(arena.tcp, '', flaw)), tooLarge);
   });
 
   test('A44 a bomb in the body of one request', async ({ arena }) => {

@@ -203,6 +203,10 @@ it.each<[string, boolean]>([
   expect(result.ok && result.value.warnings.some((each) => each.includes('echo -n'))).toBe(warned);
 });
 
+it('a long text is not looked at, because that would delay requests', () => {
+  expect(decoded(`[${'0,'.repeat(10_000)}0]`, 'text')).toMatchObject({ ok: true, value: { warnings: [] } });
+});
+
 describe('a secret that is wrapped in something', () => {
   const secret = 'correct horse battery staple';
   const base64 = Buffer.from(secret).toString('base64');
