@@ -12,6 +12,8 @@ export interface ShapeProblem {
   readonly message: string;
   /** Set for an unknown field: its name, and the fields that exist at this place. */
   readonly unknown?: { readonly field: string; readonly fields: readonly string[] };
+  /** Set for a value that is none of a list: the list. */
+  readonly values?: readonly string[];
 }
 
 /** Parses a request. @throws {SignerError} `malformed_request`, naming the first field that is wrong */
@@ -24,8 +26,11 @@ export function parse<S extends z.ZodMiniType>(schema: S, body: unknown): z.infe
 
 /** Every problem that zod found, in plain words and without values. */
 export function shapeProblems(schema: z.ZodMiniType, { issues }: z.core.$ZodError): readonly ShapeProblem[] {
-  return issues.flatMap((issue) => {
+  return issues.flatMap((issue): ShapeProblem | ShapeProblem[] => {
     const { path } = issue;
+    if (issue.code === 'invalid_value') {
+      return { path, message: explain(issue), values: issue.values.map(String) };
+    }
     if (issue.code !== 'unrecognized_keys') return { path, message: explain(issue) };
     const fields = fieldsAt(schema, path);
     const message = `unknown field; the fields here are: ${fields.join(', ')}`;

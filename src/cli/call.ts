@@ -7,6 +7,7 @@ import { readBody } from '../client/transport.ts';
 import { formatAddress, reachable, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { streamInput } from './input.ts';
+import { whyNoAnswer } from './socket.ts';
 
 /** Where the signer listens: on the socket if there is one, else on the TCP address. */
 export interface SignerAddress {
@@ -118,10 +119,15 @@ export async function fetchFrom(
       ...direct,
     });
   } catch {
+    if (init.signal?.aborted) {
+      throw new CommandFailure(
+        `no signer answers on ${where} in time; check that a signer listens there and is not suspended`,
+      );
+    }
     throw new CommandFailure(
-      init.signal?.aborted
-        ? `no signer answers on ${where} in time; check that a signer listens there and is not suspended`
-        : `no signer answers on ${where}; start one with "sidecar-signer serve"`,
+      socket === undefined
+        ? `no signer answers on ${where}; start one with "sidecar-signer serve"`
+        : whyNoAnswer(socket),
     );
   }
 }

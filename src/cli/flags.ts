@@ -70,14 +70,22 @@ export function collect(value: string, previous: readonly string[]): readonly st
  * @throws {CommandFailure} when the file cannot be read
  */
 export function collectHeaders(line: string, previous: HttpHeaders): HttpHeaders {
-  const lines = line.startsWith('@') ? readInput(line.slice(1)).toString().split(/\r?\n/) : [line];
+  const file = line.startsWith('@') ? line.slice(1) : undefined;
+  const lines = file === undefined ? [line] : readInput(file).toString().split(/\r?\n/);
   const headers = new Map(Object.entries(previous));
-  for (const each of lines.filter((text) => text !== '')) {
+  for (const [index, each] of lines.entries()) {
+    if (each === '') continue;
     const [, name, value = ''] = /^([^\s:]+):(.*)$/.exec(each) ?? [];
-    if (name === undefined) throw new InvalidArgumentError('expected a line such as "Name: value"');
+    if (name === undefined) throw new InvalidArgumentError(notAHeader(file, index));
     headers.set(name, [headers.get(name) ?? [], value.trim()].flat());
   }
   return Object.fromEntries(headers);
+}
+
+function notAHeader(file: string | undefined, index: number): string {
+  if (file === undefined) return 'expected a line such as "Name: value", or @FILE';
+  const advice = index === 0 ? '; leave the request line out' : '; give only the headers';
+  return `line ${index + 1} of ${file === '-' ? 'standard input' : file} is not "Name: value"${advice}`;
 }
 
 /** Like `collect`, for host names. @throws {InvalidArgumentError} */

@@ -7,7 +7,7 @@ import { isListing } from './keys/list.ts';
 
 const timeoutMs = 2000;
 
-interface HealthOptions extends CallOptions {
+export interface HealthOptions extends CallOptions {
   readonly opsListen: TcpAddress | 'none';
 }
 

@@ -151,6 +151,10 @@ function listenFailure(flag: string, address: TcpAddress | string, error: unknow
   const code = systemCode(error) ?? 'unknown error';
   const problem = typeof address === 'string' ? directoryProblem(address, code) : undefined;
   if (problem !== undefined) return new CommandFailure(`cannot listen on ${where}: ${problem}`);
+  if (code === 'EACCES' && typeof address !== 'string' && address.port < 1024) {
+    const rule = 'ports below 1024 need root or CAP_NET_BIND_SERVICE';
+    return new CommandFailure(`cannot listen on ${where} (${code}): ${rule}; set another ${flag}${why}`);
+  }
   if (code !== 'EADDRINUSE') {
     return new CommandFailure(`cannot listen on ${where} (${code}); set another ${flag}${why}`);
   }

@@ -20,6 +20,7 @@ import {
   withKeyFlags,
   withSignerFlags,
 } from './flags.ts';
+import type { HealthOptions } from './healthcheck.ts';
 import { createKeysCommand } from './keys/program.ts';
 import type { ServeOptions } from './serve.ts';
 import type { VerifyOptions } from './verify.ts';
@@ -51,9 +52,7 @@ export function createProgram(): Command {
     )
     .addCommand(createVerifyCommand(lazyAction(async () => (await import('./verify.ts')).verify)))
     .addCommand(
-      withSignerFlags(new Command('healthcheck').addOption(opsListenFlag()))
-        .description('ask a running signer whether it is ready; for exec probes and HEALTHCHECK')
-        .action(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
+      createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )
     .addCommand(createKeysCommand());
   const commands = [program, ...program.commands];
@@ -152,6 +151,18 @@ function createVerifyCommand(
     }
     if (second !== undefined) command.error('error: with --header, give only the key and the file');
     await action(key, '', first ?? '-', options);
+  });
+}
+
+function createHealthcheckCommand(action: (options: HealthOptions) => Promise<void>): Command {
+  const command = withSignerFlags(new Command('healthcheck').addOption(opsListenFlag())).description(
+    'ask a running signer whether it is ready; for exec probes and HEALTHCHECK',
+  );
+  return command.action(async (options: HealthOptions) => {
+    const isGiven = (name: keyof HealthOptions) => command.getOptionValueSource(name) === 'cli';
+    const isAddressed = isGiven('socket') || (isGiven('listen') && options.listen !== 'none');
+    // Whoever names a signing listener asks about that signer, and not about one that has the default ops listener.
+    await action(isAddressed && !isGiven('opsListen') ? { ...options, opsListen: 'none' } : options);
   });
 }
 

@@ -1,6 +1,6 @@
 /** The file of a Unix socket. Replaces the socket of a process that has ended, never that of a running one. */
 
-import { chmodSync, lstatSync, type Stats, unlinkSync } from 'node:fs';
+import { accessSync, chmodSync, constants, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { systemCode } from '../secret-volume/index.ts';
@@ -58,6 +58,24 @@ function isListening(path: string): Promise<boolean> {
         reject(new CommandFailure(`${path} cannot be used as a socket (${code}); choose another --socket`));
     });
   });
+}
+
+/** Why nobody could be reached through a socket, and what to do. The runtime does not tell the reasons apart. */
+export function whyNoAnswer(path: string): string {
+  const nobody = `no signer answers on ${path}; start one with "sidecar-signer serve --socket ${path}"`;
+  try {
+    if (!statSync(path).isSocket()) return `${path} is not a socket; give the --socket that serve has`;
+    // To connect to a socket is to write to it.
+    accessSync(path, constants.W_OK);
+    return nobody;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      return `there is no socket at ${path}; give the --socket that serve has`;
+    }
+    if (code !== 'EACCES') return nobody;
+    return `user ${process.geteuid?.()} may not write to the socket ${path}; set --socket-mode, or a common group`;
+  }
 }
 
 /** Why a socket cannot be created at a path, and what to do; undefined if the directory is not the reason. */

@@ -4,6 +4,7 @@ import { isSignatureText } from '../api/limits.ts';
 import type { HttpHeaders, Verification } from '../api/messages.ts';
 import { receivedHeaders } from '../client/received-headers.ts';
 import { type CallOptions, callKeySet } from './call.ts';
+import { CommandFailure } from './failure.ts';
 import { printResult } from './output.ts';
 
 export interface VerifyOptions extends CallOptions {
@@ -25,6 +26,11 @@ export async function verify(
   const answer: Verification = isSignatureText(signature)
     ? await callKeySet(signer, request, isVerification, 'the raw and webhook formats', headers)
     : { valid: false, reason: 'malformed' };
+  if (!byHeaders && !answer.valid && answer.reason === 'missing') {
+    throw new CommandFailure(
+      'the format of this key set takes its signature from headers: sidecar-signer verify KEY --header @FILE [BODY]',
+    );
+  }
   printResult(signer, answer, formatVerification(answer));
   process.exitCode = answer.valid ? 0 : 1;
 }

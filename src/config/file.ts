@@ -109,9 +109,11 @@ function parseKeySet(
   };
   const problems = conflictsOf(value).map(([field, message]) => problem([field], message));
   if (!parsed.success) {
-    const explain = ({ path, message, unknown }: ShapeProblem) => {
+    const explain = ({ path, message, unknown, values = [] }: ShapeProblem) => {
       if (unknown === undefined) {
-        return problem(path, isMissing(value, path) ? `is missing; it ${needed(path, message)}` : message);
+        if (isMissing(value, path)) return problem(path, `is missing; it ${needed(path, message)}`);
+        const near = nearest(path.reduce(fieldOf, value), values);
+        return problem(path, near === undefined ? message : `${message}; did you mean "${near}"?`);
       }
       const { field, fields } = unknown;
       const owner = path.length === 0 ? format && ownerOf(field, format) : undefined;
@@ -155,12 +157,20 @@ function ownerOf(field: string, format: FormatDefinition): string | undefined {
 }
 
 function unknownField(path: readonly PropertyKey[], field: string, fields: readonly string[]): string {
-  const near = closest(field, [...fields]);
-  const isNear = near !== undefined && distance(field, near) <= Math.max(2, field.length / 3);
-  const advice = isNear ? `did you mean "${near}"?` : `the fields here are: ${fields.join(', ')}`;
+  const near = nearest(field, fields);
+  const advice = near !== undefined ? `did you mean "${near}"?` : `the fields here are: ${fields.join(', ')}`;
   // Name the field only if it is made of words. Anything else could be a key in the wrong place.
   const at = /^(?:[A-Z]?[a-z]|[-_]){1,32}$/.test(field) ? [...path, field] : path;
   return `${at.length === 0 ? '' : `${at.join('.')}: `}unknown field; ${advice}`;
+}
+
+/** The word that was most likely meant; undefined if none is near. */
+function nearest(given: unknown, words: readonly string[]): string | undefined {
+  if (typeof given !== 'string' || words.length === 0) return undefined;
+  const folded = words.find((word) => word.toLowerCase() === given.toLowerCase());
+  if (folded !== undefined) return folded;
+  const near = closest(given, [...words]);
+  return distance(given, near) <= Math.max(2, given.length / 3) ? near : undefined;
 }
 
 function scalarText(node: unknown): string {

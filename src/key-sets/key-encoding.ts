@@ -8,7 +8,7 @@ import type { TextEncoding } from '../signing/format.ts';
 import { ok, type Result, refused } from './result.ts';
 import type { KeyEncoding } from './settings.ts';
 import { whsecPrefix } from './whsec.ts';
-import { isPrintable, latin1, whyNotDecoded, wrappingWarnings } from './wrapping.ts';
+import { isPrintable, latin1, whyNotDecoded, wrappingWarning, wrappingWarnings } from './wrapping.ts';
 
 export interface Decoded {
   readonly bytes: Uint8Array;
@@ -42,7 +42,8 @@ const looksLikeBase64 =
 function decodeBytes(content: Uint8Array): Result<Decoded> {
   if (content.at(-1) === 0x0a && isPrintable(content)) {
     return refused(
-      'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
+      wrappingWarning(content) ??
+        'is text that ends with a newline, which would become part of the key; write it without one (echo -n), or set "encoding: text" (or hex or base64, if it is that)',
     );
   }
   if (isBase64Text(content)) return withWarnings(content);

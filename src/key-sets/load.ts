@@ -178,7 +178,7 @@ function parseContent(content: Buffer, settings: KeySettings): Result<Parsed> {
   if (encoding !== 'whsec' && isUndecoded(content, settings)) {
     return refused(undecodedText);
   }
-  warnings.push(...formatWarnings(settings));
+  warnings.push(...formatWarnings(content, settings));
   if (encoding === 'jwks') {
     const set = parseJwkSet(content);
     return set.ok ? ok({ keys: set.value.keys, warnings: [...warnings, ...set.value.warnings] }) : set;

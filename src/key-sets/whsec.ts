@@ -25,11 +25,22 @@ export function withoutPrefix(text: Uint8Array): Uint8Array {
   return text.subarray(prefixLength(text));
 }
 
-/** An encoding and a format that do not go together, most likely because the format was forgotten. */
-export function formatWarnings({ encoding, format, source }: KeySettings): readonly string[] {
-  if (encoding !== 'whsec' || format.secretEncoding === 'whsec' || 'root' in source) return [];
+/** A secret, an encoding and a format that do not go together, most likely because the encoding or the format was forgotten. */
+export function formatWarnings(
+  content: Uint8Array,
+  { encoding, format, source }: KeySettings,
+): readonly string[] {
+  if (format.secretEncoding === 'whsec' || 'root' in source) return [];
+  const isText = format.secretEncoding === 'text';
+  if (encoding === 'whsec') {
+    const remedy = isText
+      ? `the format ${format.name} uses the whole text "whsec_…" as the key; set "encoding: text"`
+      : 'a Standard Webhooks secret needs "format: standard-webhooks"';
+    return [`has the encoding whsec and the format ${format.name}; ${remedy}`];
+  }
+  if (isText || prefixLength(content) === 0) return [];
   return [
-    `has the encoding whsec and the format ${format.name}; a Standard Webhooks secret needs "format: standard-webhooks"`,
+    'is a "whsec_…" secret; for Standard Webhooks set "encoding: whsec" and "format: standard-webhooks", for Stripe "encoding: text" and "format: stripe"',
   ];
 }
 

@@ -23,14 +23,19 @@ const selectOne = 'write only the secret itself into the file (the tool that wri
 /** Warnings about a file whose text becomes the key, each of which completes the sentence "the file …". */
 export function wrappingWarnings(content: Uint8Array): readonly string[] {
   if (content.length > maxWrappedBytes || !isPrintable(content)) return [];
+  const wrapping = wrappingWarning(content);
+  if (wrapping !== undefined) return [wrapping];
   const text = latin1(withoutFinalNewline(content));
-  const wrapping = wrappingOf(text);
-  if (wrapping !== undefined) {
-    return [`${wrapping.what}, all of which becomes part of the key; ${wrapping.remedy}`];
-  }
   const encoding = bytesEncodings.find((each) => isEncodedText(text, each));
   if (encoding === undefined) return [];
   return [`is ${encoding} of a text; if that text is the key, set "encoding: ${encoding}"`];
+}
+
+/** What to say of a text in which more than the secret stands. Completes the sentence "the file …". */
+export function wrappingWarning(content: Uint8Array): string | undefined {
+  if (content.length > maxWrappedBytes) return undefined;
+  const { what, remedy } = wrappingOf(latin1(withoutFinalNewline(content))) ?? {};
+  return what && `${what}, all of which becomes part of the key; ${remedy}`;
 }
 
 /** What to say of a text that cannot be decoded, or nothing. Completes the sentence "…, because it …". */
@@ -73,7 +78,10 @@ function wrappingOf(text: string): Wrapping | undefined {
     };
   }
   const json = jsonKind(trimmed);
-  if (json !== undefined) return { what: `is JSON (${json})`, remedy: selectOne };
+  if (json !== undefined) {
+    const remedy = json === 'a string' ? 'write it without the quotes' : selectOne;
+    return { what: `is JSON (${json})`, remedy };
+  }
   if (/^(["'`]).*\1$/s.test(trimmed)) return { what: 'is in quotes', remedy: 'write it without them' };
   if (/^(?:export )?[A-Z][A-Z0-9_]{2,}=[^=]/.test(trimmed)) {
     return { what: 'is a line NAME=value', remedy: 'write only the value' };

@@ -183,7 +183,10 @@ async function statDirectory(directory: string): Promise<BigIntStats> {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw volumeError('missing', `directory ${directory} does not exist (yet); mount the volume there`);
+      throw volumeError(
+        'missing',
+        `directory ${directory} does not exist (yet); mount the volume there, create it, or correct the path`,
+      );
     }
     throw error;
   }

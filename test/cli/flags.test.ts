@@ -1,6 +1,29 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { parseMode, parseSwitch } from '../../src/cli/flags.ts';
+import { collectHeaders, parseMode, parseSwitch } from '../../src/cli/flags.ts';
+import { temporaryDirectory } from '../support/signer.ts';
+
+describe('a header', () => {
+  it('that is the name of a file is refused with the sign that a file needs', () => {
+    expect(() => collectHeaders('headers.txt', {})).toThrow(
+      'expected a line such as "Name: value", or @FILE',
+    );
+  });
+
+  it.each([
+    ['POST /hooks HTTP/1.1\r\nA: 1\r\n', '1', '; leave the request line out'],
+    ['A: 1\n\n<html>\n', '3', '; give only the headers'],
+  ])('in a file is refused with its line: %j', (text, line, advice) => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, 'full.txt');
+    writeFileSync(file, text);
+    expect(() => collectHeaders(`@${file}`, {})).toThrow(
+      `line ${line} of ${file} is not "Name: value"${advice}`,
+    );
+  });
+});
 
 describe('a file mode', () => {
   it.each([

@@ -89,6 +89,27 @@ describe('a field with a value that it takes', () => {
   });
 });
 
+describe('a word that is nearly one of those that a field takes', () => {
+  it.each([
+    ['format: Github', 'github'],
+    ['format: GITHUB', 'github'],
+    ['format: standardwebhooks', 'standard-webhooks'],
+    ['encoding: BASE64URL', 'base64url'],
+    ['algorithm: hs256', 'HS256'],
+    ['output: base46', 'base64'],
+    ['allow: [signs]', 'sign'],
+  ])('%s', (fields, meant) => {
+    expect(problemsWith(fields)).toEqual([
+      expect.stringMatching(new RegExp(`: must be one of .*; did you mean "${meant}"\\? \\(line 2\\)$`)),
+    ]);
+  });
+
+  it('is not found for a word that is far from all of them', () => {
+    expect(problemsWith('format: webhooks').join()).not.toContain('did you mean');
+    expect(problemsWith(`encoding: ${'x'.repeat(1000)}`).join()).not.toContain('did you mean');
+  });
+});
+
 describe('a field with a value that it does not take', () => {
   const encodings = `must be one of ${keyEncodings.join(', ')}`;
   const algorithms = `must be one of ${algorithmNames.join(', ')}`;

@@ -68,7 +68,8 @@ async function openReader(): Promise<Reader> {
         } else if (language === 'sh') {
           const printed = await shell.run(here(code));
           const next = blocks[index + 1];
-          if (next?.language === 'text') expect(shapeOf(printed), code).toBe(shapeOf(`${next.code}\n`));
+          const seen = writesKeys(code) ? String : shapeOf;
+          if (next?.language === 'text') expect(seen(printed), code).toBe(seen(`${next.code}\n`));
           if (next?.language === 'json') {
             expect(shapeOf(JSON.parse(printed)), code).toBe(shapeOf(JSON.parse(next.code)));
           }
@@ -97,6 +98,11 @@ async function openReader(): Promise<Reader> {
       shell[Symbol.dispose]();
     },
   };
+}
+
+/** Whether the keys that a block checks are written in it, so that the page can show their ids. */
+function writesKeys(code: string): boolean {
+  return /^(?:printf|echo) (?:.*\n)*sidecar-signer check /m.test(code) && !code.includes('keys new');
 }
 
 /** With what differs from run to run replaced: times, and words that are long and have a digit, or are very long. */

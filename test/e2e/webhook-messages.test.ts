@@ -118,6 +118,14 @@ describe.each(webhooks)('%s', (name) => {
       stderr: '',
     };
     expect(await verify('--header', `@${file}`, message)).toEqual(valid);
+    const advice = {
+      code: 1,
+      stdout: '',
+      stderr:
+        'sidecar-signer: the format of this key set takes its signature from headers: sidecar-signer verify KEY --header @FILE [BODY]\n',
+    };
+    expect(await verify(message)).toEqual(advice);
+    expect(await verify(message, '--json')).toEqual(advice);
     expect(await verify(...lines.flatMap((line) => ['-H', line]), '-H', 'Host: x', message)).toEqual(valid);
     expect(await verify('-H', 'Host: x', message)).toEqual({
       code: 1,

@@ -158,6 +158,9 @@ describe('refuses', () => {
     ['bytes', 'UTF-8 text with a newline', 'sch\xc3\xb6n\n', 'echo -n'],
     ['bytes', 'a newline alone', '\n', 'echo -n'],
     ['bytes', 'hex with a newline', 'deadbeef\n', 'encoding: text'],
+    ['bytes', 'PEM', '-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n', 'is PEM (-----BEGIN …), all of which'],
+    ['bytes', 'JSON with a newline', '{"secret":"correct horse"}\n', 'is JSON (an object), all of which'],
+    ['bytes', 'quotes with a newline', "'correct horse'\n", 'is in quotes, all of which'],
   ])('%s: %s', (encoding, _, content, problem) => {
     expect(outcome(content, encoding)).toContain(problem);
   });
@@ -214,7 +217,11 @@ describe('a secret that is wrapped in something', () => {
     ['a JSON object', `{"webhookSecret":"${secret}"}`, 'is JSON (an object)'],
     ['a JSON object over lines', `{\n  "webhookSecret": "${secret}"\n}\n`, 'is JSON (an object)'],
     ['a JSON array', `["${secret}"]`, 'is JSON (an array)'],
-    ['a JSON string', `"${secret}"`, 'is JSON (a string)'],
+    [
+      'a JSON string',
+      `"${secret}"`,
+      'is JSON (a string), all of which becomes part of the key; write it without the quotes',
+    ],
     ['double quotes', `"${secret}\\"`, 'is in quotes'],
     ['single quotes', `'${secret}'`, 'is in quotes'],
     ['backticks', `\`${secret}\``, 'is in quotes'],

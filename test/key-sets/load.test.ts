@@ -514,13 +514,38 @@ describe('the text of a Standard Webhooks secret', () => {
     expect(await load({ k: `${short}z` }, { yaml: allowed })).toBeDefined();
   });
 
-  it.each(['raw', 'stripe', 'jwt'])('decoded under the format %s gets a warning', async (format) => {
+  const asWebhook = 'a Standard Webhooks secret needs "format: standard-webhooks"';
+  const asText = (format: string) =>
+    `the format ${format} uses the whole text "whsec_…" as the key; set "encoding: text"`;
+  it.each([
+    ['raw', asWebhook],
+    ['jwt', asWebhook],
+    ['stripe', asText('stripe')],
+    ['github', asText('github')],
+  ])('decoded under the format %s gets a warning', async (format, remedy) => {
     const keySets = await load(
       { k: `whsec_${strong().toString('base64')}` },
       { yaml: yaml(format, 'whsec') },
     );
     expect(keySets.get('k')?.warnings).toEqual([
-      `has the encoding whsec and the format ${format}; a Standard Webhooks secret needs "format: standard-webhooks"`,
+      `has the encoding whsec and the format ${format}; ${remedy}`,
     ]);
+  });
+
+  it.each([
+    ['raw', 'text', whsec],
+    ['raw', 'text', `v1,${whsec}`],
+    ['raw', 'bytes', whsec],
+    ['jwt', 'text', whsec],
+  ])('under the format %s and the encoding %s gets a note', async (format, encoding, content) => {
+    const keySets = await load({ k: content }, { yaml: yaml(format, encoding) });
+    expect(keySets.get('k')?.warnings).toEqual([
+      'is a "whsec_…" secret; for Standard Webhooks set "encoding: whsec" and "format: standard-webhooks", for Stripe "encoding: text" and "format: stripe"',
+    ]);
+  });
+
+  it.each(['stripe', 'github', 'slack'])('needs no note as the key of the format %s', async (format) => {
+    const keySets = await load({ k: whsec }, { yaml: yaml(format, 'text') });
+    expect(keySets.get('k')?.warnings).toEqual([]);
   });
 });

@@ -163,7 +163,9 @@ describe('a directory', () => {
     const missing = join(directory.path, 'missing');
     const { code, stdout, stderr } = await run(['check', '--keys', missing]);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
-    expect(stdout).toContain(`${missing} does not exist (yet); mount the volume there`);
+    expect(stdout).toContain(
+      `${missing} does not exist (yet); mount the volume there, create it, or correct the path`,
+    );
     expect(stdout).toContain('serve would not load these keys');
   });
 

@@ -2,7 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { writeVolume } from '../../support/atomic-writer.ts';
@@ -43,6 +45,34 @@ describe.skipIf(!isRoot)(name, () => {
     using directory = temporaryDirectory();
     const { stdout } = asStranger('check', '--keys', directory.path);
     expect(stdout).toMatch(/ cannot be read by uid 65532 with gids [\d,]+; let this user list and enter it/);
+  });
+
+  it.each([
+    ['written to', 0o755, 0o644],
+    ['reached', 0o700, 0o666],
+  ])('about a socket that cannot be %s names --socket-mode', async (_, directoryMode, mode) => {
+    using directory = temporaryDirectory();
+    chmodSync(directory.path, directoryMode);
+    const socket = join(directory.path, 'signer.sock');
+    const server = createServer();
+    await once(server.listen(socket), 'listening');
+    chmodSync(socket, mode);
+    const { stderr, status } = asStranger('keys', 'list', '--socket', socket);
+    server.close();
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `sidecar-signer: user 65532 may not write to the socket ${socket}; set --socket-mode, or a common group\n`,
+    );
+  });
+
+  // Where every port is free for everybody, the port of this test is one of them.
+  const isPrivileged = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) > 81;
+  it.runIf(isPrivileged)('about a port below 1024 says what it needs', () => {
+    const { stderr, status } = asStranger('serve', '--listen', '127.0.0.1:81', '--ops-listen', 'none');
+    expect(status).toBe(1);
+    expect(stderr).toContain(
+      'cannot listen on 127.0.0.1:81 (EACCES): ports below 1024 need root or CAP_NET_BIND_SERVICE; set another --listen\n',
+    );
   });
 
   it.each([

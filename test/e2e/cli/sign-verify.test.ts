@@ -36,6 +36,13 @@ afterAll(async () => {
   expect(leaks(everythingPrinted() + signer.output(), key)).toEqual([]);
 });
 
+/** Leaves the socket of a process that was killed. */
+async function leaveSocket(path: string): Promise<void> {
+  const listening =
+    'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, "SIGKILL"))';
+  await once(execFile(process.execPath, ['-e', listening, path]), 'exit');
+}
+
 const addressOf = (url: string) => new URL(url).host;
 const targets: Readonly<Record<string, () => readonly string[]>> = {
   'over TCP': () => ['--listen', addressOf(signer.url)],
@@ -177,7 +184,7 @@ describe('a key set of a format that signs no plain message', () => {
     ];
     expect(answers.map(({ stderr }) => stderr)).toEqual([
       'sidecar-signer: this command is only for the raw and webhook formats, without derived keys; use the HTTP API (unsupported_media_type)\n',
-      'sidecar-signer: this command is only for the raw format, without derived keys; use the HTTP API (unsupported_media_type)\n',
+      'sidecar-signer: this command is only for the raw and webhook formats, without derived keys; use the HTTP API (unsupported_media_type)\n',
     ]);
   });
 
@@ -185,7 +192,9 @@ describe('a key set of a format that signs no plain message', () => {
     expect((await run(['sign', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(
       '(raw and webhook formats)',
     );
-    expect((await run(['verify', '--help'])).stdout.replace(/\s+/g, ' ')).toContain('(raw)');
+    expect((await run(['verify', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(
+      '(raw and webhook formats)',
+    );
   });
 });
 
@@ -234,10 +243,8 @@ describe.concurrent('a signer that is stopped', () => {
 describe('nobody listening', () => {
   it.each<[string, readonly string[], string]>([
     ['sign', ['--listen', '127.0.0.1:1'], '127.0.0.1:1'],
-    ['sign', ['--socket', '/nonexistent.sock'], '/nonexistent.sock'],
     ['verify', ['--listen', '[::1]:1'], '[::1]:1'],
     ['healthcheck', ['--ops-listen', '127.0.0.1:1'], '127.0.0.1:1'],
-    ['healthcheck', ['--ops-listen', 'none', '--socket', '/nonexistent.sock'], '/nonexistent.sock'],
   ])('on the address of %s %j is told with what to do', async (command, target, where) => {
     const operands = { sign: ['demo'], verify: ['demo', signature] }[command] ?? [];
     expect(await run([command, ...operands, ...target], { input: message })).toEqual({
@@ -245,6 +252,21 @@ describe('nobody listening', () => {
       stdout: '',
       stderr: `sidecar-signer: no signer answers on ${where}; start one with "sidecar-signer serve"\n`,
     });
+  });
+
+  it('on a socket is told with the reason', async () => {
+    const stale = join(directory.path, 'stale.sock');
+    await leaveSocket(stale);
+    for (const [path, reason] of [
+      ['/nonexistent.sock', 'there is no socket at /nonexistent.sock; give the --socket that serve has'],
+      [`${file}/x.sock`, `there is no socket at ${file}/x.sock; give the --socket that serve has`],
+      [file, `${file} is not a socket; give the --socket that serve has`],
+      [stale, `no signer answers on ${stale}; start one with "sidecar-signer serve --socket ${stale}"`],
+    ] as const) {
+      const refusal = { code: 1, stdout: '', stderr: `sidecar-signer: ${reason}\n` };
+      expect(await run(['sign', 'demo', file, '--socket', path])).toEqual(refusal);
+      expect(await run(['healthcheck', '--socket', path])).toEqual(refusal);
+    }
   });
 
   it('at all is not what a command can ask', async () => {
@@ -349,6 +371,24 @@ describe('healthcheck', () => {
       const args = ['healthcheck', '--ops-listen', 'none', ...target()];
       expect(await run(args)).toEqual({ code: 0, ...silent });
     }
+  });
+
+  it('asks the listener that a flag names, and not the ops listener that is not named', async () => {
+    const env = { SIGNER_OPS_LISTEN: addressOf(signer.opsUrl) };
+    expect((await run(['healthcheck', '--socket', '/nonexistent.sock'], { env })).code).toBe(1);
+    expect((await run(['healthcheck', '--listen', '127.0.0.1:1'], { env })).code).toBe(1);
+    for (const args of [
+      ['--socket', socket],
+      ['--listen', addressOf(signer.url)],
+      ['--listen', 'none'],
+      ['--socket', '/nonexistent.sock', '--ops-listen', addressOf(signer.opsUrl)],
+    ]) {
+      expect(await run(['healthcheck', ...args], { env })).toEqual({ code: 0, ...silent });
+    }
+    expect(await run(['healthcheck'], { env: { ...env, SIGNER_SOCKET: '/nonexistent.sock' } })).toEqual({
+      code: 0,
+      ...silent,
+    });
   });
 
   it('takes the variables that its signer has', async () => {
