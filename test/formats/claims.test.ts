@@ -300,6 +300,14 @@ describe('the claims of a caller', () => {
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
   });
 
+  it('have names of many marks, whose order Unicode defines, which cost little', () => {
+    const name = `i${'\u20d2\u0301'.repeat(8000)}`;
+    const before = process.cpuUsage();
+    for (let round = 0; round < 4; round++) complete({ [name]: 1 });
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
+    expect(refusalOf(() => complete({ [`${name}ss`]: 1 }))).toMatch(/^unprocessable: /);
+  });
+
   it('may be nested as deep as 32 levels', () => {
     expect(complete(deep(31))).toMatchObject({ exp: seconds + 60 });
   });

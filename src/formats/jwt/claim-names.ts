@@ -34,8 +34,10 @@ const sameInDotNet: readonly (readonly string[])[] = [
 export function foldName(name: string): string {
   if (/^[a-z0-9]*$/.test(name)) return name;
   if (/^[\x21-\x7e]*$/.test(name)) return name.toLowerCase().replaceAll('_', '').replaceAll('-', '');
+  // Without marks first: NFKD sorts a run of them, in quadratic time.
+  const letters = name.replace(ignored, '').normalize('NFKD').replace(ignored, '');
   // Lower case first, for letters such as `ẞ` whose upper case is not that of their lower case.
-  return name.normalize('NFKD').replace(ignored, '').toLowerCase().toUpperCase().toLowerCase();
+  return letters.toLowerCase().toUpperCase().toLowerCase();
 }
 
 /** Names that nothing else may be taken for. */
