@@ -421,6 +421,64 @@ describe('the policy', () => {
     );
   });
 
+  const hidden = [
+    '..;/private',
+    '..;x=1/private',
+    '..;',
+    '%2e%2e;/private',
+    '..%3b/private',
+    '..%3B/private',
+    '%252e%252e/private',
+    '%25252e%25252e%25252fprivate',
+    '%25%32%65%25%32%65/private',
+    '..%252fprivate',
+    '..%255cprivate',
+    '..%00/private',
+    '..%00',
+    '..%09/private',
+    '.%09./private',
+    '%0d../private',
+    '..%20/private',
+    '..%7f/private',
+    '..%3fx',
+    '..%23x',
+    '%c0%ae%c0%ae/private',
+    '..%c0%afprivate',
+    '%ef%bc%8e%ef%bc%8e/private',
+    '%e2%80%a5/private',
+    `${'%25'.repeat(1)}${'25'.repeat(7000)}2e`,
+  ];
+  it.each(hidden)('denies a path in which a server could find a dot segment: %j', (rest) => {
+    for (const service of ['s3', 'sqs']) {
+      const change = request({ service, url: `${host}/public/${rest}` });
+      const limitedBy = (options: object) =>
+        /limits it by "(\w+)"/.exec(refusalOf(() => signer(options).sign(change)))?.[1];
+      expect(limitedBy(limits)).toBe('pathPrefixes');
+      expect(limitedBy({ hosts: limits.hosts })).toBe('hosts');
+      expect(refusalOf(() => signer().sign(change))).toBe('not refused');
+      const { method, url } = change;
+      const signed = sent({ method, url, service });
+      expect(signer(limits).verify(signed)).toMatchObject({ valid: false, reason: 'not_allowed' });
+    }
+  });
+
+  it.each([
+    'a..;b',
+    'a;..b',
+    '..a/b',
+    '...',
+    'a%20..%20b',
+    'a;v=1/b',
+    '100%25/b',
+    '%252e',
+    'caf%c3%a9%20;x',
+    '%ff%fe/b',
+    '.%20a',
+  ])('allows a path with similar characters and without dot segments: %j', (rest) => {
+    const change = request({ url: `${host}/public/${rest}` });
+    expect(refusalOf(() => signer(limits).sign(change))).toBe('not refused');
+  });
+
   const copies: readonly string[] = [
     'x-amz-copy-source',
     'X-AMZ-COPY-SOURCE',
@@ -436,6 +494,14 @@ describe('the policy', () => {
     'x-copy-from',
     'x-amz-meta-snowball-auto-extract',
     'X-Amz-Meta-Minio-Snowball-Prefix',
+    'x-oss-symlink-target',
+    'X-Symlink-Target',
+    'x-symlink-target-account',
+    'x_obs_symlink_target',
+    'x-object-manifest',
+    'x-image-save-object',
+    'x-tos-save-bucket',
+    'compose',
   ];
   const source = '/private-bucket/secret.txt';
   const denied =
@@ -473,6 +539,25 @@ describe('the policy', () => {
       expect(signer(allowing).verify({ method: 'GET', url })).toMatchObject({ valid: true });
     },
   );
+
+  it.each([
+    'a=b;x-amz-copy-source=c',
+    'a;x%2damz-copy-source=c',
+    ';compose',
+    'a=b;;compose=1',
+    'a=b;c;x-symlink-target',
+  ])('denies a request with a name that some servers find behind a semicolon: ?%s', (query) => {
+    expect(refusalOf(() => signer().sign(request({ url: `${host}/public/a?${query}` })))).toBe(denied);
+  });
+
+  it.each([
+    'a=b;c=d',
+    'composed',
+    'a=compose',
+    'response-content-disposition=attachment%3B%20filename%3Dcompose',
+  ])('allows a query that names no other object: ?%s', (query) => {
+    expect(refusalOf(() => signer().sign(request({ url: `${host}/public/a?${query}` })))).toBe('not refused');
+  });
 
   it('does not accept a copy that was added to a signed request', () => {
     const added = { 'x-goog-copy-source': source };

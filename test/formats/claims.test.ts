@@ -168,12 +168,103 @@ describe('the claims of a caller', () => {
       'rol\u00e9',
       'Scope',
     ],
+    ...[
+      'iss\u0001',
+      'iss\u007f',
+      'iss\u0085',
+      'i\u20d2ss',
+      'i\u0489ss',
+      'iss ',
+      'is\ts',
+      'iss\u00a0',
+      'iss\u2028',
+      'iss\u3000',
+      'iss\ue000',
+      'iss\u3164',
+      'iss\u115f',
+    ],
+    ...[
+      'role.x',
+      'role[0]',
+      'role[]',
+      'role/x',
+      'role:x',
+      'Role.x',
+      'ro le.x',
+      'role\uff0ex',
+      'tenant_id.a',
+      'iss.x',
+      'sub[0]',
+      'scope.x',
+    ],
   ])('must not have a name that is taken for another one: %j', (name) => {
     const claims = { scope: 'x', [name]: 'admin' };
     expect(refusalOf(() => complete(claims, likeRole))).toMatch(
       /^unprocessable: .*some receivers would take for/,
     );
     expect(refusalOf(() => complete({ sub: 'a', ...claims }, likeRole))).toMatch(/^unprocessable: /);
+  });
+
+  it.each([
+    'realm_access.roles',
+    'realm_access[roles]',
+    'realmAccess/roles',
+    'realm_access:roles',
+    'realm_access.',
+    'https://shop.example/claims.role',
+    'https://shop.example/claims/role',
+  ])('must not have a name that some receivers read as a path into a fixed claim: %j', (name) => {
+    const fixedClaims = {
+      realm_access: { roles: ['user'] },
+      'https://shop.example/claims': { role: 'user' },
+    };
+    expect(refusalOf(() => complete({ [name]: ['admin'] }, { fixedClaims }))).toMatch(
+      /^unprocessable: .*some receivers would take for/,
+    );
+  });
+
+  it.each([
+    'https://shop.example/role',
+    'https://shop.example/roles',
+    'urn:shop:role',
+    'x.role',
+    'roleplay.x',
+    '.role',
+    'issuer.x',
+  ])('may have a name that is no path into a protected claim: %j', (name) => {
+    expect(complete({ [name]: 'a' }, { fixedClaims: { role: 'user' } })).toHaveProperty([name], 'a');
+  });
+
+  const roleUri = 'http://schemas.microsoft.com/ws/2008/06/identity/claims/role';
+  const subjectUri = 'http://schemas.xmlsoap.org/ws/2005/05/identity/claims/nameidentifier';
+  it.each([
+    ['role', 'roles'],
+    ['role', 'Roles'],
+    ['role', 'roles.x'],
+    ['role', roleUri],
+    ['roles', 'role'],
+    [roleUri, 'role'],
+    [roleUri, 'roles'],
+    ['sub', 'nameid'],
+    ['sub', subjectUri],
+    ['nameid', 'sub'],
+    [subjectUri, 'nameid'],
+    ['tid', 'http://schemas.microsoft.com/identity/claims/tenantid'],
+  ])('must not have, beside the fixed claim %s, its other name in .NET: %s', (fixed, name) => {
+    const policy = { fixedClaims: { [fixed]: 'user' } };
+    expect(refusalOf(() => complete({ [name]: 'admin' }, policy))).toMatch(
+      /^unprocessable: .*would take for/,
+    );
+    expect(complete({ [fixed]: 'user' }, policy)).toMatchObject({ [fixed]: 'user' });
+  });
+
+  it('may have two names of a claim in .NET if none is fixed, or if the configuration names both', () => {
+    const claims = { role: 'a', roles: ['b'], sub: 'c', nameid: 'd' };
+    expect(complete(claims)).toMatchObject(claims);
+    expect(complete(claims, { requiredClaims: ['role', 'sub'] })).toMatchObject(claims);
+    const both = { role: 'a', roles: ['b'] };
+    expect(complete(both, { fixedClaims: both })).toMatchObject(both);
+    expect(complete(both, { fixedClaims: { role: 'a' }, requiredClaims: ['roles'] })).toMatchObject(both);
   });
 
   it('have each registered name for themselves, where nothing is configured', () => {
@@ -196,6 +287,25 @@ describe('the claims of a caller', () => {
     const before = process.cpuUsage();
     expect(refusalOf(() => complete(many))).toMatch(/^message_too_large: /);
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(200);
+  });
+
+  it('have names that are long paths, which cost little', () => {
+    const fixedClaims = Object.fromEntries(
+      Array.from({ length: 300 }, (_, index) => ['.'.repeat(index) + index, 1]),
+    );
+    const before = process.cpuUsage();
+    for (const name of ['.'.repeat(16_000), '\ufdfa.'.repeat(8000), 'a[/:'.repeat(4000)]) {
+      expect(complete({ [name]: 1 }, { fixedClaims })).toHaveProperty([name], 1);
+    }
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
+  });
+
+  it('have names of many marks, whose order Unicode defines, which cost little', () => {
+    const name = `i${'\u20d2\u0301'.repeat(8000)}`;
+    const before = process.cpuUsage();
+    for (let round = 0; round < 4; round++) complete({ [name]: 1 });
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(500);
+    expect(refusalOf(() => complete({ [`${name}ss`]: 1 }))).toMatch(/^unprocessable: /);
   });
 
   it('may be nested as deep as 32 levels', () => {

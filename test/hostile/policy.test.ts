@@ -16,7 +16,7 @@ beforeAll(async () => {
       jwt: {
         issuer: 'https://shop',
         audience: 'api',
-        fixedClaims: { role: 'user', org_id: 7 },
+        fixedClaims: { role: 'user', org_id: 7, realm_access: { roles: ['user'] } },
         requiredClaims: ['scope'],
       },
     },
@@ -79,6 +79,12 @@ it.each([
   '"orgId":1',
   '"OrgID":1',
   '"Scope":null',
+  '"iss\\u0001":"https://idp"',
+  '"i\u20d2ss":"https://idp"',
+  '"iss ":"https://idp"',
+  '"role.x":"admin"',
+  '"realm_access.roles":["admin"]',
+  '"roles":["admin"]',
 ])('A63 a claim that some receivers take for another one is refused: %s', async (claim) => {
   for (const claims of [`${claimed},${claim}`, `${claim},${claimed}`]) {
     const { status, text } = await sign('token', `{"claims":{${claims}}}`);
@@ -103,7 +109,7 @@ it('A63 the claims of the signer stand last, and a receiver that ignores case re
   expect(readWithoutCase(token)).toMatchObject({ iss: 'https://shop', aud: 'api', role: 'user' });
   const payload = Buffer.from(token.split('.')[1], 'base64url').toString();
   expect(payload).toMatch(
-    /^\{"scope":"a","role":"user","org_id":7,"iss":"https:\/\/shop","aud":"api","iat":\d+,"exp":\d+\}$/,
+    /^\{"scope":"a","role":"user","org_id":7,"realm_access":\{"roles":\["user"\]\},"iss":"https:\/\/shop","aud":"api","iat":\d+,"exp":\d+\}$/,
   );
 });
 
@@ -116,6 +122,8 @@ const copies = [
   'X-Amz-Rename-Source-If-Match',
   'x-goog-copy-source',
   'x-amz-meta-minio-snowball-prefix',
+  'x-oss-symlink-target',
+  'compose',
 ];
 it.each(copies)(
   'A64 %s, which names an object elsewhere, is refused as header and as parameter',
@@ -125,7 +133,7 @@ it.each(copies)(
     const changes = [
       { headers: { [name]: source } },
       { headers: { [name]: [source, '/shared/a'] } },
-      ...[name, encoded].map((parameter) => ({
+      ...[name, encoded, `a=b;${name}`].map((parameter) => ({
         url: `${host}/out?${parameter}=%2Fprivate-bucket%2Fsecret.txt`,
       })),
     ];
@@ -139,6 +147,19 @@ it.each(copies)(
         expect(text).not.toContain('private-bucket');
       }
     }
+  },
+);
+
+it.each(['..;/private', '..%3b/private', '%252e%252e/private', '..%00/private', '..%09/private'])(
+  'A64 a dot segment that a server could find leaves no bucket: %s',
+  async (rest) => {
+    const { status, text } = await sign(
+      'bucket',
+      JSON.stringify({ method: 'PUT', url: `${host}/out/${rest}` }),
+    );
+    expect(status).toBe(403);
+    expect(text).toContain('hosts');
+    expect(text).not.toContain('private');
   },
 );
 

@@ -5,6 +5,7 @@ import { SignerError } from '../../api/errors.ts';
 import { type HttpMessage, methodPattern } from '../http-request.ts';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { comparablePath, isS3, type Parameters } from './canonical-request.ts';
+import { mayLeave } from './dot-segments.ts';
 
 export interface AwsPolicy extends Tolerance {
   readonly accessKeyId: string;
@@ -83,11 +84,19 @@ export function createAwsPolicy(configured: z.infer<typeof options>): AwsPolicy 
 
 /**
  * Headers that name an object beside the one in the URL: the source of a copy or of a rename, at AWS and at compatible
- * services (`x-goog-`, `x-oss-` and others), and where a service unpacks an archive. S3 also reads them as parameters of
- * a presigned URL. Some servers read an underscore in such a name as a hyphen.
+ * services (`x-goog-`, `x-oss-` and others), the target of a symbolic link or of a processed image, the parts of a large
+ * object, and where a service unpacks an archive. S3 also reads them as parameters of a presigned URL, and `compose` is a
+ * parameter of Google's. Some servers read an underscore in such a name as a hyphen.
  */
-const namesAnotherObject =
-  /^x[-_](?:[a-z0-9]+[-_])?(?:copy|move|rename)[-_](?:source|from)|^x[-_]amz[-_]meta[-_](?:minio[-_])?snowball[-_]/i;
+const namesAnotherObject = new RegExp(
+  [
+    '^x[-_](?:[a-z0-9]+[-_])?(?:(?:copy|move|rename)[-_](?:source|from)|symlink[-_]target|save[-_](?:object|bucket))',
+    '^x[-_](?:[a-z0-9]+[-_])?object[-_]manifest',
+    '^x[-_]amz[-_]meta[-_](?:minio[-_])?snowball[-_]',
+    '^compose(?:$|=|%3D)',
+  ].join('|'),
+  'i',
+);
 
 /** The option that does not allow this request; undefined if all do. */
 export function forbidden(
@@ -103,11 +112,14 @@ export function forbidden(
   const comparable = comparablePath(service, path);
   const isPath = (prefix: string) => comparable.startsWith(comparablePath(service, prefix));
   if (pathPrefixes?.some(isPath) === false) return 'pathPrefixes';
+  const limit = pathPrefixes ? 'pathPrefixes' : hosts && 'hosts';
+  if (limit !== undefined && mayLeave(path)) return limit;
   if (allowCopy) return undefined;
-  const isCopy = [...fields.keys(), ...parameters.map(([name]) => name)].some((name) =>
-    namesAnotherObject.test(name),
-  );
-  return isCopy ? 'allowCopy' : undefined;
+  // Some servers also separate parameters by semicolons.
+  const inQuery = parameters.flatMap(([name, value]) => `${name}=${value}`.split('%3B'));
+  return [...fields.keys(), ...inQuery].some((name) => namesAnotherObject.test(name))
+    ? 'allowCopy'
+    : undefined;
 }
 
 export function notAllowed(option: keyof AwsPolicy): SignerError {

@@ -8,7 +8,7 @@ import { SignerError } from '../../api/errors.ts';
 import type { Claims, Invalid } from '../../api/messages.ts';
 import { invalid } from '../../signing/verify-tag.ts';
 import { nowSeconds } from '../tolerance.ts';
-import { foldName, lookAlike, type NamesByFold, namesByFold } from './claim-names.ts';
+import { foldName, lookAlike, type ProtectedNames, protectNames } from './claim-names.ts';
 import { isClaims, isKept, mistyped, problemOf, registered } from './claim-values.ts';
 
 /** The configuration of a key set for its tokens. */
@@ -33,7 +33,7 @@ export interface ConfiguredClaims {
   /** The claims that the configuration adds to every token. */
   readonly claims: Claims;
   /** The names that no claim of a caller may resemble. */
-  readonly protectedNames: NamesByFold;
+  readonly protectedNames: ProtectedNames;
 }
 
 /** The registered claims that the signer sets or checks. */
@@ -90,7 +90,7 @@ export function configuredClaims({
       ...(issuer !== undefined && { iss: issuer }),
       ...(audience !== undefined && { aud: audience }),
     },
-    protectedNames: namesByFold([...registered.keys(), ...Object.keys(fixedClaims), ...requiredClaims]),
+    protectedNames: protectNames(registered.keys(), Object.keys(fixedClaims), requiredClaims),
   };
 }
 
