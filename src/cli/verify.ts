@@ -2,6 +2,7 @@
 
 import { isSignatureText } from '../api/limits.ts';
 import type { HttpHeaders, Verification } from '../api/messages.ts';
+import { webhookHeaders } from '../api/webhook-headers.ts';
 import { receivedHeaders } from '../client/received-headers.ts';
 import { type CallOptions, callKeySet } from './call.ts';
 import { CommandFailure } from './failure.ts';
@@ -12,6 +13,9 @@ export interface VerifyOptions extends CallOptions {
   readonly header: HttpHeaders;
 }
 
+/** The command does not know the format of the key set. */
+const names = Object.values(webhookHeaders).flat();
+
 /** @param signature for the format `raw`; ignored if headers carry the signature */
 export async function verify(
   key: string,
@@ -21,11 +25,12 @@ export async function verify(
 ): Promise<void> {
   const request = { key, operation: 'verify', file } as const;
   const byHeaders = Object.keys(header).length > 0;
-  const headers = byHeaders ? receivedHeaders(header) : { 'sec-signer-signature': signature };
+  const headers = byHeaders ? receivedHeaders(header, names) : signatureHeader(signature);
   // Other text cannot be sent in a header.
-  const answer: Verification = isSignatureText(signature)
-    ? await callKeySet(signer, request, isVerification, 'the raw and webhook formats', headers)
-    : { valid: false, reason: 'malformed' };
+  const answer: Verification =
+    headers === undefined
+      ? { valid: false, reason: 'malformed' }
+      : await callKeySet(signer, request, isVerification, 'the raw and webhook formats', headers);
   if (!byHeaders && !answer.valid && answer.reason === 'missing') {
     throw new CommandFailure(
       'the format of this key set takes its signature from headers: sidecar-signer verify KEY --header @FILE [BODY]',
@@ -33,6 +38,10 @@ export async function verify(
   }
   printResult(signer, answer, formatVerification(answer));
   process.exitCode = answer.valid ? 0 : 1;
+}
+
+function signatureHeader(signature: string): Readonly<Record<string, string>> | undefined {
+  return isSignatureText(signature) ? { 'sec-signer-signature': signature } : undefined;
 }
 
 function isVerification(answer: object): answer is Verification {

@@ -27,7 +27,7 @@ export function createCall({ address, transport, timeoutMs, retries }: Connectio
   async function send(sent: Sent, deadline: number): Promise<Received> {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, lastPauseMs)) {
       try {
-        return await transport(sent);
+        return await beforeAbort(transport(sent), sent.signal);
       } catch (error) {
         const waits = retries > 0 && refused.has(codeOf(error)) && Date.now() + pauseMs < deadline;
         if (!waits || (sent.body instanceof ReadableStream && sent.body.locked)) throw error;
@@ -93,6 +93,16 @@ function errorFor({ status, retryAfter, body }: Received, answer: object | undef
 function codeOf(error: unknown): string {
   const { code, cause } = Object(error);
   return String(code ?? Object(cause).code);
+}
+
+/** The result, or a rejection with the reason of the signal if it is aborted first, whatever the transport does. */
+function beforeAbort<T>(result: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    result.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 /** Waits. Rejects with the reason of the signal if it is aborted first. */

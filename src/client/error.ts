@@ -57,6 +57,12 @@ export class SignerError extends Error {
   }
 }
 
+/** How the signer's HTTP server refuses a request before the signer sees it: by these statuses, without a body. */
+const refusedByServer: Readonly<Record<number, string>> = {
+  414: 'the request has too long a path (status 414); check the name of the key set',
+  431: 'the request has too many or too long headers (status 431); send fewer or shorter ones',
+};
+
 /**
  * The error for an answer that is not a success. The answer may come from something other than a signer.
  * @param problem the parsed body; undefined if it cannot be one of a signer
@@ -65,6 +71,8 @@ export function errorOf(status: number, retryAfter: string | null, problem: unkn
   const seconds = secondsOf(retryAfter);
   const options = { status, ...(seconds !== undefined && { retryAfterSeconds: seconds }) };
   if (isProblem(problem)) return new SignerError(problem.code, problem.detail, options);
+  const refusal = refusedByServer[status];
+  if (refusal !== undefined) return new SignerError('malformed_request', refusal, options);
   const message = `the answer with status ${status} is not that of a signer; check the address`;
   return new SignerError('internal', message, options);
 }

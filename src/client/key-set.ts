@@ -3,6 +3,7 @@
 import type { Problem } from '../api/errors.ts';
 import { isSignatureText, maxJsonBytes, streamedFormats } from '../api/limits.ts';
 import type { Formats, HttpHeaders, KeySetDescription, Operation, TenantRequest } from '../api/messages.ts';
+import { webhookHeaders } from '../api/webhook-headers.ts';
 import { hasResults, isVerification } from './answer.ts';
 import { SignerError } from './error.ts';
 import { receivedHeaders } from './received-headers.ts';
@@ -106,7 +107,8 @@ export interface KeySet<F extends keyof Formats> {
    * formats, if the key set does not derive a key for each tenant.
    * @param message exactly the bytes that you received; a stream is read once, so a call with a stream is never retried
    * @param received with `raw`, the signature as `signMessage` returned it; with a webhook format, all the headers that
-   * came with the message, of which this method passes on those that a signature can be in
+   * came with the message, of which this method passes on those that the format reads. If one of these has characters
+   * that no header can hold, or they are longer than 6 KiB together, the answer is `malformed`
    * @throws {SignerError} as `signMessage` does
    * @example
    * const { valid } = await signer.keySet('backups', 'raw').verifyMessage(message, signature);
@@ -191,7 +193,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     verifyBatch: (items, options) => postBatch('verify', items, options),
     signMessage: (message, options) => post('sign', message, octets, options),
     verifyMessage: async (message, received: string | HttpHeaders | HeaderPairs, options) => {
-      const headers = signatureHeaders(received);
+      const headers = signatureHeaders(received, format);
       if (headers !== undefined) return await post('verify', message, { ...headers, ...octets }, options);
       if (message instanceof ReadableStream) await message.cancel().catch(() => undefined);
       return { valid: false, reason: 'malformed' };
@@ -200,9 +202,18 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
   };
 }
 
+/** With another format, no header is passed on. */
+const namesByFormat: Readonly<Partial<Record<keyof Formats, readonly string[]>>> = webhookHeaders;
+
 /** Undefined for a signature that no header can hold, which is malformed for every message. */
-function signatureHeaders(received: string | HttpHeaders | HeaderPairs): Sent['headers'] | undefined {
-  if (typeof received !== 'string') return receivedHeaders(headersByName(received, 'headers'));
+function signatureHeaders(
+  received: string | HttpHeaders | HeaderPairs,
+  format: keyof Formats,
+): Sent['headers'] | undefined {
+  if (typeof received !== 'string') {
+    const { [format]: names = [] } = namesByFormat;
+    return receivedHeaders(headersByName(received, 'headers'), names);
+  }
   return isSignatureText(received) ? { 'sec-signer-signature': received } : undefined;
 }
 

@@ -16,10 +16,12 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
   const agent = new Agent({ keepAlive: true, timeout: idleMs });
   return ({ path, method, headers, body, signal }) =>
     new Promise((resolve, reject) => {
+      const onClose = (): void => reject(new Error('the connection was closed before an answer came'));
       const request = httpRequest(
         origin,
         { socketPath, path, method, headers, agent, signal },
         (response) => {
+          request.off('close', onClose);
           readBody(response)
             .then(
               (received) =>
@@ -36,6 +38,13 @@ export function overNodeHttp(origin: string, socketPath?: string): Transport {
       );
       // Stays for the life of the request: an `error` event without a listener ends the process.
       request.on('error', reject);
+      // The client asks for no upgrade. After one, neither the signal nor another event would end the request.
+      request.on('upgrade', ({ statusCode = 0 }, socket) => {
+        socket.destroy();
+        request.destroy();
+        resolve({ status: statusCode, retryAfter: null, body: new Uint8Array(0) });
+      });
+      request.on('close', onClose);
       if (!(body instanceof ReadableStream)) return request.end(body);
       return onConnection(request, () => {
         try {

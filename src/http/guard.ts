@@ -4,7 +4,6 @@
  */
 
 import { SignerError } from '../api/errors.ts';
-import { isForeignHeader } from '../api/foreign-headers.ts';
 import { mediaTypeOf } from './media.ts';
 import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
@@ -22,6 +21,8 @@ const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
 const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
 /** A list of protocols, of which each may have a version (RFC 9110 §7.8). */
 const webSocket = /(?:^|,)[ \t]*websocket[ \t]*(?:[/,]|$)/i;
+/** Browsers and proxies add these, and `X-Forwarded-*`. */
+const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
 
 /**
  * @param hosts the exact values of `Host` that are served: `name:port`, or the bare name. Without it, as on a Unix socket,
@@ -69,7 +70,8 @@ function foreignPath(path: string): SignerError {
 }
 
 function checkHeader(value: string, name: string): void {
-  if (isForeignHeader(name)) throw foreign(name.startsWith('x-forwarded-') ? 'X-Forwarded-*' : name);
+  if (name.startsWith('x-forwarded-')) throw foreign('X-Forwarded-*');
+  if (foreignHeaders.has(name)) throw foreign(name);
   if (name === 'content-encoding') {
     throw new SignerError(
       'unsupported_media_type',

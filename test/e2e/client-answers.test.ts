@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { createCall } from '../../src/client/call.ts';
 import { type ClientOptions, SignerClient, SignerError } from '../../src/client/index.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 
@@ -269,6 +270,51 @@ it('an answer must come in time as a whole', async () => {
   await expect(client.keySets()).rejects.toMatchObject({ code: 'no_answer_in_time' });
 });
 
+describe.each<[string, () => Uint8Array | ReadableStream<Uint8Array>]>([
+  ['bytes', () => new Uint8Array(10)],
+  ['a stream', () => new Blob(['hello']).stream()],
+  [
+    'a stream without end',
+    () => new ReadableStream({ pull: (sink) => sink.enqueue(new Uint8Array(65_536)) }),
+  ],
+  ['a stream that waits', () => new ReadableStream({ start: (sink) => sink.enqueue(new Uint8Array(10)) })],
+])('an upgrade of a request with %s', (_, message) => {
+  it.each(['', '{}', 'x'.repeat(70_000)])('is not that of a signer, and ends the call', async (rest) => {
+    const closed = Promise.withResolvers<void>();
+    const server = createServer((socket) => {
+      socket.once('close', () => closed.resolve()).resume();
+      socket.write(`HTTP/1.1 101 x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n${rest}`);
+    });
+    await using stranger = await listen(server);
+    const orders = new SignerClient({ ...stranger.address, timeoutMs: 60_000 }).keySet('orders', 'raw');
+    await expect(orders.signMessage(message())).rejects.toMatchObject(notOfSigner(101));
+    await closed.promise;
+  });
+});
+
+it('a transport that never settles outlasts neither the time nor the signal', async () => {
+  const address = 'http://127.0.0.1:8700';
+  const never = () => new Promise<never>(() => undefined);
+  const call = (timeoutMs: number) => createCall({ address, transport: never, timeoutMs, retries: 2 });
+  const request = { path: '/v1/keys', method: 'GET', headers: {} } as const;
+  await expect(call(50)(request)).rejects.toMatchObject({ code: 'no_answer_in_time' });
+  const aborter = new AbortController();
+  const reason = new Error('the user left');
+  const refused = expect(call(60_000)(request, { signal: aborter.signal })).rejects.toBe(reason);
+  aborter.abort(reason);
+  await refused;
+  await expect(call(60_000)(request, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+});
+
+it.each([
+  [431, 'the request has too many or too long headers (status 431); send fewer or shorter ones'],
+  [414, 'the request has too long a path (status 414); check the name of the key set'],
+])('status %i without a problem says what is too long', async (status, message) => {
+  await using stranger = await saying(status, '');
+  const refused = { name: 'SignerError', code: 'malformed_request', status, message };
+  await expect(new SignerClient(stranger.address).keySets()).rejects.toMatchObject(refused);
+});
+
 it('the same holds on Bun', async () => {
   using directory = temporaryDirectory();
   const socketPath = join(directory.path, 's');
@@ -282,13 +328,18 @@ it('the same holds on Bun', async () => {
   });
   await using untrue = await saying(200, '{"valid":"true"}');
   await using elsewhere = await saying(307, '', { location: `${untrue.address.url}/` });
+  await using upgrading = await listen(
+    createServer((socket) =>
+      socket.resume().write('HTTP/1.1 101 x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+    ),
+  );
   await using forged = await saying(400, JSON.stringify({ ...problem, detail: 'a\nb' }));
   const script = `
     import { SignerClient } from ${JSON.stringify(join(import.meta.dirname, '../../src/client/index.ts'))};
-    for (const address of ${JSON.stringify([overTcp, overSocket, compressed, untrue, elsewhere, forged].map(({ address }) => address))}) {
+    for (const address of ${JSON.stringify([overTcp, overSocket, compressed, untrue, elsewhere, forged, upgrading].map(({ address }) => address))}) {
       const orders = new SignerClient({ ...address, timeoutMs: 60_000 }).keySet('orders', 'raw');
       const error = await orders.verify({ message: 'a', signature: 'b' }).catch((error) => error);
-      console.log(error.code, error.message.split(' is not that')[0]);
+      console.log(error.code, error.message.split(/ is not that| at http/)[0]);
     }
     console.log(process.resourceUsage().maxRSS < 300_000);
     process.exit();`;
@@ -301,6 +352,7 @@ it('the same holds on Bun', async () => {
     'internal the answer with status 200',
     'internal the answer with status 307',
     'internal the answer with status 400',
+    'unreachable the signer cannot be reached',
     'true',
   ]);
   for (const bytes of await Promise.all(written)) expect(bytes).toBeLessThan(48 * mebibyte);

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { webhookHeaders } from '../../src/api/webhook-headers.ts';
 import { type HttpHeaders, SignerClient } from '../../src/client/index.ts';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { run } from '../support/command.ts';
@@ -97,6 +98,30 @@ describe.each(webhooks)('%s', (name) => {
     expect(await hook().verifyMessage(body, others)).toEqual({ valid: false, reason: 'missing' });
   });
 
+  it('takes any number and length of headers that the format does not read', async () => {
+    const many = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`X-Own-${at}`, 'x']));
+    const headers = { ...many, 'X-Long': 'x'.repeat(20_000), ...(await signed()) };
+    expect(await hook().verifyMessage(body, headers)).toMatchObject({ valid: true });
+  });
+
+  it('answers malformed, without a call, to values that no header can carry', async () => {
+    const nobody = new SignerClient({ socketPath: join(directory.path, 'nobody') }).keySet(name, name);
+    const headers = await signed();
+    for (const header of webhookHeaders[name]) {
+      for (const value of ['é', 'a\r\nb', '\0', 'x'.repeat(6 * 1024 + 1), Array(1000).fill('12345')]) {
+        const malformed = { valid: false, reason: 'malformed' };
+        expect(await nobody.verifyMessage(body, { ...headers, [header.toUpperCase()]: value })).toEqual(
+          malformed,
+        );
+      }
+    }
+    const cancelled = Promise.withResolvers<void>();
+    const message = new ReadableStream({ cancel: () => cancelled.resolve() });
+    const [header = ''] = webhookHeaders[name];
+    expect(await nobody.verifyMessage(message, { [header]: 'é' })).toMatchObject({ valid: false });
+    await cancelled.promise;
+  });
+
   it('gives the same answer as JSON', async () => {
     const headers = await signed();
     const short = body.subarray(0, 1000);
@@ -159,6 +184,22 @@ describe.each(webhooks)('%s', (name) => {
     expect(await hook().verify(forged)).toMatchObject({ valid: true });
   });
 });
+
+it.each(['é', '', ' ', 'x', 'x'.repeat(7000)])(
+  'judges the same signature as JSON when a sender adds a header of the other names',
+  async (added) => {
+    const hook = client.keySet('standard-webhooks', 'standard-webhooks');
+    const { headers } = await hook.sign({ body: 'hello' });
+    const svix = Object.entries(headers).map(([name, value]) => [name.replace('webhook', 'svix'), value]);
+    const genuine = Object.fromEntries(svix);
+    expect(await hook.verifyMessage(Buffer.from('hello'), genuine)).toMatchObject({ valid: true });
+    for (const name of ['webhook-id', 'webhook-timestamp', 'webhook-signature']) {
+      const received = { ...genuine, [name]: added };
+      expect(await hook.verify({ body: 'hello', headers: received })).toMatchObject({ valid: false });
+      expect(await hook.verifyMessage(Buffer.from('hello'), received)).toMatchObject({ valid: false });
+    }
+  },
+);
 
 it('refuses a raw verification that has a signature in JSON and in a header', async () => {
   const { signature } = await client.keySet('raw', 'raw').sign({ message: 'hello' });

@@ -16,6 +16,7 @@ import type {
   WebhookVerifyRequest,
 } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
+import { type WebhookName, webhookHeaders } from '../../api/webhook-headers.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
 import {
   feed,
@@ -31,8 +32,6 @@ import { defineFormat, type FormatDefinition } from '../definition.ts';
 import { headers, valuesByName } from '../headers.ts';
 import { messageBytes, messageEncoding } from '../message.ts';
 
-export type WebhookName = 'standard-webhooks' | 'github' | 'shopify' | 'stripe' | 'slack';
-
 /** How a provider signs and writes. `SignedMetadata` is what is signed in addition to the body. */
 export interface Scheme<SignedMetadata> {
   readonly options: object;
@@ -47,8 +46,7 @@ export interface Scheme<SignedMetadata> {
   prefix(metadata: SignedMetadata): string;
   /** @param signatures of the keys that sign, the primary's first */
   write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
-  /** The names, in lower case, of the headers that `read` looks up. */
-  readonly reads: readonly string[];
+  /** Looks up no other headers than those that {@link webhookHeaders} lists for the format. */
   read(header: HeaderLookup): Received<SignedMetadata> | VerificationFailure;
   /** Checks metadata whose signature is valid; returns why it is not accepted. */
   check(metadata: SignedMetadata, context: SigningContext): VerificationFailure | undefined;
@@ -118,7 +116,7 @@ export function defineWebhook<F extends FormatDefinition['fields'], SignedMetada
         },
         startSigning: (context) => startSigning(scheme, context),
         startVerification: (context, header) => startVerification(scheme, context, header),
-        verificationHeaders: scheme.reads,
+        verificationHeaders: webhookHeaders[name],
       };
     },
   });

@@ -12,7 +12,6 @@ export const github = bodyFormat('github', {
 
 export const shopify = bodyFormat('shopify', {
   header: 'X-Shopify-Hmac-Sha256',
-  alias: 'shopify-hmac-sha256',
   label: '',
   output: 'base64',
 });
@@ -25,7 +24,6 @@ export const stripe = timestampedFormat('stripe', {
   write: ({ timestamp }, signatures) => ({
     'Stripe-Signature': [`t=${timestamp}`, ...signatures.map((each) => `v1=${each}`)].join(','),
   }),
-  reads: ['stripe-signature'],
   read: (header) => {
     const value = header('stripe-signature');
     const items = value === undefined ? undefined : listItems(value);
@@ -42,7 +40,6 @@ export const slack = timestampedFormat('slack', {
     'X-Slack-Request-Timestamp': timestamp,
     'X-Slack-Signature': `v0=${signature}`,
   }),
-  reads: ['x-slack-request-timestamp', 'x-slack-signature'],
   read: (header) => {
     const value = header('x-slack-signature');
     return {
@@ -68,7 +65,6 @@ export const standardWebhooks = timestampedFormat('standard-webhooks', {
     'webhook-timestamp': timestamp,
     'webhook-signature': signatures.map((each) => `v1,${each}`).join(' '),
   }),
-  reads: standardParts.flatMap((part) => [`webhook-${part}`, `svix-${part}`]),
   read: (header) => {
     // Svix still sends the older names. The two groups are never mixed.
     const isStandard = standardParts.some((part) => header(`webhook-${part}`) !== undefined);

@@ -10,11 +10,12 @@ import type {
   VerificationFailure,
   WebhookVerification,
 } from '../../api/messages.ts';
+import type { WebhookName } from '../../api/webhook-headers.ts';
 import type { HeaderLookup, TextEncoding } from '../../signing/format.ts';
 import { text, verificationWith } from '../answers.ts';
 import type { FormatDefinition } from '../definition.ts';
 import { checkAge, nowSeconds, type ToleranceOptions, toleranceFields, toTolerance } from '../tolerance.ts';
-import { defineWebhook, type Received, requests, requestsWithId, type WebhookName } from './engine.ts';
+import { defineWebhook, type Received, requests, requestsWithId } from './engine.ts';
 
 /** What is signed in addition to the body. */
 export interface SignedMetadata {
@@ -44,8 +45,6 @@ export interface TimestampedSettings {
   prefix(metadata: SignedMetadata): string;
   /** @param signatures the primary's first */
   write(metadata: SignedMetadata, signatures: readonly [string, ...string[]]): MessageHeaders;
-  /** The names, in lower case, of the headers that `read` looks up. */
-  readonly reads: readonly string[];
   /** Splits the headers into their parts. This file checks the syntax of the parts. */
   read(header: HeaderLookup): TimestampedHeaders;
 }
