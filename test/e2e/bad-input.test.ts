@@ -210,6 +210,8 @@ describe('a signature that is not valid', () => {
   ])('for %s is answered with a reason: %s', async (_, name, request, reason) => {
     const answer = await ask(`${name}/verify`, request as object);
     expect(answer).toMatchObject({ status: 200, type: 'application/json' });
-    expect(JSON.parse(answer.text)).toEqual({ valid: false, reason });
+    const { detail = '', ...verdict } = JSON.parse(answer.text);
+    expect(verdict).toEqual({ valid: false, reason });
+    expect(detail).toBeTypeOf('string');
   });
 });

@@ -121,7 +121,6 @@ describe('while nobody listens', () => {
       expect(await cancelled.promise).toBe(reason);
     }
   });
-  });
 });
 
 /** Closes the connection of each request that the list says, and answers the others. */

@@ -9,8 +9,8 @@ import { startSigner, temporaryDirectory } from '../support/signer.ts';
 
 const partBytes = 2 ** 20;
 const parts = 1024;
-/** What buffers in flight may take. */
-const mayGrowKiB = 4 * 1024;
+/** What buffers in flight may take; the message is 128 times as long. */
+const mayGrowKiB = 8 * 1024;
 
 const key = randomBytes(32).toString('hex');
 const noise = randomBytes(partBytes);

@@ -28,6 +28,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '[file]': '',
     '--listen': 'SIGNER_LISTEN',
     '--socket': 'SIGNER_SOCKET',
+    '--header': '',
     '--json': '',
   },
   healthcheck: {
@@ -91,7 +92,7 @@ describe('--help', () => {
     async (command, words) => {
       const { code, stdout, stderr } = await run([...command.split(' '), '--help']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/^Usage: sidecar-signer .*\n\n[a-z].*[^.]\n/);
+      expect(stdout).toMatch(/^Usage: sidecar-signer .*\n(?: +sidecar-signer .*\n)?\n[a-z].*[^.]\n/);
       expect(tooLong(stdout)).toEqual([]);
       const listed = listedFlags(stdout);
       const flags = Object.keys(words).filter((word) => word.startsWith('--'));
@@ -134,7 +135,8 @@ describe('a usage error', () => {
     [['serve', '--lisen', '127.0.0.1:1'], "unknown option '--lisen'\n(Did you mean --listen?)"],
     [['check', '--config'], "option '--config <file>' argument missing"],
     [['sign'], "missing required argument 'key'"],
-    [['verify', 'demo'], "missing required argument 'signature'"],
+    [['verify', 'demo'], 'give the signature, or with --header the headers that carry it'],
+    [['verify', 'demo', '-H', 'a: b', 'file', 'x'], 'with --header, give only the key and the file'],
     [['keys', 'frobnicate'], "unknown command 'frobnicate'"],
     [['keys', 'promote', 'a.jwks.json'], "missing required argument 'kid'"],
     [['keys', 'derive', 'hooks', '--config', 'c.yaml'], "missing required argument 'tenant'"],
