@@ -16,8 +16,8 @@ export function yieldTurns(turnMs = 0.25): () => Promise<void> {
 }
 
 /** Does work that yields between its steps. Requests are answered in between. */
-export async function inTurns<T>(work: Generator<void, T>, turnMs?: number): Promise<T> {
-  const pause = yieldTurns(turnMs);
+export async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  const pause = yieldTurns();
   for (;;) {
     await pause();
     const step = work.next();

@@ -5,7 +5,10 @@
 
 import type { BytesEncoding } from '../api/messages.ts';
 
-/** `base64` is padded and `base64url` is not. `hex` is written in lower case. */
+/**
+ * `base64` is padded and `base64url` is not. `hex` is written in lower case, and comes first because its digits are base64
+ * as well.
+ */
 export const bytesEncodings: readonly BytesEncoding[] = ['hex', 'base64', 'base64url'];
 
 export function encode(bytes: Buffer, encoding: BytesEncoding): string {

@@ -5,7 +5,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import type { BytesEncoding } from '../api/messages.ts';
-import { decode } from '../bytes/encoding.ts';
+import { bytesEncodings, decode } from '../bytes/encoding.ts';
 import { hasByteOrderMark, withoutFinalNewline } from '../bytes/text.ts';
 
 /** A wrapping, and what to do about it. Neither contains a part of the secret. */
@@ -65,9 +65,6 @@ function wrappingOfDigits(content: Uint8Array, encoding: BytesEncoding): Wrappin
   const other = bytesEncodings.find((each) => each !== encoding && decode(text, each) !== undefined);
   return other && { what: `is ${other}`, remedy: `set "encoding: ${other}"` };
 }
-
-/** In this order, because hex digits are base64 as well. */
-const bytesEncodings: readonly BytesEncoding[] = ['hex', 'base64', 'base64url'];
 
 function wrappingOf(text: string): Wrapping | undefined {
   const trimmed = text.trim();

@@ -83,9 +83,9 @@ export function about<const C>(
 /** JSON, with the characters escaped that it leaves as they are, but that a terminal obeys or does not show. */
 function quoted(name: string): string {
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return JSON.stringify(name).replace(
-    /[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    escaped,
+  // A character beyond U+FFFF is two units, as JSON escapes it.
+  return JSON.stringify(name).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    found.split('').map(escaped).join(''),
   );
 }
 
