@@ -63,7 +63,7 @@ describe('the tables', () => {
     });
     const ask = async (method: string, path: string) => {
       const headers = { 'content-type': 'application/json' };
-      const answer = await handle(new Request(`http://localhost${path}`, { method, headers }), path);
+      const answer = await handle(new Request(`http://localhost${path}`, { method, headers }), path, 'json');
       return (await answer.json()) as Problem;
     };
     const cells = firstColumn('docs/http-api.md', 'Paths', 'method and path');

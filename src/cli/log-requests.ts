@@ -33,10 +33,10 @@ export function logRequests(
       const method = methods.includes(request.method) ? request.method : 'other';
       requests.set(request, { atMs: performance.now(), fields: { method } });
     },
-    handle: (request, path) => {
+    handle: (request, path, mediaType) => {
       const begun = requests.get(request);
       if (begun !== undefined) begun.fields = describeOperation(request, path, snapshot()) ?? begun.fields;
-      return handling.handle(request, path);
+      return handling.handle(request, path, mediaType);
     },
     onAnswer: (status, request) => {
       handling.onAnswer?.(status, request);

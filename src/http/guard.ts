@@ -4,15 +4,16 @@
  */
 
 import { SignerError } from '../api/errors.ts';
-import { mediaTypeOf } from './media.ts';
+import { type MediaType, mediaTypeOf } from './media.ts';
 import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
 
 /**
  * @param path of the request, as `pathOf` derives it
+ * @returns what the body is; undefined if the request needs none
  * @throws {SignerError} for a request that must not reach a handler
  */
-export type Guard = (request: Request, path: string) => void;
+export type Guard = (request: Request, path: string) => MediaType | undefined;
 
 /** RFC 3986 §3.2.2, §3.2.3, without the comma, which separates the values of a repeated header. */
 const hostPattern = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.!$&'()*+;=~-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
@@ -36,7 +37,7 @@ export function createGuard(hosts?: ReadonlySet<string>): Guard {
     if (!pathPattern.test(path)) throw foreignPath(path);
     headers.forEach(checkHeader);
     if (headers.get('sec-signer') !== '1') throw forbidden('the header "Sec-Signer: 1" is required');
-    if (request.method === 'POST') mediaTypeOf(request);
+    return request.method === 'POST' ? mediaTypeOf(request) : undefined;
   };
 }
 

@@ -5,6 +5,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Guard } from './guard.ts';
+import type { MediaType } from './media.ts';
 import { pathOf } from './paths.ts';
 import { asSignerError, overloaded, problemResponse } from './problem.ts';
 import { createReadOn } from './read-on.ts';
@@ -12,8 +13,12 @@ import { createReadOn } from './read-on.ts';
 /** Where to listen: a TCP address (port 0 for any free one) or the path of a Unix socket. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Answers requests that have passed the guard. */
-export type Handler = (request: Request, path: string) => Response | Promise<Response>;
+/** Answers requests that have passed the guard, which has also told what the body is. */
+export type Handler = (
+  request: Request,
+  path: string,
+  mediaType: MediaType | undefined,
+) => Response | Promise<Response>;
 
 export interface ListenOptions {
   readonly address: Address;
@@ -71,12 +76,13 @@ export function listen(options: ListenOptions): Listener {
     if (request.method === 'CONNECT') return bare(405);
     if (pending > maxPendingRequests) return problemResponse(overloaded());
     const path = pathOf(request);
+    let mediaType: MediaType | undefined;
     try {
-      guard?.(request, path);
+      mediaType = guard?.(request, path);
     } catch (error) {
       return problemResponse(asSignerError(error));
     }
-    return handle(request, path);
+    return handle(request, path, mediaType);
   };
 
   const server = Bun.serve({
