@@ -68,16 +68,21 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
       const { format, policy } = keySet.settings;
       const { tenantKeys } = keySet;
       authorize(policy, operation);
-      const stream = operation === 'sign' ? format.startSigning : format.startVerification;
+      const carryOut = format[operation] ?? noChallenge(format.name);
+      const stream = {
+        sign: format.startSigning,
+        verify: format.startVerification,
+        challenge: undefined,
+      }[operation];
       return {
         keySet,
         operation,
         carryOut: (body) => {
           const context = begin(keySet);
-          if (tenantKeys === undefined) return format[operation](context, body);
+          if (tenantKeys === undefined) return carryOut(context, body);
           const { tenant, request } = takeTenant(body);
           checkTenant(policy, tenant);
-          return format[operation]({ ...context, keys: tenantKeys(tenant) }, request);
+          return carryOut({ ...context, keys: tenantKeys(tenant) }, request);
         },
         takesStream: stream !== undefined && tenantKeys === undefined,
         start: (header) => {
@@ -100,6 +105,12 @@ function takeTenant(body: unknown): { readonly tenant: string; readonly request:
     throw malformedField('tenant', `not a usable name; use ${keySetNameRule}`);
   }
   return { tenant, request };
+}
+
+function noChallenge(format: string): () => never {
+  return () => {
+    throw new SignerError('operation_not_allowed', `the format ${format} has no challenges`);
+  };
 }
 
 function jsonOnly({ tenantKeys, settings: { format } }: KeySet): SignerError {

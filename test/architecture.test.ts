@@ -38,7 +38,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   chokidar: ['secret-volume'],
   commander: ['cli'],
   '@prometheus-io/client': ['ops'],
-  'fastest-levenshtein': ['config', 'key-sets'],
+  'fastest-levenshtein': ['config', 'formats', 'key-sets'],
   hono: ['http', 'ops'],
   pino: ['ops'],
   'pino-pretty': ['ops'],

@@ -1,6 +1,7 @@
 /** Limits of a request. The signer enforces them, and the client checks them before it sends a request. */
 
 import type { Formats } from './messages.ts';
+import { type ProviderName, providers } from './providers.ts';
 
 /** The most bytes of JSON in one request, or in one batch. */
 export const maxJsonBytes: number = 2 ** 20;
@@ -8,11 +9,8 @@ export const maxJsonBytes: number = 2 ** 20;
 /** The formats in which the message alone can be the request body, to sign it or to verify it. */
 export const streamedFormats: readonly (keyof Formats)[] = [
   'raw',
-  'standard-webhooks',
-  'github',
-  'shopify',
-  'stripe',
-  'slack',
+  'webhook',
+  ...(Object.keys(providers) as ProviderName[]),
 ];
 
 /** No signature of the format `raw` has as many characters as this. */

@@ -1,10 +1,14 @@
 /** The requests and answers of each format, as types. The client uses them, and the signer's schemas are checked against them. */
 
-/** How the bytes of a signature are written as text: `base64` is padded, `base64url` is not. */
-export type BytesEncoding = 'hex' | 'base64' | 'base64url';
+import type { BytesEncoding, MessageEncoding } from './encodings.ts';
+import type { HttpHeaders } from './http-headers.ts';
+import type { Verification } from './verification.ts';
+import type { WebhookFormats } from './webhook-messages.ts';
 
-/** How the bytes of a message are written as text in JSON. Default: `utf8`. */
-export type MessageEncoding = 'utf8' | 'base64' | 'hex';
+export type { BytesEncoding, MessageEncoding } from './encodings.ts';
+export type { HttpHeaders, MessageHeaders } from './http-headers.ts';
+export type { Invalid, Verification, VerificationFailure } from './verification.ts';
+export type * from './webhook-messages.ts';
 
 export interface RawSignRequest {
   readonly message: string;
@@ -37,9 +41,6 @@ export interface HttpRequest {
   readonly encoding?: MessageEncoding | undefined;
 }
 
-/** HTTP headers in the shape that `node:http` gives them, so an absent header may be undefined. */
-export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
-
 /** The headers to add to the request (RFC 9421), with `Content-Digest` (RFC 9530) if it has a body. */
 export interface HttpSignature {
   readonly headers: Readonly<Record<string, string>>;
@@ -69,31 +70,6 @@ export interface AwsSignRequest extends AwsRequest {
 export type AwsSignature =
   | { readonly headers: Readonly<Record<string, string>>; readonly keyId: string }
   | { readonly url: string; readonly keyId: string };
-
-/** HTTP headers by name. */
-export type MessageHeaders = Readonly<Record<string, string>>;
-
-export interface WebhookSignRequest {
-  readonly body: string;
-  /** The encoding of `body`. Default: `utf8`. */
-  readonly encoding?: MessageEncoding | undefined;
-}
-
-export interface StandardWebhooksSignRequest extends WebhookSignRequest {
-  /** The id of the message. Use the same id for every attempt to deliver it. Default: the signer creates one. */
-  readonly id?: string | undefined;
-}
-
-export interface WebhookSignature {
-  /** The headers to send with the body. */
-  readonly headers: MessageHeaders;
-  readonly keyId: string;
-}
-
-export interface WebhookVerifyRequest extends WebhookSignRequest {
-  /** All the headers as you received them, in any letter case. The format ignores those that it does not use. */
-  readonly headers: HttpHeaders;
-}
 
 /** The claims of a JWT (RFC 7519 §4). */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -130,57 +106,11 @@ export interface CookieVerifyRequest {
   readonly cookie: string;
 }
 
-/**
- * The answer of a verification. `keyId` is the id of the key that made the signature, and `primary` whether that is the
- * key which signs now. `More` is what a valid signature proves, such as the claims of a token.
- */
-export type Verification<More = unknown> =
-  | ({ readonly valid: true; readonly keyId: string; readonly primary: boolean } & More)
-  | Invalid;
-
-/** The answer for a signature that is not valid. */
-export interface Invalid {
-  readonly valid: false;
-  readonly reason: VerificationFailure;
-  /** What exactly is wrong, for people. Absent if the reason says it all. It never repeats a value of the request. */
-  readonly detail?: string;
-}
-
-/**
- * What a valid webhook signature proves in addition to its key. Remember the `id` to recognise a message that is sent
- * again.
- */
-export interface WebhookProof {
-  /** The id of the message, in formats that have one. */
-  readonly id?: string;
-  /** The time of the signature as it stands in the header, in formats that have one. */
-  readonly timestamp?: string;
-}
-
-export type WebhookVerification = Verification<WebhookProof>;
 export type JwtVerification = Verification<{ readonly claims: Claims }>;
 export type CookieVerification = Verification<{ readonly value: string }>;
 
-/**
- * Why a signature is not valid.
- * - `missing`: the request has no signature
- * - `malformed`: the signature is not written as this format requires
- * - `unsupported`: the signature may be valid, but uses a part of its standard that the signer does not support
- * - `mismatch`: none of the keys made this signature over this message
- * - `expired`, `not_yet_valid`: its time is outside the tolerance of the key set, by the signer's clock
- * - `not_allowed`: one of the keys made it, but the policy of the key set does not accept it
- */
-export type VerificationFailure =
-  | 'missing'
-  | 'malformed'
-  | 'unsupported'
-  | 'mismatch'
-  | 'expired'
-  | 'not_yet_valid'
-  | 'not_allowed';
-
 /** The requests and answers of each format, by its name in the configuration. */
-export interface Formats {
+export interface Formats extends WebhookFormats {
   readonly raw: {
     readonly sign: RawSignRequest;
     readonly signature: RawSignature;
@@ -193,11 +123,6 @@ export interface Formats {
     readonly verify: JwtVerifyRequest;
     readonly verification: JwtVerification;
   };
-  readonly 'standard-webhooks': Webhook<StandardWebhooksSignRequest>;
-  readonly github: Webhook<WebhookSignRequest>;
-  readonly shopify: Webhook<WebhookSignRequest>;
-  readonly stripe: Webhook<WebhookSignRequest>;
-  readonly slack: Webhook<WebhookSignRequest>;
   readonly cookie: {
     readonly sign: CookieSignRequest;
     readonly signature: CookieSignature;
@@ -218,13 +143,6 @@ export interface Formats {
   };
 }
 
-interface Webhook<Sign> {
-  readonly sign: Sign;
-  readonly signature: WebhookSignature;
-  readonly verify: WebhookVerifyRequest;
-  readonly verification: WebhookVerification;
-}
-
 /** The field of a request that does not belong to its format. */
 export interface TenantRequest {
   /** Selects the tenant's key. Required if the key set derives a key for each tenant, and refused otherwise. */
@@ -232,7 +150,7 @@ export interface TenantRequest {
 }
 
 /** What a key can be used for. */
-export type Operation = 'sign' | 'verify';
+export type Operation = 'sign' | 'verify' | 'challenge';
 
 /** What a caller can read about a key set. It contains no key material. */
 export interface KeySetDescription {

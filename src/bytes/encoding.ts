@@ -3,7 +3,7 @@
  * signature in two ways. Decoders return undefined for anything else.
  */
 
-import type { BytesEncoding } from '../api/messages.ts';
+import type { BytesEncoding } from '../api/encodings.ts';
 
 /**
  * `base64` is padded and `base64url` is not. `hex` is written in lower case, and comes first because its digits are base64

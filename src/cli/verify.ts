@@ -2,7 +2,6 @@
 
 import { isSignatureText } from '../api/limits.ts';
 import type { HttpHeaders, Verification } from '../api/messages.ts';
-import { webhookHeaders } from '../api/webhook-headers.ts';
 import { receivedHeaders } from '../client/received-headers.ts';
 import { type CallOptions, callKeySet } from './call.ts';
 import { CommandFailure } from './failure.ts';
@@ -13,9 +12,6 @@ export interface VerifyOptions extends CallOptions {
   readonly header: HttpHeaders;
 }
 
-/** The command does not know the format of the key set. */
-const names = Object.values(webhookHeaders).flat();
-
 /** @param signature for the format `raw`; ignored if headers carry the signature */
 export async function verify(
   key: string,
@@ -25,7 +21,8 @@ export async function verify(
 ): Promise<void> {
   const request = { key, operation: 'verify', file } as const;
   const byHeaders = Object.keys(header).length > 0;
-  const headers = byHeaders ? receivedHeaders(header, names) : signatureHeader(signature);
+  // The command does not know the format of the key set.
+  const headers = byHeaders ? receivedHeaders(header) : signatureHeader(signature);
   // Other text cannot be sent in a header.
   const answer: Verification =
     headers === undefined

@@ -37,11 +37,18 @@ export function isProblem(answer: unknown): answer is Problem {
 }
 
 /** Whether a caller can rely on `valid`. `"false"`, for instance, would count as true in a condition. */
-export function isVerification(answer: object): boolean {
+function isVerification(answer: object): boolean {
   if (!('valid' in answer)) return false;
   const isReason = !('reason' in answer) || isLine(answer.reason);
   return typeof answer.valid === 'boolean' && isReason;
 }
+
+/** Whether the answer to an operation can be relied on. */
+export const isAnswerTo: Readonly<Record<Operation, (answer: object) => boolean>> = {
+  sign: () => true,
+  verify: isVerification,
+  challenge: (answer) => 'response' in answer && typeof answer.response === 'string',
+};
 
 /** Whether the results of a batch are complete, and each is an error or the answer to one item. */
 export function hasResults(answer: object, length: number, operation: Operation): boolean {
@@ -49,7 +56,7 @@ export function hasResults(answer: object, length: number, operation: Operation)
     return false;
   return answer.results.every((result: unknown) => {
     if (!isObject(result)) return false;
-    return 'error' in result ? isProblem(result.error) : operation === 'sign' || isVerification(result);
+    return 'error' in result ? isProblem(result.error) : isAnswerTo[operation](result);
   });
 }
 

@@ -2,13 +2,28 @@
 
 import type { Problem } from '../api/errors.ts';
 import { isSignatureText, maxJsonBytes, streamedFormats } from '../api/limits.ts';
-import type { Formats, HttpHeaders, KeySetDescription, Operation, TenantRequest } from '../api/messages.ts';
-import { webhookHeaders } from '../api/webhook-headers.ts';
-import { hasResults, isVerification } from './answer.ts';
+import type {
+  ChallengeAnswer,
+  ChallengeRequest,
+  Formats,
+  HttpHeaders,
+  KeySetDescription,
+  Operation,
+  TenantRequest,
+} from '../api/messages.ts';
+import { hasResults, isAnswerTo } from './answer.ts';
 import { SignerError } from './error.ts';
 import { receivedHeaders } from './received-headers.ts';
 import { batchToJson, type HeaderPairs, headersByName, toJson } from './request-json.ts';
 import type { Sent } from './transport.ts';
+
+/** What a webhook format signs beside the body and the headers, if it does. */
+export interface MessageTarget {
+  /** The public URL of the receiver, as the sender has it. */
+  readonly url?: string | undefined;
+  /** The method of the request in upper case, such as `POST`. */
+  readonly method?: string | undefined;
+}
 
 export interface CallOptions {
   /** Ends the call when it is aborted. The call then rejects with the reason of the signal. */
@@ -101,7 +116,10 @@ export interface KeySet<F extends keyof Formats> {
    * const message = Readable.toWeb(createReadStream('backup.tar'));
    * const { signature } = await signer.keySet('backups', 'raw').signMessage(message);
    */
-  signMessage(message: Message, options?: CallOptions): Promise<Formats[F]['signature']>;
+  signMessage(
+    message: Message,
+    options?: CallOptions & MessageTarget & { readonly id?: string | undefined },
+  ): Promise<Formats[F]['signature']>;
   /**
    * Verifies a message of any length, which is sent as the request body instead of JSON. Works with `raw` and the webhook
    * formats, if the key set does not derive a key for each tenant.
@@ -119,8 +137,17 @@ export interface KeySet<F extends keyof Formats> {
   verifyMessage(
     message: Message,
     received: F extends 'raw' ? string : HttpHeaders | HeaderPairs,
-    options?: CallOptions,
+    options?: CallOptions & MessageTarget,
   ): Promise<Formats[F]['verification']>;
+  /**
+   * Answers the challenge of a webhook provider, which asks for proof of the secret before it sends messages. Works with
+   * formats that have challenges, such as `zoom`, if the key set allows it.
+   * @throws {SignerError} with the code `operation_not_allowed`, `malformed_request` or another one of
+   * {@link SignerErrorCode}
+   * @example
+   * const { response } = await signer.keySet('zoom', 'zoom').challenge({ token: plainToken });
+   */
+  challenge(request: ForTenant<ChallengeRequest>, options?: CallOptions): Promise<ChallengeAnswer>;
   /** Returns the format, the key ids and the limits of the key set. */
   describe(options?: CallOptions): Promise<KeySetDescription>;
 }
@@ -140,6 +167,7 @@ const octets = { 'content-type': 'application/octet-stream' };
 const adviceToStream = {
   sign: 'send the message by signMessage',
   verify: 'send the message by verifyMessage',
+  challenge: 'send less',
 } as const;
 
 export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
@@ -154,7 +182,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     if (!(body instanceof Uint8Array || body instanceof ReadableStream)) {
       throw new TypeError('"message" argument must be a Uint8Array or a ReadableStream');
     }
-    const isAnswer = operation === 'sign' ? () => true : isVerification;
+    const isAnswer = isAnswerTo[operation];
     return await call({ path: `${path}/${operation}`, method: 'POST', headers, body, isAnswer }, options);
   };
   const postJson = async <A>(
@@ -191,19 +219,34 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     verify: (request, options) => postJson('verify', request, options),
     signBatch: (items, options) => postBatch('sign', items, options),
     verifyBatch: (items, options) => postBatch('verify', items, options),
-    signMessage: (message, options) => post('sign', message, octets, options),
-    verifyMessage: async (message, received: string | HttpHeaders | HeaderPairs, options) => {
+    signMessage: async (message, options = {}) =>
+      await post('sign', message, { ...targetHeaders(options), ...octets }, options),
+    verifyMessage: async (message, received: string | HttpHeaders | HeaderPairs, options = {}) => {
       const headers = signatureHeaders(received, format);
-      if (headers !== undefined) return await post('verify', message, { ...headers, ...octets }, options);
+      if (headers !== undefined) {
+        return await post('verify', message, { ...headers, ...targetHeaders(options), ...octets }, options);
+      }
       if (message instanceof ReadableStream) await message.cancel().catch(() => undefined);
       return { valid: false, reason: 'malformed' };
     },
+    challenge: (request, options) => postJson('challenge', request, options),
     describe: (options) => call({ path, method: 'GET', headers: {} }, options),
   };
 }
 
-/** With another format, no header is passed on. */
-const namesByFormat: Readonly<Partial<Record<keyof Formats, readonly string[]>>> = webhookHeaders;
+/** @throws {TypeError} for a value that no header can hold */
+function targetHeaders(target: MessageTarget & { readonly id?: string | undefined }): Sent['headers'] {
+  const headers: Record<string, string> = {};
+  for (const name of ['url', 'method', 'id'] as const) {
+    const { [name]: value } = target;
+    if (value === undefined) continue;
+    if (typeof value !== 'string' || !/^[!-~]{1,4096}$/.test(value)) {
+      throw new TypeError(`"${name}" option must be printable ASCII without spaces, at most 4096 characters`);
+    }
+    headers[`sec-signer-${name}`] = value;
+  }
+  return headers;
+}
 
 /** Undefined for a signature that no header can hold, which is malformed for every message. */
 function signatureHeaders(
@@ -211,8 +254,7 @@ function signatureHeaders(
   format: keyof Formats,
 ): Sent['headers'] | undefined {
   if (typeof received !== 'string') {
-    const { [format]: names = [] } = namesByFormat;
-    return receivedHeaders(headersByName(received, 'headers'), names);
+    return receivedHeaders(headersByName(received, 'headers'), format);
   }
   return isSignatureText(received) ? { 'sec-signer-signature': received } : undefined;
 }

@@ -11,7 +11,7 @@ import {
   type KeySettings,
   type KeySource,
 } from '../key-sets/settings.ts';
-import { operations, type Policy } from '../signing/policy.ts';
+import { operations, type Policy, usualOperations } from '../signing/policy.ts';
 import type { KeySetFields } from './fields.ts';
 
 export const defaultRetainSeconds = 3600;
@@ -31,7 +31,7 @@ export function settingsOf(
   const { rateLimit, tenants } = fields;
   const source = sourceOf(name, fields);
   const policy: Policy = {
-    allow: operations.filter((operation) => fields.allow?.includes(operation) ?? true),
+    allow: operations.filter((operation) => (fields.allow ?? usualOperations).includes(operation)),
     maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
     rateLimit: rateLimit && {
       perSecond: rateLimit.perSecond,

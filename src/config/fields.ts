@@ -42,26 +42,29 @@ const keySetFields = {
 export const keySetFieldNames: readonly string[] = Object.keys(keySetFields);
 export type KeySetFields = z.infer<z.ZodMiniObject<typeof keySetFields>>;
 
-const shapes: ReadonlyMap<FormatDefinition, z.ZodMiniType<KeySetFields>> = new Map(
-  [...formats.values()].map((format) => [
-    format,
-    z.strictObject({ ...keySetFields, ...format.fields }) as z.ZodMiniType<KeySetFields>,
-  ]),
-);
-
-/** For a key set whose format does not exist: any field that some format has may belong to it. */
-const shapeOfUnknownFormat: z.ZodMiniType<KeySetFields> = z.strictObject({
-  ...Object.fromEntries(
-    [...formats.values()].flatMap(({ fields }) =>
-      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
-    ),
-  ),
-  ...keySetFields,
-});
+/** Made when a configuration uses the format: a configuration needs few of them. */
+const shapes = new Map<FormatDefinition | undefined, z.ZodMiniType<KeySetFields>>();
 
 /** @param format undefined if the configuration names one that does not exist */
 export function shapeOf(format: FormatDefinition | undefined): z.ZodMiniType<KeySetFields> {
-  return (format && shapes.get(format)) ?? shapeOfUnknownFormat;
+  const known = shapes.get(format);
+  if (known !== undefined) return known;
+  const fields =
+    format === undefined
+      ? { ...fieldsOfAllFormats(), ...keySetFields }
+      : { ...keySetFields, ...format.fields };
+  const shape = z.strictObject(fields) as z.ZodMiniType<KeySetFields>;
+  shapes.set(format, shape);
+  return shape;
+}
+
+/** For a key set whose format does not exist: any field that some format has may belong to it. */
+function fieldsOfAllFormats(): Readonly<Record<string, z.ZodMiniType>> {
+  return Object.fromEntries(
+    [...formats.values()].flatMap(({ fields }) =>
+      Object.entries(fields).map(([name, shape]) => [name, z.optional(shape)]),
+    ),
+  );
 }
 
 /** The fields that exclude each other, each with what is wrong, whatever their values are. */

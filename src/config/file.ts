@@ -128,12 +128,21 @@ function parseKeySet(
         .map((each) => (typeof each === 'string' ? each : explain(each))),
     };
   }
+  problems.push(
+    ...(format?.problems?.(parsed.data) ?? []).map(({ path, message }) => problem(path, message)),
+  );
+  if (problems.length > 0) return refused(...problems);
   const settings = settingsOf(name, format, parsed.data);
-  const { algorithm, allowUndecoded, env } = parsed.data;
+  const { algorithm, allowUndecoded, allow, env } = parsed.data;
   const { algorithms } = settings.format;
   if (algorithm !== undefined && !algorithms.includes(algorithm)) {
     const message = `must be one of ${algorithms.join(', ')} with the format ${settings.format.name}`;
     problems.push(problem(['algorithm'], message));
+  }
+  if (allow?.includes('challenge') && settings.format.challenge === undefined) {
+    const message =
+      'may hold "challenge" only with a format whose provider sends challenges (zoom, x), or whose scheme has one';
+    problems.push(problem(['allow'], message));
   }
   const isText = settings.encoding === 'text' && !('root' in settings.source);
   if (allowUndecoded !== undefined && !(isText && settings.format.secretEncoding === 'whsec')) {
@@ -170,7 +179,8 @@ function nearest(given: unknown, words: readonly string[]): string | undefined {
   const folded = words.find((word) => word.toLowerCase() === given.toLowerCase());
   if (folded !== undefined) return folded;
   const near = closest(given, [...words]);
-  return distance(given, near) <= Math.max(2, given.length / 3) ? near : undefined;
+  // Two other letters make any short word of another.
+  return distance(given, near) <= Math.min(Math.max(2, given.length / 3), near.length / 2) ? near : undefined;
 }
 
 function scalarText(node: unknown): string {

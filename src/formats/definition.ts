@@ -18,11 +18,19 @@ interface Schemas<N extends keyof Formats> {
   };
 }
 
+/** A rule that options break. `path` leads to the option from the key set. */
+export interface OptionProblem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
 /** A format without the options of a key set. */
 export interface FormatDefinition extends Schemas<keyof Formats> {
   readonly name: keyof Formats;
   /** The fields of a key set's configuration that belong to this format. */
   readonly fields: Fields;
+  /** What is wrong with options whose shape is right. If there is something, `create` must not be called. */
+  problems?(configured: object): readonly OptionProblem[];
   /** @param configured the configuration of a key set, already parsed with these fields among others */
   create(configured: object): Format;
 }

@@ -6,13 +6,12 @@ import type { FormatDefinition } from './definition.ts';
 import { httpSignature } from './http-signature/index.ts';
 import { jwt } from './jwt/index.ts';
 import { raw } from './raw.ts';
-import { github, shopify, slack, standardWebhooks, stripe } from './webhook/providers.ts';
+import { webhookFormats } from './webhook/index.ts';
 
 export type { FormatDefinition } from './definition.ts';
+export { challengeAnswer, challengeRequest } from './webhook/challenge.ts';
 
 /** A key set has exactly one of these formats. */
 export const formats: ReadonlyMap<string, FormatDefinition> = new Map(
-  [raw, jwt, standardWebhooks, github, shopify, stripe, slack, cookie, httpSignature, awsSigv4].map(
-    (format) => [format.name, format],
-  ),
+  [raw, jwt, ...webhookFormats, cookie, httpSignature, awsSigv4].map((format) => [format.name, format]),
 );

@@ -15,7 +15,7 @@ import type {
 import { parse } from '../api/schema.ts';
 import { bytesEncodings, decodeExactly, encode } from '../bytes/encoding.ts';
 import { feed, type MessageSink, type SigningContext } from '../signing/format.ts';
-import { algorithmNames, tagBytes } from '../signing/mac.ts';
+import { currentAlgorithms, tagBytes } from '../signing/mac.ts';
 import { invalid, verifyTag } from '../signing/verify-tag.ts';
 import { text, verification } from './answers.ts';
 import { defineFormat } from './definition.ts';
@@ -34,12 +34,12 @@ export const raw = defineFormat({
   fields: { output },
   requests: { sign, verify },
   answers: {
-    signature: z.object({ signature: text, keyId: text, algorithm: z.enum(algorithmNames) }),
+    signature: z.object({ signature: text, keyId: text, algorithm: z.enum(currentAlgorithms) }),
     verification,
   },
   create: ({ output: defaultOutput = 'hex' }) => ({
     options: { output: defaultOutput },
-    algorithms: algorithmNames,
+    algorithms: currentAlgorithms,
     sign: (context, request) => {
       const { message, encoding, output = defaultOutput } = parse(sign, request);
       return feed(context, startSigning(context, output), messageBytes('message', message, encoding));

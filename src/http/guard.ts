@@ -4,6 +4,7 @@
  */
 
 import { SignerError } from '../api/errors.ts';
+import { foreignHeaders } from '../api/foreign-headers.ts';
 import { type MediaType, mediaTypeOf } from './media.ts';
 import { pathList } from './paths.ts';
 import { notFound } from './problem.ts';
@@ -22,8 +23,6 @@ const pathPattern = /^\/v1\/[A-Za-z0-9._/-]*$/;
 const malformedPath = /[?#]|%00|%(?![0-7][0-9A-Fa-f])/;
 /** A list of protocols, of which each may have a version (RFC 9110 §7.8). */
 const webSocket = /(?:^|,)[ \t]*websocket[ \t]*(?:[/,]|$)/i;
-/** Browsers and proxies add these, and `X-Forwarded-*`. */
-const foreignHeaders = new Set(['origin', 'referer', 'sec-fetch-site', 'forwarded', 'via', 'x-real-ip']);
 
 /**
  * @param hosts the exact values of `Host` that are served: `name:port`, or the bare name. Without it, as on a Unix socket,

@@ -2,9 +2,9 @@
 
 import * as z from 'zod/mini';
 import { errorCodes, type Problem } from '../api/errors.ts';
-import { maxJsonBytes, streamedFormats } from '../api/limits.ts';
+import { maxJsonBytes } from '../api/limits.ts';
 import type { Formats, KeySetDescription, Operation } from '../api/messages.ts';
-import { formats } from '../formats/index.ts';
+import { challengeAnswer, challengeRequest, formats } from '../formats/index.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
 import { operations } from '../signing/policy.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
@@ -88,13 +88,16 @@ const descriptions: Readonly<Record<string, Schema>> = {
   '/v1/keys/{name}': ref('schemas', 'keySet'),
 };
 
+const orMessage =
+  ', or the message itself, of any length, as application/octet-stream. The format raw and the webhook formats accept that, unless the keys are derived.';
+
 function requestBody(what: Operation): Schema {
   return {
     required: true,
-    description: `JSON of at most ${maxJsonBytes} bytes, or the message itself, of any length, as application/octet-stream. The formats ${streamedFormats.join(', ')} accept that, unless the keys are derived.`,
+    description: `JSON of at most ${maxJsonBytes} bytes${what === 'challenge' ? '.' : orMessage}`,
     content: {
       ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
-      'application/octet-stream': {},
+      ...(what !== 'challenge' && { 'application/octet-stream': {} }),
     },
   };
 }
@@ -169,10 +172,27 @@ const refusals = Object.fromEntries(
 
 /** Named like the types in api/messages.ts: `raw.sign`, `raw.signature`, `raw.verify`, `raw.verification`. */
 function schemas(): Readonly<Record<string, Schema>> {
-  const named: Record<string, Schema> = { keySet: toJsonSchema(keySet), problem: toJsonSchema(problem) };
+  const named: Record<string, Schema> = {
+    keySet: toJsonSchema(keySet),
+    problem: toJsonSchema(problem),
+    'challenge.request': toJsonSchema(challengeRequest),
+    'challenge.answer': toJsonSchema(challengeAnswer),
+  };
+  for (const [name, [schema, original]] of formatSchemas()) {
+    named[name] = original === name ? toJsonSchema(schema) : ref('schemas', original);
+  }
+  return named;
+}
+
+/** The schemas of formats by their names. What several formats share is described once, under the first name. */
+function formatSchemas(): ReadonlyMap<string, readonly [schema: z.ZodMiniType, original: string]> {
+  const originals = new Map<z.ZodMiniType, string>();
+  const named = new Map<string, readonly [z.ZodMiniType, string]>();
   for (const { name, requests, answers } of formats.values()) {
     for (const [part, schema] of Object.entries({ ...requests, ...answers })) {
-      named[`${name}.${part}`] = toJsonSchema(schema);
+      const original = originals.get(schema) ?? `${name}.${part}`;
+      originals.set(schema, original);
+      named.set(`${name}.${part}`, [schema, original]);
     }
   }
   return named;
@@ -189,13 +209,25 @@ function toJsonSchema(schema: z.ZodMiniType): Schema {
     : { ...rest, ...(additionalProperties && { additionalProperties }) };
 }
 
+/** The names of the schemas of an operation, which are those of the types in api/messages.ts. */
+const parts = {
+  sign: ['sign', 'signature'],
+  verify: ['verify', 'verification'],
+} as const;
+
 function anyRequest(what: Operation): Schema {
-  return { anyOf: [...formats.keys()].map((format) => ref('schemas', `${format}.${what}`)) };
+  return what === 'challenge' ? ref('schemas', 'challenge.request') : anyOf(parts[what][0]);
 }
 
 function anyAnswer(what: Operation): Schema {
-  const part = what === 'sign' ? 'signature' : 'verification';
-  return { anyOf: [...formats.keys()].map((format) => ref('schemas', `${format}.${part}`)) };
+  return what === 'challenge' ? ref('schemas', 'challenge.answer') : anyOf(parts[what][1]);
+}
+
+/** One part of each format. */
+function anyOf(part: string): Schema {
+  const originals = [...formatSchemas()].filter(([name, [, original]]) => name === original);
+  const names = originals.map(([name]) => name).filter((name) => name.endsWith(`.${part}`));
+  return { anyOf: names.map((name) => ref('schemas', name)) };
 }
 
 function ref(kind: 'schemas' | 'parameters', name: string): Schema {

@@ -21,6 +21,7 @@ const post = (operation: Operation, operationId: string, summary: string, isBatc
 export const operationPaths = {
   sign: post('sign', 'sign', 'Signs a message', false),
   verify: post('verify', 'verify', 'Verifies a signature', false),
+  challenge: post('challenge', 'challenge', 'Answers the challenge of a webhook provider', false),
   'sign-batch': post('sign', 'signBatch', 'Signs many messages', true),
   'verify-batch': post('verify', 'verifyBatch', 'Verifies many signatures', true),
 } as const;

@@ -111,7 +111,7 @@ function* loadKeySet(name: string, settings: KeySettings, secrets: Secrets): Ste
   if (!parsed.ok) return parsed;
   const problems: string[] = [];
   const keys: LoadedKey[] = [];
-  const warnings = new Set(parsed.value.warnings);
+  const warnings = new Set([...parsed.value.warnings, ...(settings.format.warnings ?? [])]);
   for (const { id, place, bytes, algorithm } of parsed.value.keys) {
     yield;
     const loaded = loadKey(id, bytes, algorithm, settings);

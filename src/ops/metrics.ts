@@ -27,7 +27,7 @@ export function createCounters(): Counters {
     operation: (keySet, operation, outcome) => {
       let counts = byKeySet.get(keySet);
       if (counts === undefined) {
-        counts = { sign: new Map(), verify: new Map() };
+        counts = { sign: new Map(), verify: new Map(), challenge: new Map() };
         byKeySet.set(keySet, counts);
       }
       increment(counts[operation], outcome);

@@ -29,10 +29,20 @@ export interface Format {
    * @throws {SignerError} `malformed_request`, `message_too_large`
    */
   verify(context: SigningContext, request: unknown): Verification;
+  /**
+   * Proves to whoever sends the token that the key is known. Absent if the format has no such request.
+   * @throws {SignerError} `malformed_request`
+   */
+  readonly challenge?: (context: SigningContext, request: unknown) => object;
+  /** What to tell about the options that were chosen. Each completes the sentence "this key set …". */
+  readonly warnings?: readonly string[];
   /** Set if numbers of a sign request are signed as JSON. Its JSON is then parsed without losing digits. */
   readonly exactNumbers?: true;
-  /** Signs a message that is the request body itself. Absent if a request of this format is more than a message. */
-  readonly startSigning?: (context: SigningContext) => MessageSink<object>;
+  /**
+   * Signs a message that is the request body itself. Absent if a request of this format is more than a message.
+   * @throws {SignerError} `malformed_request`
+   */
+  readonly startSigning?: (context: SigningContext, header: HeaderLookup) => MessageSink<object>;
   /**
    * Verifies a message that is the request body itself. HTTP headers carry the signature. Present wherever `startSigning` is.
    * @throws {SignerError} `malformed_request`

@@ -13,10 +13,11 @@ import {
 } from 'node:crypto';
 import { hkdf as nobleHkdf } from '@noble/hashes/hkdf.js';
 import { hmac as nobleHmac } from '@noble/hashes/hmac.js';
+import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
 
-/** HMAC with SHA-2 under its JWA names (RFC 7518 §3.2), and with SHA-3 (FIPS 202 §7), for which JWA has no names. */
+/** HMAC with SHA-2 under its JWA names (RFC 7518 §3.2), and with hashes for which JWA has no names: SHA-3 (FIPS 202 §7), SHA-1. */
 export const algorithms = {
   HS256: { hash: 'sha256', blockBytes: 64, noble: sha256 },
   HS384: { hash: 'sha384', blockBytes: 128, noble: sha384 },
@@ -24,6 +25,8 @@ export const algorithms = {
   'HMAC-SHA3-256': { hash: 'sha3-256', blockBytes: 136, noble: sha3_256 },
   'HMAC-SHA3-384': { hash: 'sha3-384', blockBytes: 104, noble: sha3_384 },
   'HMAC-SHA3-512': { hash: 'sha3-512', blockBytes: 72, noble: sha3_512 },
+  // Only for webhooks of providers that have nothing better.
+  'HMAC-SHA1': { hash: 'sha1', blockBytes: 64, noble: sha1 },
 } as const;
 
 export type Algorithm = keyof typeof algorithms;
@@ -34,6 +37,11 @@ export function tagBytes(algorithm: Algorithm): number {
 }
 
 export const algorithmNames = Object.keys(algorithms) as unknown as readonly [Algorithm, ...Algorithm[]];
+
+/** Those for new signatures: without SHA-1. */
+export const currentAlgorithms = algorithmNames.filter(
+  (name) => name !== 'HMAC-SHA1',
+) as unknown as readonly [Algorithm, ...Algorithm[]];
 
 /** Computes one tag: call `update` with each part of the message, then `digest` once. */
 export interface MacStream {

@@ -6,7 +6,9 @@
 import { SignerError } from '../api/errors.ts';
 import type { Operation } from '../api/messages.ts';
 
-export const operations: readonly Operation[] = ['sign', 'verify'];
+export const operations: readonly Operation[] = ['sign', 'verify', 'challenge'];
+/** What a key set may be used for if its configuration does not say. */
+export const usualOperations: readonly Operation[] = ['sign', 'verify'];
 
 /** What a key set may be used for. It belongs to the key set, not to a key, so rotating a key cannot change it. */
 export interface Policy {

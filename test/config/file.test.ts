@@ -4,7 +4,7 @@ import { defaultRetainSeconds, everyFile } from '../../src/config/defaults.ts';
 import { parseConfiguration } from '../../src/config/file.ts';
 import { maxConfigurationBytes } from '../../src/config/yaml.ts';
 import { keyEncodings } from '../../src/key-sets/settings.ts';
-import { algorithmNames } from '../../src/signing/mac.ts';
+import { algorithmNames, currentAlgorithms } from '../../src/signing/mac.ts';
 import { atOnce, configurationOf, configurationProblems as problems } from '../support/keys.ts';
 
 const settings = (yaml: string) => configurationOf(yaml).keySets([]);
@@ -66,7 +66,7 @@ describe('a field with a value that it takes', () => {
     ['deriveFrom: r, allowExport: true', { policy: { allowExport: true } }],
     ['deriveFrom: r, allowWeakKey: false', { source: { root: 'r' }, allowWeakKey: false }],
     ['format: raw', { format: { name: 'raw' } }],
-    ...algorithmNames.map((algorithm): [string, object] => [`algorithm: ${algorithm}`, { algorithm }]),
+    ...currentAlgorithms.map((algorithm): [string, object] => [`algorithm: ${algorithm}`, { algorithm }]),
     ['output: hex', { format: { options: { output: 'hex' } } }],
     ['output: base64', { format: { options: { output: 'base64' } } }],
     ['output: base64url', { format: { options: { output: 'base64url' } } }],
@@ -98,6 +98,8 @@ describe('a word that is nearly one of those that a field takes', () => {
     ['algorithm: hs256', 'HS256'],
     ['output: base46', 'base64'],
     ['allow: [signs]', 'sign'],
+    ['format: webhooks', 'webhook'],
+    ['format: zom', 'zoom'],
   ])('%s', (fields, meant) => {
     expect(problemsWith(fields)).toEqual([
       expect.stringMatching(new RegExp(`: must be one of .*; did you mean "${meant}"\\? \\(line 2\\)$`)),
@@ -105,7 +107,8 @@ describe('a word that is nearly one of those that a field takes', () => {
   });
 
   it('is not found for a word that is far from all of them', () => {
-    expect(problemsWith('format: webhooks').join()).not.toContain('did you mean');
+    expect(problemsWith('format: signature').join()).not.toContain('did you mean');
+    expect(problemsWith('format: y').join()).not.toContain('did you mean');
     expect(problemsWith(`encoding: ${'x'.repeat(1000)}`).join()).not.toContain('did you mean');
   });
 });

@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { webhookHeaders } from '../../src/api/webhook-headers.ts';
+import { providers } from '../../src/api/providers.ts';
+import { receivedNames } from '../../src/api/webhook-scheme.ts';
 import { type HttpHeaders, SignerClient } from '../../src/client/index.ts';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { run } from '../support/command.ts';
@@ -107,7 +108,7 @@ describe.each(webhooks)('%s', (name) => {
   it('answers malformed, without a call, to values that no header can carry', async () => {
     const nobody = new SignerClient({ socketPath: join(directory.path, 'nobody') }).keySet(name, name);
     const headers = await signed();
-    for (const header of webhookHeaders[name]) {
+    for (const header of receivedNames(providers[name])) {
       for (const value of ['é', 'a\r\nb', '\0', 'x'.repeat(6 * 1024 + 1), Array(1000).fill('12345')]) {
         const malformed = { valid: false, reason: 'malformed' };
         expect(await nobody.verifyMessage(body, { ...headers, [header.toUpperCase()]: value })).toEqual(
@@ -117,7 +118,7 @@ describe.each(webhooks)('%s', (name) => {
     }
     const cancelled = Promise.withResolvers<void>();
     const message = new ReadableStream({ cancel: () => cancelled.resolve() });
-    const [header = ''] = webhookHeaders[name];
+    const [header = ''] = receivedNames(providers[name]);
     expect(await nobody.verifyMessage(message, { [header]: 'é' })).toMatchObject({ valid: false });
     await cancelled.promise;
   });

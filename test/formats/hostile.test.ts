@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod/mini';
 import { SignerError } from '../../src/api/errors.ts';
+import { providers } from '../../src/api/providers.ts';
 import { formats } from '../../src/formats/index.ts';
-import { createMac, type Key, type Mac } from '../../src/signing/mac.ts';
+import { type Algorithm, createMac, type Key, type Mac } from '../../src/signing/mac.ts';
 import { useOf } from '../support/format.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -18,6 +19,19 @@ const policies: Readonly<Record<string, object>> = {
     regions: ['eu-central-1'],
     allowUnsignedPayload: true,
   },
+  webhook: {
+    signed: 'v1:{timestamp}:{nonce}:{method} {host}{path}?{query} {header:x-event}\n{body}',
+    headers: {
+      'X-Time': '{timestamp}',
+      'X-Sig': { items: ['n={nonce}', 'k={keyId}', 's={signature}'], separator: ';' },
+    },
+    signWith: 'all',
+  },
+};
+/** Formats that read the body have one that they can read. */
+const bodies: Readonly<Record<string, string>> = {
+  linear: JSON.stringify({ webhookTimestamp: Date.parse('2026-11-24T12:00:00Z') }),
+  twilio: 'a=1&b=2',
 };
 /** Values of each field of a sign request: the first is right, the others are so in some requests. */
 const values: Readonly<Record<string, readonly [unknown, ...unknown[]]>> = {
@@ -29,9 +43,17 @@ const values: Readonly<Record<string, readonly [unknown, ...unknown[]]>> = {
   id: ['msg_1', '1', 'a.b'],
   claims: [{ sub: 'a' }, { sub: 'a', exp: 1 }, { nbf: 'x' }, { iss: [] }],
   lifetimeSeconds: [60, 0, 1e300],
+  path: ['/orders', '', '/a?b'],
+  query: ['id=7', '#'],
+  host: ['api.example', ''],
+  nonce: ['n'],
   method: ['POST', 'GET', 'get'],
   url: ['https://api.example/orders?id=7', 'https://api.example/', 'https://api.example/../%2e#a'],
-  headers: [{}, { 'content-type': 'text/plain' }, { 'content-digest': 'sha-256=:AAAA:', host: '' }],
+  headers: [
+    { 'x-event': 'a' },
+    { 'content-type': 'text/plain' },
+    { 'content-digest': 'sha-256=:AAAA:', host: '' },
+  ],
   service: ['s3', 'sqs', '__proto__'],
   region: ['eu-central-1', 'constructor'],
   presign: [{ expiresSeconds: 600 }, { expiresSeconds: 0 }],
@@ -80,7 +102,12 @@ const headers = fc.record(
 );
 /** Of an HTTP request: what its parsers might stumble over. */
 const documents: Readonly<Record<string, fc.Arbitrary<unknown>>> = { url, headers };
-const names = [...formats.keys()];
+/** Of the webhook formats, one of each shape. */
+const webhooks =
+  'standard-webhooks github shopify stripe slack twilio hubspot linear docusign box twitch trello paystack zoom';
+const names = [...formats.keys()].filter(
+  (name) => !Object.hasOwn(providers, name) || webhooks.split(' ').includes(name),
+);
 const json = fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' });
 const runs = 1000;
 
@@ -114,7 +141,7 @@ function requestsOf(fields: readonly string[], right: Json): fc.Arbitrary<unknow
 }
 
 /** A key whose tags are all remembered, as text in every encoding; those that are keys of others as well. */
-function watchedKey(tags: Set<string>): Key {
+function watchedKey(tags: Set<string>, algorithm: Algorithm): Key {
   const remember = (tag: Buffer) => {
     for (const encoding of ['hex', 'base64', 'base64url'] as const)
       tags.add(tag.toString(encoding).slice(0, 40));
@@ -133,7 +160,7 @@ function watchedKey(tags: Set<string>): Key {
       return watch(mac.derive(message));
     },
   });
-  return { id: 'watched', mac: watch(createMac('HS256', randomBytes(32))) };
+  return { id: 'watched', mac: watch(createMac(algorithm, randomBytes(32))) };
 }
 
 describe.each(names)('%s', (name) => {
@@ -143,18 +170,24 @@ describe.each(names)('%s', (name) => {
     return format;
   };
   const format = create();
+  const [algorithm] = format.algorithms;
   const signFields = fieldsOf(name, 'sign').map(([field]) => field);
   const verifyFields = fieldsOf(name, 'verify').map(([field]) => field);
-  const named = name === 'aws-sigv4' ? ['service', 'region'] : [];
+  // What a configuration may make necessary.
+  const named =
+    { 'aws-sigv4': ['service', 'region'], webhook: ['method', 'path', 'query', 'host', 'headers'] }[name] ??
+    [];
   const signable = Object.fromEntries(
     fieldsOf(name, 'sign')
       .filter(([field, shape]) => !(shape instanceof z.ZodMiniOptional) || named.includes(field))
-      .map(([field]) => [field, values[field]?.[0]]),
+      .map(([field]) => [field, field === 'body' ? (bodies[name] ?? 'abcd') : values[field]?.[0]]),
   );
   /** As the signable request is received, signed with another key of the same id. */
   const received = () => {
-    const stranger: Key = { id: 'watched', mac: createMac('HS256', randomBytes(32)) };
-    const all: Json = { ...signable, ...create().sign(useOf([stranger]), signable) };
+    const stranger: Key = { id: 'watched', mac: createMac(algorithm, randomBytes(32)) };
+    const { headers: sent, ...answer }: Json = { ...create().sign(useOf([stranger]), signable) };
+    const headers = { ...Object(signable['headers']), ...Object(sent) };
+    const all: Json = { ...signable, ...answer, ...(sent !== undefined && { headers }) };
     return Object.fromEntries(
       verifyFields.filter((field) => Object.hasOwn(all, field)).map((field) => [field, all[field]]),
     );
@@ -167,7 +200,7 @@ describe.each(names)('%s', (name) => {
         const tags = new Set<string>();
         let answer: string;
         try {
-          answer = JSON.stringify(format.verify(useOf([watchedKey(tags)]), request));
+          answer = JSON.stringify(format.verify(useOf([watchedKey(tags, algorithm)]), request));
         } catch (error) {
           if (!(error instanceof SignerError)) throw error;
           answer = error.message;
@@ -187,7 +220,7 @@ describe.each(names)('%s', (name) => {
       fc.property(requestsOf(signFields, signable), (request) => {
         try {
           expect(
-            JSON.parse(JSON.stringify(format.sign(useOf([watchedKey(new Set())]), request))),
+            JSON.parse(JSON.stringify(format.sign(useOf([watchedKey(new Set(), algorithm)]), request))),
           ).toHaveProperty('keyId');
           signed++;
         } catch (error) {

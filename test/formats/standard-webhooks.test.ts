@@ -2,7 +2,7 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { HttpHeaders, StandardWebhooksSignRequest } from '../../src/api/messages.ts';
+import type { HttpHeaders, WebhookSignRequest } from '../../src/api/messages.ts';
 import { decodeKey } from '../../src/key-sets/key-encoding.ts';
 import { at, inUse, refusalOf } from '../support/format.ts';
 import { readVectors } from '../support/vectors.ts';
@@ -76,7 +76,7 @@ describe('the id of a message', () => {
   );
 
   it.each([[7], [null], [{}]])('is refused in a request when it is %j', (id) => {
-    const request = { body: '{}', id } as unknown as StandardWebhooksSignRequest;
+    const request = { body: '{}', id } as unknown as WebhookSignRequest;
     expect(refusalOf(() => webhooks.sign(request))).toContain('field "id": must be a string');
   });
 

@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { errorCodes, SignerError } from '../../src/api/errors.ts';
 import { maxJsonBytes } from '../../src/api/limits.ts';
 import type { Formats } from '../../src/api/messages.ts';
+import { type ProviderName, providers } from '../../src/api/providers.ts';
+import type { Provider } from '../../src/api/webhook-scheme.ts';
 import { defaultBodyLimits } from '../../src/http/body.ts';
 import { describeApi } from '../../src/http/openapi.ts';
 import { toProblem } from '../../src/http/problem.ts';
@@ -43,8 +45,24 @@ const http = {
   headers: { 'X-A': ['1', '2'] },
   body: '{}',
 };
+/** The time of `inUse`. */
+const now = '2026-11-24T12:00:00Z';
 const aws = { service: 's3', region: 'eu-central-1' };
-const webhook = { options: {}, request: { body: 'hello', encoding: 'utf8' } };
+/** What a request of each provider holds follows from its scheme. */
+const webhooks = Object.fromEntries(
+  Object.entries<Provider>(providers).map(([name, { signed, bodyTimestamp }]) => {
+    const has = (variable: string) => signed.includes(`{${variable}}`);
+    const body = bodyTimestamp === undefined ? 'hello' : `{"${bodyTimestamp.slice(1)}":${Date.parse(now)}}`;
+    const request = {
+      body,
+      encoding: 'utf8',
+      ...(has('id') && { id: 'msg_1' }),
+      ...(has('url') && { url: 'https://hooks.example/in' }),
+      ...(has('method') && { method: 'POST' }),
+    };
+    return [name, { options: {}, request }];
+  }),
+) as Readonly<Record<ProviderName, { readonly options: object; readonly request: object }>>;
 
 /** A request of each format, and what turns its answer into one to verify. */
 const examples: {
@@ -60,11 +78,15 @@ const examples: {
     request: { claims: { sub: 'me', n: [1] }, lifetimeSeconds: 30 },
     toVerify: ({ token }) => ({ token }),
   },
-  'standard-webhooks': { options: {}, request: { body: 'hello', id: 'msg_1' } },
-  github: webhook,
-  shopify: webhook,
-  stripe: webhook,
-  slack: webhook,
+  ...webhooks,
+  webhook: {
+    options: {
+      signed: '{method} {host}{path}\n{timestamp}.{body}',
+      headers: { 'X-Time': '{timestamp}', 'X-Signature': '{signature}' },
+    },
+    request: { body: 'hello', method: 'POST', url: 'https://hooks.example/in' },
+    toVerify: ({ headers }, request) => ({ ...request, headers }),
+  },
   cookie: { options: {}, request: { value: 'hello' }, toVerify: ({ cookie }) => ({ cookie }) },
   'http-signature': {
     options: {},
@@ -114,7 +136,7 @@ describe('how long a request may be', () => {
     'to %s stands with the formats that take the message itself',
     (path) => {
       expect(bodyOf(path)).toBe(
-        `JSON of at most 1048576 bytes, or the message itself, of any length, as application/octet-stream. The formats ${streamed[path].join(', ')} accept that, unless the keys are derived.`,
+        `JSON of at most 1048576 bytes, or the message itself, of any length, as application/octet-stream. The format raw and the webhook formats accept that, unless the keys are derived.`,
       );
       expect(bodyOf(`${path}-batch`)).toBe('At most 1048576 bytes.');
     },

@@ -9,6 +9,7 @@ import {
   operations,
   type RateLimit,
   spend,
+  usualOperations,
 } from '../../src/signing/policy.ts';
 
 const refusal = (act: () => unknown) => {
@@ -43,8 +44,10 @@ describe('an operation', () => {
     deny([], 'verify');
   });
 
-  it('is one of two', () => {
-    expect(operations).toEqual(['sign', 'verify']);
+  it('is one of three, and a challenge must be allowed by name', () => {
+    expect(operations).toEqual(['sign', 'verify', 'challenge']);
+    expect(usualOperations).toEqual(['sign', 'verify']);
+    deny(['sign', 'verify'], 'challenge');
   });
 });
 

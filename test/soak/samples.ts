@@ -2,6 +2,8 @@
 
 import { createHmac } from 'node:crypto';
 import type { Formats } from '../../src/api/messages.ts';
+import { type ProviderName, providers } from '../../src/api/providers.ts';
+import type { Provider } from '../../src/api/webhook-scheme.ts';
 
 export type FormatName = keyof Formats;
 export type Json = Readonly<Record<string, unknown>>;
@@ -36,11 +38,35 @@ const webhook: Sampled = {
   requests: [{ body }, asBase64, { body: '' }],
   toVerify: (request, { headers }) => ({ ...request, headers }),
 };
-const withTime = (name: FormatName): Sampled => ({ ...webhook, options: { [name]: { toleranceSeconds } } });
 const withHeaders = (request: Json, { headers }: Json): Json => ({
   ...request,
   headers: { ...Object(request['headers']), ...Object(headers) },
 });
+
+const target = { url: `https://hooks.example/in/${canary}?a=1`, method: 'POST' } as const;
+
+/** What the scheme of a provider needs follows from its templates. */
+const webhooks = Object.fromEntries(
+  Object.entries<Provider>(providers).map(([name, provider]): [string, Sampled] => {
+    const { signed, bodyTimestamp } = provider;
+    const needs = (['url', 'method'] as const).filter((member) => signed.includes(`{${member}}`));
+    const members = Object.fromEntries(needs.map((member) => [member, target[member]]));
+    const isTimed = signed.includes('{timestamp}') || bodyTimestamp !== undefined;
+    const bodies: readonly Json[] =
+      bodyTimestamp === undefined
+        ? webhook.requests
+        : [{ body: JSON.stringify({ [bodyTimestamp.slice(1)]: Date.now(), canary }) }];
+    const withId = signed.includes('{id}') ? [{ body, id: 'msg_1' }] : [];
+    return [
+      name,
+      {
+        ...(isTimed && { options: { [name]: { toleranceSeconds } } }),
+        requests: [...bodies, ...withId].map((request) => ({ ...request, ...members })) as [Json],
+        toVerify: ({ id, ...request }, { headers }) => ({ ...request, headers }),
+      },
+    ];
+  }),
+) as Readonly<Record<ProviderName, Sampled>>;
 
 export const samples: Readonly<Record<FormatName, Sampled>> = {
   raw: {
@@ -68,15 +94,33 @@ export const samples: Readonly<Record<FormatName, Sampled>> = {
       return { token: `${input}.${createHmac('sha256', key).update(input).digest('base64url')}` };
     },
   },
-  'standard-webhooks': {
-    ...withTime('standard-webhooks'),
-    requests: [...webhook.requests, { body, id: 'msg_1' }],
-    toVerify: ({ id, ...request }, { headers }) => ({ ...request, headers }),
+  ...webhooks,
+  webhook: {
+    options: {
+      webhook: {
+        signed: 'v1:{timestamp}:{nonce}:{id}:{method} {host}{path}?{query} {header:x-event}\n{body}',
+        headers: {
+          'X-Time': '{timestamp}',
+          'X-Message': 'n={nonce}&i={id}',
+          'X-Sig': { items: ['k={keyId}', 's={signature}'], separator: ';' },
+        },
+        signWith: 'all',
+        toleranceSeconds,
+      },
+    },
+    requests: [
+      { body, method: 'POST', url: `https://hooks.example/in/${canary}?a=1`, headers: { 'X-Event': 'a, b' } },
+      {
+        ...asBase64,
+        id: 'msg_1',
+        method: 'GET',
+        path: '/',
+        host: 'hooks.example:8443',
+        headers: { 'x-event': '' },
+      },
+    ],
+    toVerify: ({ id, ...request }, answer) => withHeaders(request, answer),
   },
-  github: webhook,
-  shopify: webhook,
-  stripe: withTime('stripe'),
-  slack: withTime('slack'),
   cookie: {
     requests: [{ value: `j:${body}` }, { value: 's:a.b' }, { value: '' }],
     toVerify: (_, { cookie }) => ({ cookie }),
@@ -110,22 +154,25 @@ export const samples: Readonly<Record<FormatName, Sampled>> = {
 
 export const formatNames: readonly FormatName[] = Object.keys(samples) as FormatName[];
 
+const isWhsec = (format: FormatName) =>
+  format in providers && (providers[format as ProviderName] as Provider).secretEncoding === 'whsec';
+
 /** The bytes of a format's key, the same for the same seed. */
 export function keyOf(format: FormatName, seed: number): Buffer {
   const random = createHmac('sha256', `the fuzzer's key ${seed}`).update(format).digest();
-  return format === 'standard-webhooks' ? random : Buffer.from(random.toString('base64url'));
+  return isWhsec(format) ? random : Buffer.from(random.toString('base64url'));
 }
 
 /** The key sets by name, which is that of their format: the key file of each, and its configuration. */
 export function keySets(seed: number): { readonly files: Record<string, string>; readonly settings: Json } {
   const file = (format: FormatName, key: Buffer) =>
-    format === 'standard-webhooks' ? `whsec_${key.toString('base64')}` : key.toString();
+    isWhsec(format) ? `whsec_${key.toString('base64')}` : key.toString();
   return {
     files: Object.fromEntries(formatNames.map((format) => [format, file(format, keyOf(format, seed))])),
     settings: Object.fromEntries(
       formatNames.map((format) => [
         format,
-        { format, encoding: format === 'standard-webhooks' ? 'whsec' : 'text', ...samples[format].options },
+        { format, encoding: isWhsec(format) ? 'whsec' : 'text', ...samples[format].options },
       ]),
     ),
   };

@@ -57,7 +57,7 @@ export function inUse<F extends Name>(
     use,
     sign: (request) => format.sign(use, request) as Formats[F]['signature'],
     signParts: (...parts) => {
-      const signing = format.startSigning?.(use);
+      const signing = format.startSigning?.(use, noHeaders);
       if (signing === undefined) throw new Error(`the format ${name} takes no message in parts`);
       for (const part of parts) signing.update(part);
       return signing.finish() as Formats[F]['signature'];

@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { hmac } from '@noble/hashes/hmac.js';
+import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
 import { onTestFinished } from 'vitest';
@@ -177,6 +178,7 @@ const hashes = {
   'HMAC-SHA3-256': sha3_256,
   'HMAC-SHA3-384': sha3_384,
   'HMAC-SHA3-512': sha3_512,
+  'HMAC-SHA1': sha1,
 } as const;
 
 /** What an independent implementation computes. */

@@ -2,7 +2,7 @@
 
 import { Argument, Command, Option } from 'commander';
 import { defaultEncoding, keyEncodings } from '../../key-sets/settings.ts';
-import { algorithmNames } from '../../signing/mac.ts';
+import { currentAlgorithms } from '../../signing/mac.ts';
 import { jsonFlag, lazyAction, lazyKeyAction, parseMode, withKeyFlags, withSignerFlags } from '../flags.ts';
 import type { NewOptions } from './new.ts';
 
@@ -103,7 +103,7 @@ function encodingFlag(): Option {
 
 function algorithmFlag(more = ''): Option {
   return new Option('--algorithm <algorithm>', `what the key is for; sets its length${more}`).choices(
-    algorithmNames,
+    currentAlgorithms,
   );
 }
 

@@ -1,0 +1,129 @@
+/** Defines the format `webhook`, whose scheme the configuration describes. */
+
+import * as z from 'zod/mini';
+import type { WebhookSignRequest, WebhookVerification, WebhookVerifyRequest } from '../../api/messages.ts';
+import type { HeaderTemplate, WebhookScheme } from '../../api/webhook-scheme.ts';
+import { bytesEncodings } from '../../bytes/encoding.ts';
+import type { Algorithm } from '../../signing/mac.ts';
+import { headersAnswer, text, verificationWith } from '../answers.ts';
+import type { FormatDefinition, OptionProblem } from '../definition.ts';
+import { headers } from '../headers.ts';
+import { messageEncoding } from '../message.ts';
+import { compileScheme } from './compile.ts';
+import { createFormat } from './format.ts';
+import { signWith } from './provider.ts';
+import { newId } from './request.ts';
+import type { Scheme } from './scheme.ts';
+import { toleranceFields } from './time.ts';
+
+/** HMAC with SHA-1 is here alone, for senders that have nothing better. */
+export const webhookAlgorithms = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'] as const;
+
+const flag = z.optional(z.boolean());
+const output = z.optional(z.enum(bytesEncodings));
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.length <= 16 &&
+  value.every((each) => typeof each === 'string');
+
+/** Not a record of zod, which leaves out a name such as `__proto__` without a word. */
+function recordOf<Value>(isValue: (value: unknown) => boolean, rule: string) {
+  return z.custom<Readonly<Record<string, Value>>>((value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+    const values = Object.values(value);
+    return values.length > 0 && values.length <= 16 && values.every(isValue);
+  }, rule);
+}
+
+const isTemplate = (value: unknown) => {
+  if (typeof value === 'string' || isTexts(value)) return true;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { items, separator, ...rest }: { items?: unknown; separator?: unknown } = value;
+  return isTexts(items) && typeof separator === 'string' && Object.keys(rest).length === 0;
+};
+
+const scheme: z.ZodMiniType<WebhookScheme> = z.strictObject({
+  signed: text,
+  headers: recordOf<HeaderTemplate>(
+    isTemplate,
+    'must have the names of headers, at most 16, each with a template, a list of templates, or { items, separator }',
+  ),
+  output,
+  timestamp: z.optional(z.enum(['seconds', 'milliseconds', 'rfc3339'])),
+  ...toleranceFields,
+  signWith,
+  aliases: z.optional(
+    recordOf<readonly string[]>(isTexts, 'must have the names of headers, each with a list of other names'),
+  ),
+  names: z.optional(
+    z.custom<readonly string[]>(
+      (value) => isTexts(value) && value.every((each) => /^[A-Za-z0-9-]{1,64}$/.test(each)),
+      'must be a list of 1 to 16 words that stand for {n}, of letters, digits and -',
+    ),
+  ),
+  bodyTimestamp: z.optional(text),
+  unsignedTimestamp: flag,
+  unsignedId: flag,
+  unsignedNonce: flag,
+  challenge: z.optional(z.strictObject({ signed: text, response: text, output, pattern: z.optional(text) })),
+  ambiguous: flag,
+});
+
+const part = z.optional(text);
+/** What a request can hold. The scheme of a key set decides which of the members are there. */
+const target = { method: part, url: part, path: part, query: part, host: part };
+const message = { body: text, encoding: messageEncoding, ...target };
+const sign: z.ZodMiniType<WebhookSignRequest> = z.strictObject({
+  ...message,
+  id: newId,
+  headers: z.optional(headers),
+});
+const verify: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({ ...message, headers });
+const optionalText = z.exactOptional(text);
+const verification: z.ZodMiniType<WebhookVerification> = verificationWith({
+  id: optionalText,
+  timestamp: optionalText,
+  nonce: optionalText,
+});
+
+/** The part of a key set's configuration that decides its scheme. */
+interface Configured {
+  readonly webhook: WebhookScheme;
+  readonly algorithm?: Algorithm | undefined;
+}
+
+export const webhook: FormatDefinition = {
+  name: 'webhook',
+  fields: { webhook: scheme },
+  requests: { sign, verify },
+  answers: { signature: headersAnswer, verification },
+  problems: (configured) => {
+    const compiled = compile(configured as Configured);
+    return 'signed' in compiled
+      ? []
+      : compiled.map(({ path, message }) => ({ path: ['webhook', ...path], message }));
+  },
+  create: (configured) => {
+    const { webhook: options } = configured as Configured;
+    const compiled = compile(configured as Configured);
+    if (!('signed' in compiled))
+      throw new TypeError('the scheme has problems, which must be looked for first');
+    return {
+      name: 'webhook',
+      ...createFormat(compiled, { ...options, ...compiled.time?.tolerance }),
+      secretEncoding: 'text',
+    };
+  },
+};
+
+/** Remembers what it made of a scheme: it is asked for problems first, and then for the format. */
+const compiled = new WeakMap<WebhookScheme, Scheme | readonly OptionProblem[]>();
+
+function compile({ webhook, algorithm = 'HS256' }: Configured): Scheme | readonly OptionProblem[] {
+  const known = compiled.get(webhook);
+  if (known !== undefined) return known;
+  const made = compileScheme(webhook, algorithm, false);
+  compiled.set(webhook, made);
+  return made;
+}

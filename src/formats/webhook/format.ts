@@ -1,0 +1,53 @@
+/** Turns a compiled scheme into a format. */
+
+import type { HttpHeaders, WebhookSignRequest } from '../../api/messages.ts';
+import { parse } from '../../api/schema.ts';
+import { type Format, feed, type HeaderLookup, type SigningContext } from '../../signing/format.ts';
+import { valuesByName } from '../headers.ts';
+import { messageBytes } from '../message.ts';
+import { answerChallenge } from './challenge.ts';
+import { startSigning, startVerification } from './engine.ts';
+import { memberHeaders, requestsOf, toldByHeaders } from './request.ts';
+import type { Scheme } from './scheme.ts';
+
+/** @param options as `GET /v1/keys` shows them */
+export function createFormat(scheme: Scheme, options: object): Omit<Format, 'name'> {
+  const { sign, verify } = requestsOf(scheme);
+  const { challenge, carriers, warnings } = scheme;
+  return {
+    options,
+    algorithms: [scheme.algorithm],
+    warnings,
+    sign: (context, request) => {
+      const { body, encoding, headers = {}, ...target } = parse(sign, request) as SignRequest;
+      const told = { ...target, header: lookup(headers) };
+      return feed(context, startSigning(scheme, context, told), messageBytes('body', body, encoding));
+    },
+    verify: (context, request) => {
+      const { body, encoding, headers, ...target } = parse(verify, request);
+      const bytes = messageBytes('body', body, encoding);
+      return feed(context, startVerification(scheme, context, { ...target, header: lookup(headers) }), bytes);
+    },
+    startSigning: (context, header) => {
+      const id = scheme.sends.has('id') ? header(memberHeaders.id) : undefined;
+      return startSigning(scheme, context, { ...toldByHeaders(scheme, header), id });
+    },
+    startVerification: (context, header) => startVerification(scheme, context, toldByHeaders(scheme, header)),
+    verificationHeaders: carriers.flatMap(({ reads, aliases }) => [...reads, ...aliases]),
+    ...(challenge && {
+      challenge: (context: SigningContext, request: unknown) => answerChallenge(challenge, context, request),
+    }),
+  };
+}
+
+/** The schema of the scheme decides whether there are headers. */
+type SignRequest = WebhookSignRequest & { readonly headers?: HttpHeaders };
+
+/**
+ * Joins a repeated header by commas (RFC 9110 §5.3).
+ * @throws {SignerError} `malformed_request`, `message_too_large`
+ */
+function lookup(headers: HttpHeaders): HeaderLookup {
+  const byName = valuesByName(headers);
+  return (name) => byName.get(name)?.join(', ');
+}

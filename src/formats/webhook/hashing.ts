@@ -1,0 +1,73 @@
+/** Computes the tags of one body, as it arrives, by several keys. */
+
+import type { Mac, MacStream } from '../../signing/mac.ts';
+import { createCollector } from './collector.ts';
+import { formText } from './form.ts';
+import type { Values } from './request.ts';
+import type { Scheme } from './scheme.ts';
+import { write } from './template.ts';
+import { signedUrls } from './url.ts';
+
+/** What is signed around a body. */
+export interface Frame {
+  readonly before: Buffer;
+  readonly after: Buffer;
+  /** Of the request, which may hold the digest of the body. */
+  readonly url: string | undefined;
+}
+
+/** The frame of a message that is signed, and then others that a sender may have used in its place. */
+export function framesOf(scheme: Scheme, values: Values): readonly [Frame, ...Frame[]] {
+  const { url } = values;
+  const [signed, ...others] = signedUrls(scheme, url ?? '');
+  const frame = (signedUrl: string): Frame => {
+    const valueFor = (variable: string) => (variable === 'url' ? signedUrl : (values[variable] ?? ''));
+    const { before, after } = scheme.signed;
+    return { before: Buffer.from(write(before, valueFor)), after: Buffer.from(write(after, valueFor)), url };
+  };
+  return [frame(signed), ...others.map(frame)];
+}
+
+export interface Hashing {
+  /** @throws {SignerError} `message_too_large` */
+  update(part: Uint8Array): void;
+  /** The tag by each MAC; undefined if the URL has the digest of another body. Called once, after the last part. */
+  tags(): readonly (Buffer | undefined)[];
+  /** The whole body, of a scheme that reads it. */
+  body(): Uint8Array;
+}
+
+/** @param macs each with what it signs around the body */
+export function startHashing(
+  { signed: { isForm }, readsBody }: Scheme,
+  macs: readonly { readonly mac: Mac; readonly frame: Frame }[],
+): Hashing {
+  const streams = macs.map(({ mac, frame }) => {
+    const stream = mac.start();
+    feed(stream, frame.before);
+    return { stream, frame };
+  });
+  const collector = readsBody ? createCollector() : undefined;
+  const body = () => collector?.body() ?? Buffer.alloc(0);
+  return {
+    update: (part) => {
+      collector?.add(part);
+      if (!isForm) for (const { stream } of streams) stream.update(part);
+    },
+    tags: () =>
+      streams.map(({ stream, frame }) => {
+        if (isForm) {
+          const form = formText(body(), frame.url);
+          if (form === undefined) return undefined;
+          feed(stream, Buffer.from(form));
+        }
+        feed(stream, frame.after);
+        return stream.digest();
+      }),
+    body,
+  };
+}
+
+function feed(stream: MacStream, bytes: Uint8Array): void {
+  if (bytes.length > 0) stream.update(bytes);
+}

@@ -1,0 +1,25 @@
+/** JSON pointers (RFC 6901), by which a scheme finds the time in a body. */
+
+export function pointerProblem(pointer: string): string | undefined {
+  return pointer.length <= 256 && /^(?:\/(?:[^~/]|~[01])*)+$/.test(pointer)
+    ? undefined
+    : 'must be a JSON pointer (RFC 6901) such as /webhookTimestamp or /data/created';
+}
+
+/** The names on the way to the value (§4). */
+export function namesOf(pointer: string): readonly string[] {
+  return pointer
+    .slice(1)
+    .split('/')
+    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
+}
+
+/** The value at a pointer; undefined if there is none. Only a document's own members count, so `constructor` is not one. */
+export function valueAt(document: unknown, pointer: string): unknown {
+  let value = document;
+  for (const name of namesOf(pointer)) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = Reflect.get(value, name);
+  }
+  return value;
+}

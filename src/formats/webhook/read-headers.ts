@@ -1,0 +1,94 @@
+/** Reads the headers of a received message. */
+
+import type { VerificationFailure } from '../../api/messages.ts';
+import type { HeaderLookup } from '../../signing/format.ts';
+import type { Carrier, Item } from './carriers.ts';
+import type { Values } from './request.ts';
+import type { Scheme } from './scheme.ts';
+
+/** What the headers of a received message say. */
+export interface Received {
+  /** Values of the scheme's variables, each in the syntax that the scheme accepts. */
+  readonly values: Values;
+  /** The signatures as text, not decoded yet. */
+  readonly signatures: readonly string[];
+}
+
+/** Looks up no other headers than those of the scheme. */
+export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | VerificationFailure {
+  const { carriers, proven } = scheme;
+  const isAbsent = (name: string) => header(name) === undefined;
+  // The scheme's own names and the other ones are never mixed.
+  const byAlias = scheme.hasAliases && carriers.every(({ reads }) => reads.every(isAbsent));
+  const found = new Map<string, string[]>();
+  const wrong = new Set<string>();
+  const present = carriers.map((carrier) => {
+    const names = byAlias ? carrier.aliases : carrier.reads;
+    return { carrier, texts: names.flatMap((name) => header(name) ?? []) };
+  });
+  if (present.some(({ carrier, texts }) => carrier.isNeeded && texts.length === 0)) return 'missing';
+  for (const { carrier, texts } of present) {
+    for (const value of texts) {
+      if (carrier.variables.size > 0) readValue(carrier, value, found, wrong);
+      // Of a header with fixed text, another value means another version of the scheme.
+      else if (!carrier.items.every(({ pattern }) => pattern.test(value))) return 'unsupported';
+    }
+  }
+  const values: Values = {};
+  for (const variable of proven) {
+    const [value, another] = found.get(variable) ?? [];
+    if (value === undefined || another !== undefined || wrong.has(variable)) return 'malformed';
+    values[variable] = value;
+  }
+  const signatures = found.get('signature');
+  if (signatures === undefined) return wrong.has('signature') ? 'malformed' : 'missing';
+  return { values, signatures };
+}
+
+/** Adds the values of variables to `found`. Adds the variables of items that are not as they must be to `wrong`. */
+function readValue(
+  { items, between, isList, variables }: Carrier,
+  value: string,
+  found: Map<string, string[]>,
+  wrong: Set<string>,
+): void {
+  // Of a time or an id there is one, so a header that was received twice is malformed as a whole.
+  const isSplit = isList || variables.has('signature');
+  const words = isSplit ? value.split(between).map(withoutOuterSpace) : [value];
+  for (let at = 0; at < words.length; at++) {
+    const item = items.find(({ pattern, words: count }) => pattern.test(textAt(words, at, count)));
+    if (item === undefined) {
+      // In a list, an item that nobody knows is skipped. Elsewhere it stands in the place of the value.
+      const meant = isList ? items.filter((each) => beginsLike(each, textAt(words, at, each.words))) : items;
+      for (const each of meant) for (const variable of each.variables) wrong.add(variable);
+      continue;
+    }
+    const [, ...groups] = item.pattern.exec(textAt(words, at, item.words)) ?? [];
+    for (const [index, variable] of item.variables.entries()) {
+      const values = found.get(variable) ?? [];
+      values.push(groups[index] ?? '');
+      found.set(variable, values);
+    }
+    at += item.words - 1;
+  }
+}
+
+function textAt(words: readonly string[], at: number, count: number): string {
+  return count === 1 ? (words[at] ?? '') : words.slice(at, at + count).join(',');
+}
+
+function beginsLike({ begin }: Item, text: string): boolean {
+  return begin !== '' && text.startsWith(begin);
+}
+
+/** Not `trim`, which also removes line breaks and other characters that no header may hold. */
+function withoutOuterSpace(text: string): string {
+  let [start, end] = [0, text.length];
+  while (isOuter(text[start])) start++;
+  while (end > start && isOuter(text[end - 1])) end--;
+  return text.slice(start, end);
+}
+
+function isOuter(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
+}

@@ -1,0 +1,154 @@
+/** What a request tells beside the body: members of a JSON request, or headers if the message itself is the body. */
+
+import * as z from 'zod/mini';
+import { malformedField } from '../../api/errors.ts';
+import type {
+  MessageId,
+  WebhookSignRequest,
+  WebhookTarget,
+  WebhookVerifyRequest,
+} from '../../api/messages.ts';
+import type { HeaderLookup } from '../../signing/format.ts';
+import { text } from '../answers.ts';
+import { headers } from '../headers.ts';
+import { messageEncoding } from '../message.ts';
+import type { Scheme } from './scheme.ts';
+import type { RequestVariable } from './variables.ts';
+
+type Target = { readonly [Part in keyof WebhookTarget]?: WebhookTarget[Part] | undefined };
+
+/** What a sender or a receiver tells about the message. */
+export interface Told extends MessageId, Target {
+  /** The headers that come with the message. */
+  readonly header: HeaderLookup;
+}
+
+/** Values by the name of their variable. */
+export type Values = Record<string, string>;
+
+/** The members that stand in headers if the message is the body. */
+export const memberHeaders = {
+  url: 'sec-signer-url',
+  method: 'sec-signer-method',
+  id: 'sec-signer-id',
+} as const;
+
+/** What decides which members a request has. */
+type Needs = Pick<Scheme, 'sends' | 'members' | 'signedHeaders'>;
+
+/** @param header of the HTTP request to the signer. Only what the scheme needs is looked up */
+export function toldByHeaders({ members }: Needs, header: HeaderLookup): Told {
+  const needsUrl = [...members].some((member) => member !== 'method');
+  return {
+    ...(needsUrl && { url: header(memberHeaders.url) }),
+    ...(members.has('method') && { method: header(memberHeaders.method) }),
+    header,
+  };
+}
+
+const part = z.optional(text);
+/** A number alone could be the time with which the strings of another scheme begin. */
+export const newIdPattern = /^(?![0-9]+$)[A-Za-z0-9_-]{1,256}$/;
+export const newIdRule = 'must be 1 to 256 of A-Z a-z 0-9 _ - without a dot, and not a number alone';
+export const newId = z.optional(text.check(z.regex(newIdPattern, newIdRule)));
+
+/** The schemas of the requests of a scheme. */
+export interface Requests {
+  readonly sign: z.ZodMiniType<WebhookSignRequest>;
+  readonly verify: z.ZodMiniType<WebhookVerifyRequest>;
+}
+
+/** Most schemes need the same members, and share their schemas. */
+const made = new Map<string, Requests>();
+
+/** The schemas of requests, with the members that the scheme needs and no others. */
+export function requestsOf({ sends, members, signedHeaders }: Needs): Requests {
+  const needs = [...members, sends.has('id') && 'id', signedHeaders.length > 0 && 'headers'].join();
+  const known = made.get(needs);
+  if (known !== undefined) return known;
+  const urlParts = [...members].filter((member) => member !== 'url' && member !== 'method');
+  const needsUrl = members.has('url');
+  const shape = {
+    body: text,
+    encoding: messageEncoding,
+    ...(members.has('method') && { method: text }),
+    ...(needsUrl ? { url: text } : urlParts.length > 0 && { url: part }),
+    ...(!needsUrl && Object.fromEntries(urlParts.map((member) => [member, part]))),
+  };
+  const sign = {
+    ...shape,
+    ...(sends.has('id') && { id: newId }),
+    ...(signedHeaders.length > 0 && { headers }),
+  };
+  const requests = { sign: z.strictObject(sign), verify: z.strictObject({ ...shape, headers }) };
+  made.set(needs, requests);
+  return requests;
+}
+
+const rules: Readonly<Record<RequestVariable, readonly [pattern: RegExp, rule: string]>> = {
+  method: [/^[A-Z]+$/, 'must be the method of the request in upper case'],
+  url: [
+    /^[!-"$-~]*[!-"$->@-~]$/,
+    'must be the URL as it was requested: printable ASCII, no fragment, and no "?" at its end',
+  ],
+  path: [
+    /^\/[^\0- \x7f?#]*$/,
+    'must be the path as it was requested: it begins with a slash, without a query',
+  ],
+  query: [/^[^\0- \x7f#]*$/, 'must be the query as it was requested, without the question mark'],
+  host: [/^[!-"$-.0->A-[\]-~]+$/, 'must be the host as it was requested, perhaps with a port'],
+};
+
+/**
+ * The values of the variables that the request must tell.
+ * @returns `missing` if a header that is signed is absent
+ * @throws {SignerError} `malformed_request`
+ */
+export function requestValues({ members, signedHeaders }: Scheme, told: Told): Values | 'missing' {
+  const values: Values = {};
+  if (members.size > 0) {
+    const ofUrl = told.url === undefined ? undefined : urlParts(told.url);
+    for (const member of members) values[member] = memberValue(member, told, ofUrl);
+  }
+  for (const name of signedHeaders) {
+    const value = told.header(name);
+    if (value === undefined) return 'missing';
+    if (/[\0\r\n]/.test(value)) {
+      throw malformedField('headers', 'must not have line breaks or NUL in a header that is signed');
+    }
+    values[`header:${name}`] = value;
+  }
+  return values;
+}
+
+function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | undefined): string {
+  const own = told[member];
+  if (member !== 'url' && member !== 'method' && own !== undefined && ofUrl !== undefined) {
+    throw malformedField(member, 'must not be given beside "url", which holds it already');
+  }
+  const value =
+    own ??
+    ofUrl?.[member as keyof UrlParts] ??
+    (member === 'query' && told.path !== undefined ? '' : undefined);
+  const [pattern, rule] = rules[member];
+  if (value === undefined) {
+    const where =
+      member === 'url' || member === 'method'
+        ? ` (or the header ${memberHeaders[member]})`
+        : ', or "url" must hold it';
+    throw malformedField(member, `is missing${where}; it ${rule}`);
+  }
+  if (!pattern.test(value)) throw malformedField(member, rule);
+  return value;
+}
+
+type UrlParts = { readonly [Part in 'path' | 'query' | 'host']: string | undefined };
+
+/** Splits an absolute URL, or what stands in a request line. Nothing is decoded or normalised. */
+function urlParts(url: string): UrlParts {
+  const [pattern, rule] = rules.url;
+  const [match, host, path, query = ''] =
+    /^(?:[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?]+))?(\/[^?]*)?(?:\?(.*))?$/.exec(url) ?? [];
+  if (match === undefined || !pattern.test(url)) throw malformedField('url', rule);
+  return { host, path: path ?? (host === undefined ? undefined : '/'), query };
+}
