@@ -10,7 +10,7 @@ import { parse } from '../../api/schema.ts';
 import { headersAnswer, text, verification } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
 import { httpRequestFields } from '../http-request.ts';
-import { createAwsPolicy, longestExpiresSeconds, options } from './request-policy.ts';
+import { createAwsPolicy, longestExpiresSeconds, options } from './options.ts';
 import { sign } from './sign.ts';
 import { createSigningKeys } from './signing-key.ts';
 import { verify } from './verify.ts';
