@@ -1,5 +1,7 @@
 /** The requests and answers of each format, as types. The client uses them, and the signer's schemas are checked against them. */
 
+import type { AwsPostForm, AwsPostRequest } from './aws-post.ts';
+
 /** How the bytes of a signature are written as text: `base64` is padded, `base64url` is not. */
 export type BytesEncoding = 'hex' | 'base64' | 'base64url';
 
@@ -65,10 +67,11 @@ export interface AwsSignRequest extends AwsRequest {
   readonly presign?: { readonly expiresSeconds: number } | undefined;
 }
 
-/** The headers to add to the request, or the presigned URL. */
+/** The headers to add to the request, the presigned URL, or the presigned POST. */
 export type AwsSignature =
   | { readonly headers: Readonly<Record<string, string>>; readonly keyId: string }
-  | { readonly url: string; readonly keyId: string };
+  | { readonly url: string; readonly keyId: string }
+  | AwsPostForm;
 
 /** HTTP headers by name. */
 export type MessageHeaders = Readonly<Record<string, string>>;
@@ -211,7 +214,7 @@ export interface Formats {
     readonly verification: HttpSignatureVerification;
   };
   readonly 'aws-sigv4': {
-    readonly sign: AwsSignRequest;
+    readonly sign: AwsSignRequest | AwsPostRequest;
     readonly signature: AwsSignature;
     readonly verify: AwsRequest;
     readonly verification: Verification;
