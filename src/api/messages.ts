@@ -1,5 +1,6 @@
 /** The requests and answers of each format, as types. The client uses them, and the signer's schemas are checked against them. */
 
+import type { AwsPostForm, AwsPostRequest } from './aws-post.ts';
 import type { BytesEncoding, MessageEncoding } from './encodings.ts';
 import type { HttpHeaders } from './http-headers.ts';
 import type { Verification } from './verification.ts';
@@ -66,10 +67,11 @@ export interface AwsSignRequest extends AwsRequest {
   readonly presign?: { readonly expiresSeconds: number } | undefined;
 }
 
-/** The headers to add to the request, or the presigned URL. */
+/** The headers to add to the request, the presigned URL, or the presigned POST. */
 export type AwsSignature =
   | { readonly headers: Readonly<Record<string, string>>; readonly keyId: string }
-  | { readonly url: string; readonly keyId: string };
+  | { readonly url: string; readonly keyId: string }
+  | AwsPostForm;
 
 /** The claims of a JWT (RFC 7519 §4). */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -136,7 +138,7 @@ export interface Formats extends WebhookFormats {
     readonly verification: HttpSignatureVerification;
   };
   readonly 'aws-sigv4': {
-    readonly sign: AwsSignRequest;
+    readonly sign: AwsSignRequest | AwsPostRequest;
     readonly signature: AwsSignature;
     readonly verify: AwsRequest;
     readonly verification: Verification;

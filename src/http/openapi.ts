@@ -198,15 +198,18 @@ function formatSchemas(): ReadonlyMap<string, readonly [schema: z.ZodMiniType, o
   return named;
 }
 
-/** Allows members that it does not list, because the schema that refers to it adds some. */
 function toJsonSchema(schema: z.ZodMiniType): Schema {
-  const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-  });
-  return additionalProperties === false
-    ? rest
-    : { ...rest, ...(additionalProperties && { additionalProperties }) };
+  const { $schema, ...described } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return opened(described);
+}
+
+/** Allows members that it does not list, because the schema that refers to it adds some. */
+function opened({ additionalProperties, anyOf, ...rest }: z.core.JSONSchema.BaseSchema): Schema {
+  return {
+    ...rest,
+    ...(additionalProperties && { additionalProperties }),
+    ...(anyOf && { anyOf: anyOf.map(opened) }),
+  };
 }
 
 /** The names of the schemas of an operation, which are those of the types in api/messages.ts. */

@@ -16,6 +16,7 @@ const aws = {
   accessKeyId: 'AKIDEXAMPLE',
   services: ['s3'],
   regions: ['eu-central-1'],
+  maxPostBytes: 1000,
 };
 let running: ConfiguredSigner;
 let client: SignerClient;
@@ -281,6 +282,18 @@ it.each<[string, unknown, string]>([
   expect(error.message).toContain(message);
   await expect(orders.signBatch([request] as never)).rejects.toThrow(TypeError);
   await expect(orders.signBatch(request as never)).rejects.toThrow('field "items": must be an array');
+});
+
+it('asks for a presigned POST, alone and in a batch, in which a form that is not allowed fails alone', async () => {
+  const uploads = client.keySet('uploads', 'aws-sigv4');
+  const post = { bucket: 'uploads', key: 'a.txt', maxBytes: 1000, contentType: undefined };
+  const form = { url: 'https://uploads.s3.eu-central-1.amazonaws.com/', fields: { key: 'a.txt' } };
+  expect(await uploads.sign({ post })).toMatchObject(form);
+  const results = await uploads.signBatch([{ post: { ...post, maxBytes: 1001 } }, { post, reference: '1' }]);
+  expect(results).toMatchObject([
+    { error: { code: 'operation_not_allowed', detail: expect.stringContaining('"maxPostBytes"') } },
+    { ...form, reference: '1' },
+  ]);
 });
 
 it('leaves it to the signer to refuse text that is not well formed, an item alone', async () => {

@@ -161,4 +161,39 @@ describe('aws-sigv4', () => {
     );
     expect(signatures).toBeGreaterThan(200);
   });
+
+  it('signs a policy document of its own, whatever stands in the request for a form', () => {
+    const post = fc.record(
+      {
+        bucket: mostly(fc.constantFrom('uploads', 'a.b')),
+        key: mostly(fc.webPath().map((path) => `a${path}`)),
+        maxBytes: fc.integer({ min: 1, max: 2000 }),
+        contentType: mostly(fc.constant('text/plain')),
+        successActionRedirect: mostly(fc.webUrl()),
+        sessionToken: mostly(fc.constant('token')),
+        metadata: fc.dictionary(mostly(fc.constant('note')), text, { maxKeys: 2 }),
+      },
+      { requiredKeys: ['bucket', 'key', 'maxBytes'] },
+    );
+    const given = fc.record({ post, service: fc.constant('s3'), region: fc.constant('us-east-1') });
+    let signatures = 0;
+    fc.assert(
+      fc.property(given, (request) => {
+        for (const { by, message } of signedFor('aws-sigv4', { ...options, maxPostBytes: 1000 }, request)) {
+          if (by.endsWith('/aws4_request')) {
+            signatures++;
+            const document = JSON.parse(Buffer.from(message, 'base64').toString());
+            expect(Object.keys(document)).toEqual(['expiration', 'conditions']);
+            expect(Buffer.from(JSON.stringify(document)).toString('base64')).toBe(message);
+            expect(message).toMatch(/^eyJleHBpcmF0aW9uIjoi[A-Za-z0-9+/]+=*$/);
+          } else {
+            expect(`${by}/${message}`).toMatch(chain);
+          }
+          for (const pattern of Object.values(otherFormats)) expect(message).not.toMatch(pattern);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect(signatures).toBeGreaterThan(100);
+  });
 });

@@ -215,3 +215,22 @@ describe.each(Object.entries(examples))('%s', (name, { options, request, toVerif
     expect(answerFlaws('sign-batch', { results: [{ reference: '1' }] })).not.toEqual([]);
   });
 });
+
+it('describes the presigned POST of aws-sigv4, in a batch and for a tenant, too', () => {
+  const options = { ...examples['aws-sigv4'].options, maxPostBytes: 1024 };
+  const request = {
+    post: { bucket: 'uploads', key: 'a.txt', maxBytes: 1, metadata: { user: '7' }, successActionStatus: 201 },
+    ...aws,
+  };
+  const form = inUse('aws-sigv4', options).sign(request);
+  expect(form).toHaveProperty('fields');
+  expect(requestFlaws('sign', request)).toEqual([]);
+  expect(requestFlaws('sign', { ...request, tenant: 'acme' })).toEqual([]);
+  expect(requestFlaws('sign-batch', { items: [{ ...request, tenant: 'acme', reference: '1' }] })).toEqual([]);
+  expect(answerFlaws('sign', form)).toEqual([]);
+  expect(answerFlaws('sign-batch', { results: [{ ...form, reference: '1' }] })).toEqual([]);
+  expect(requestFlaws('sign', { post: { ...request.post, acl: 'public-read' } })).not.toEqual([]);
+  expect(requestFlaws('sign', { post: { ...request.post, metadata: { user: 7 } } })).not.toEqual([]);
+  expect(requestFlaws('sign', { ...request, reference: '1' })).not.toEqual([]);
+  expect(requestFlaws('verify', request)).not.toEqual([]);
+});

@@ -3,7 +3,7 @@
 import { decode } from '../../bytes/encoding.ts';
 import { fieldValues, type HttpMessage } from '../http-request.ts';
 import { ownParameters, type Parameters } from './canonical-request.ts';
-import { longestExpiresSeconds } from './request-policy.ts';
+import { longestExpiresSeconds } from './options.ts';
 import { algorithm, parseAwsTime, type Scope, scopeEnd } from './signing-key.ts';
 
 export interface ReceivedSignature {

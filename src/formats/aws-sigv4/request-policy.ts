@@ -1,86 +1,10 @@
 /** Which AWS requests a key may sign. The signer refuses every request that these lists do not allow. */
 
-import * as z from 'zod/mini';
-import { SignerError } from '../../api/errors.ts';
-import { type HttpMessage, methodPattern } from '../http-request.ts';
-import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
-import { comparablePath, isS3, type Parameters } from './canonical-request.ts';
+import { malformedField, SignerError } from '../../api/errors.ts';
+import type { HttpMessage } from '../http-request.ts';
+import { comparablePath, type Parameters } from './canonical-request.ts';
 import { mayLeave } from './dot-segments.ts';
-
-export interface AwsPolicy extends Tolerance {
-  readonly accessKeyId: string;
-  readonly services: readonly string[];
-  readonly regions: readonly string[];
-  /** Undefined allows every host, method or path. */
-  readonly hosts?: readonly string[] | undefined;
-  readonly methods?: readonly string[] | undefined;
-  readonly pathPrefixes?: readonly string[] | undefined;
-  /** The longest lifetime of a presigned URL; 0 forbids presigned URLs. */
-  readonly maxExpiresSeconds: number;
-  /** Also admits streamed payloads, whose chunks the signature does not cover. */
-  readonly allowUnsignedPayload: boolean;
-  /** Allows requests that name a second object, which `hosts` and `pathPrefixes` do not limit. */
-  readonly allowCopy: boolean;
-  /** Leaves `X-Amz-Content-Sha256` out for services that do not need it. */
-  readonly omitContentSha256: boolean;
-}
-
-/** A week, the longest that AWS accepts. */
-export const longestExpiresSeconds = 604_800;
-
-/** The scope is signed as it is written, so each character must be the same in a header and in a URL. */
-const scopePart = z
-  .string()
-  .check(
-    z.regex(
-      /^[A-Za-z0-9._~-]{1,64}$/,
-      'must be like s3, eu-central-1 or RegionOne: letters, digits and . _ ~ -',
-    ),
-  );
-const service = scopePart.check(
-  z.refine((name) => isS3(name) || !isS3(name.toLowerCase()), {
-    error: 'must be in lower case, as S3 expects it',
-  }),
-);
-const list = <T extends z.ZodMiniType>(element: T) => z.array(element).check(z.minLength(1), z.maxLength(64));
-
-export const options = z.strictObject({
-  accessKeyId: z.string().check(z.regex(/^[\w.~-]{3,128}$/, 'must be an access key id, like AKIDEXAMPLE')),
-  services: list(service),
-  regions: list(scopePart),
-  hosts: z.optional(
-    list(
-      z
-        .string()
-        .check(
-          z.regex(
-            /^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/,
-            'must be a host in lower case, or *.host for all its subdomains',
-          ),
-        ),
-    ),
-  ),
-  methods: z.optional(list(z.string().check(z.regex(methodPattern, 'must be in upper case')))),
-  pathPrefixes: z.optional(
-    list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
-  ),
-  maxExpiresSeconds: z.optional(z.int().check(z.gte(0), z.lte(longestExpiresSeconds))),
-  allowUnsignedPayload: z.optional(z.boolean()),
-  allowCopy: z.optional(z.boolean()),
-  omitContentSha256: z.optional(z.boolean()),
-  ...toleranceFields,
-});
-
-export function createAwsPolicy(configured: z.infer<typeof options>): AwsPolicy {
-  return {
-    ...configured,
-    maxExpiresSeconds: configured.maxExpiresSeconds ?? 3600,
-    allowUnsignedPayload: configured.allowUnsignedPayload ?? false,
-    allowCopy: configured.allowCopy ?? false,
-    omitContentSha256: configured.omitContentSha256 ?? false,
-    ...toTolerance(configured),
-  };
-}
+import type { AwsPolicy } from './options.ts';
 
 /**
  * Headers that name an object beside the one in the URL: the source of a copy or of a rename, at AWS and at compatible
@@ -127,4 +51,18 @@ export function notAllowed(option: keyof AwsPolicy): SignerError {
     'operation_not_allowed',
     `this key may not sign such a request; its configuration limits it by "${option}"`,
   );
+}
+
+/** The service or region that the request names, or the only one that the policy allows. */
+export function chosen(
+  field: 'service' | 'region',
+  list: 'services' | 'regions',
+  policy: AwsPolicy,
+  named: string | undefined,
+): string {
+  const [first = '', ...others] = policy[list];
+  if (named === undefined && others.length > 0)
+    throw malformedField(field, `is required, because the configuration of this key lists several ${list}`);
+  if (named !== undefined && !policy[list].includes(named)) throw notAllowed(list);
+  return named ?? first;
 }

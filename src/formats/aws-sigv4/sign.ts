@@ -20,7 +20,8 @@ import {
   signHeaders,
   unsignedPayload,
 } from './canonical-request.ts';
-import { type AwsPolicy, forbidden, notAllowed } from './request-policy.ts';
+import type { AwsPolicy } from './options.ts';
+import { chosen, forbidden, notAllowed } from './request-policy.ts';
 import {
   algorithm,
   awsTime,
@@ -55,8 +56,8 @@ export function sign(
   request: AwsSignRequest,
 ): AwsSignature {
   const message = parseHttpRequest(request);
-  const service = choose('service', 'services', policy, request.service);
-  const region = choose('region', 'regions', policy, request.region);
+  const service = chosen('service', 'services', policy, request.service);
+  const region = chosen('region', 'regions', policy, request.region);
   const parameters = parseParameters(message);
   const limit = forbidden(policy, message, parameters, service);
   if (limit !== undefined) throw notAllowed(limit);
@@ -134,20 +135,6 @@ function refuseSigned({ fields }: HttpMessage, parameters: Parameters): void {
       'must not have the X-Amz- parameters of a presigned URL, which the signer writes',
     );
   }
-}
-
-/** The service or region that the request names, or the only one that the policy allows. */
-function choose(
-  field: 'service' | 'region',
-  list: 'services' | 'regions',
-  policy: AwsPolicy,
-  named: string | undefined,
-): string {
-  const [first = '', ...others] = policy[list];
-  if (named === undefined && others.length > 0)
-    throw malformedField(field, `is required, because the configuration of this key lists several ${list}`);
-  if (named !== undefined && !policy[list].includes(named)) throw notAllowed(list);
-  return named ?? first;
 }
 
 /**

@@ -17,8 +17,9 @@ import {
   signHeaders,
   unsignedPayload,
 } from './canonical-request.ts';
+import type { AwsPolicy } from './options.ts';
 import { type ReceivedSignature, readSignature } from './received.ts';
-import { type AwsPolicy, forbidden } from './request-policy.ts';
+import { forbidden } from './request-policy.ts';
 import { awsTime, type SigningKeys, stringToSign } from './signing-key.ts';
 
 export function verify(
