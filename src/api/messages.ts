@@ -1,5 +1,9 @@
 /** The requests and answers of each format, as types. The client uses them, and the signer's schemas are checked against them. */
 
+import type { SignedUrl, SignedUrlSignRequest, SignedUrlVerifyRequest } from './signed-url-messages.ts';
+
+export type { SignedUrl, SignedUrlSignRequest, SignedUrlVerifyRequest } from './signed-url-messages.ts';
+
 /** How the bytes of a signature are written as text: `base64` is padded, `base64url` is not. */
 export type BytesEncoding = 'hex' | 'base64' | 'base64url';
 
@@ -159,6 +163,7 @@ export interface WebhookProof {
 
 export type WebhookVerification = Verification<WebhookProof>;
 export type JwtVerification = Verification<{ readonly claims: Claims }>;
+export type SignedUrlVerification = Verification<{ readonly expiresAt: string }>;
 export type CookieVerification = Verification<{ readonly value: string }>;
 
 /**
@@ -215,6 +220,12 @@ export interface Formats {
     readonly signature: AwsSignature;
     readonly verify: AwsRequest;
     readonly verification: Verification;
+  };
+  readonly 'signed-url': {
+    readonly sign: SignedUrlSignRequest;
+    readonly signature: SignedUrl;
+    readonly verify: SignedUrlVerifyRequest;
+    readonly verification: SignedUrlVerification;
   };
 }
 

@@ -2,10 +2,11 @@
 
 import * as z from 'zod/mini';
 import { SignerError } from '../../api/errors.ts';
-import { type HttpMessage, methodPattern } from '../http-request.ts';
+import { mayLeave } from '../dot-segments.ts';
+import type { HttpMessage } from '../http-request.ts';
+import { hostList, isListedHost, list, methodList, pathPrefixList } from '../request-limits.ts';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { comparablePath, isS3, type Parameters } from './canonical-request.ts';
-import { mayLeave } from './dot-segments.ts';
 
 export interface AwsPolicy extends Tolerance {
   readonly accessKeyId: string;
@@ -42,28 +43,14 @@ const service = scopePart.check(
     error: 'must be in lower case, as S3 expects it',
   }),
 );
-const list = <T extends z.ZodMiniType>(element: T) => z.array(element).check(z.minLength(1), z.maxLength(64));
 
 export const options = z.strictObject({
   accessKeyId: z.string().check(z.regex(/^[\w.~-]{3,128}$/, 'must be an access key id, like AKIDEXAMPLE')),
   services: list(service),
   regions: list(scopePart),
-  hosts: z.optional(
-    list(
-      z
-        .string()
-        .check(
-          z.regex(
-            /^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/,
-            'must be a host in lower case, or *.host for all its subdomains',
-          ),
-        ),
-    ),
-  ),
-  methods: z.optional(list(z.string().check(z.regex(methodPattern, 'must be in upper case')))),
-  pathPrefixes: z.optional(
-    list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
-  ),
+  hosts: z.optional(hostList),
+  methods: z.optional(methodList),
+  pathPrefixes: z.optional(pathPrefixList),
   maxExpiresSeconds: z.optional(z.int().check(z.gte(0), z.lte(longestExpiresSeconds))),
   allowUnsignedPayload: z.optional(z.boolean()),
   allowCopy: z.optional(z.boolean()),
@@ -105,9 +92,7 @@ export function forbidden(
   parameters: Parameters,
   service: string,
 ): 'hosts' | 'methods' | 'pathPrefixes' | 'allowCopy' | undefined {
-  const isHost = (host: string) =>
-    host.startsWith('*.') ? authority.endsWith(host.slice(1)) : authority === host;
-  if (hosts?.some(isHost) === false) return 'hosts';
+  if (hosts !== undefined && !isListedHost(hosts, authority)) return 'hosts';
   if (methods?.includes(method) === false) return 'methods';
   const comparable = comparablePath(service, path);
   const isPath = (prefix: string) => comparable.startsWith(comparablePath(service, prefix));
