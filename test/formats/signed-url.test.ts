@@ -205,6 +205,7 @@ const malformed: readonly string[] = [
   `${host}/a?[b]=1`,
   `${host}/a?b[c=1`,
   `${host}/a?b[c]d=1`,
+  `${host}/a?b${'[c]'.repeat(9)}=1`,
   `${host}/a?b=1&%62=2`,
   `${host}/a?b=1&%2562=2`,
   `${host}/a?b=1&B=2`,

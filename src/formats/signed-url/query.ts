@@ -32,7 +32,7 @@ export function parseQuery(query: string): readonly Parameter[] | string {
   }
   const paths = new Map(parameters.map(({ name }) => [name, pathOfName(name)]));
   if ([...paths.values()].includes(undefined)) {
-    return 'must have names without control characters or a second percent-encoding, and with brackets in pairs';
+    return 'must have names without control characters or a second percent-encoding, and with at most 8 brackets in pairs';
   }
   return isOrderFree([...paths.values()].filter((path) => path !== undefined))
     ? parameters
@@ -94,7 +94,8 @@ function pathOfName(name: string): NamePath | undefined {
       String.fromCharCode(Number.parseInt(digits, 16)),
     );
   }
-  const [, base, inner = ''] = /^ *([^[\]]+)((?:\[[^[\]]*\])*)$/.exec(decoded.toLowerCase()) ?? [];
+  const [, base, inner = ''] =
+    /^([^[\]]+)((?:\[[^[\]]*\]){0,8})$/.exec(decoded.toLowerCase().trimStart()) ?? [];
   if (base === undefined || /\p{Cc}/u.test(decoded.replace(/[\x80-\xff]/g, ''))) return undefined;
   return [
     base.replace(/[ .+]/g, '_'),
