@@ -3,11 +3,13 @@
 import type { AwsPostForm, AwsPostRequest } from './aws-post.ts';
 import type { BytesEncoding, MessageEncoding } from './encodings.ts';
 import type { HttpHeaders } from './http-headers.ts';
+import type { SignedUrl, SignedUrlSignRequest, SignedUrlVerifyRequest } from './signed-url-messages.ts';
 import type { Verification } from './verification.ts';
 import type { WebhookFormats } from './webhook-messages.ts';
 
 export type { BytesEncoding, MessageEncoding } from './encodings.ts';
 export type { HttpHeaders, MessageHeaders } from './http-headers.ts';
+export type * from './signed-url-messages.ts';
 export type { Invalid, Verification, VerificationFailure } from './verification.ts';
 export type * from './webhook-messages.ts';
 
@@ -109,6 +111,7 @@ export interface CookieVerifyRequest {
 }
 
 export type JwtVerification = Verification<{ readonly claims: Claims }>;
+export type SignedUrlVerification = Verification<{ readonly expiresAt: string }>;
 export type CookieVerification = Verification<{ readonly value: string }>;
 
 /** The requests and answers of each format, by its name in the configuration. */
@@ -142,6 +145,12 @@ export interface Formats extends WebhookFormats {
     readonly signature: AwsSignature;
     readonly verify: AwsRequest;
     readonly verification: Verification;
+  };
+  readonly 'signed-url': {
+    readonly sign: SignedUrlSignRequest;
+    readonly signature: SignedUrl;
+    readonly verify: SignedUrlVerifyRequest;
+    readonly verification: SignedUrlVerification;
   };
 }
 

@@ -6,6 +6,7 @@ import type { FormatDefinition } from './definition.ts';
 import { httpSignature } from './http-signature/index.ts';
 import { jwt } from './jwt/index.ts';
 import { raw } from './raw.ts';
+import { signedUrl } from './signed-url/index.ts';
 import { webhookFormats } from './webhook/index.ts';
 
 export type { FormatDefinition } from './definition.ts';
@@ -13,5 +14,8 @@ export { challengeAnswer, challengeRequest } from './webhook/challenge.ts';
 
 /** A key set has exactly one of these formats. */
 export const formats: ReadonlyMap<string, FormatDefinition> = new Map(
-  [raw, jwt, ...webhookFormats, cookie, httpSignature, awsSigv4].map((format) => [format.name, format]),
+  [raw, jwt, ...webhookFormats, cookie, httpSignature, awsSigv4, signedUrl].map((format) => [
+    format.name,
+    format,
+  ]),
 );

@@ -39,12 +39,45 @@ const ingredients = fc.oneof(
     '20270115',
     '{"alg":"HS256"}',
     's:',
+    'sidecar-signer-url-v1\n',
+    'sidecar-signer-url-v1\n*\na.example\n/\n\n1800000000',
+    'https://a.example/?expires=1800000000',
+    'exp=1800000000~url=/',
   ),
   fc.string({ maxLength: 8 }),
   fc.string({ unit: 'binary', maxLength: 8 }),
 );
 const hostileText = fc.array(ingredients, { maxLength: 5 }).map((parts) => parts.join(''));
 const webhookRequest = fc.record({ body: hostileText });
+/** What is mostly fit for a URL, with hostile text in it. */
+const urlText = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom(
+      'a',
+      'v0:1800000000:',
+      'msg_1.1800000000.',
+      'AWS4-HMAC-SHA256',
+      '20270115',
+      '%20',
+    ),
+  },
+  { weight: 1, arbitrary: ingredients },
+);
+/** @param start of every URL */
+const urlRequest = (start: string, method: fc.Arbitrary<string | undefined> = fc.constant(undefined)) =>
+  fc.record({
+    url: fc
+      .tuple(
+        fc.array(urlText, { maxLength: 2 }),
+        fc.oneof(
+          { weight: 3, arbitrary: fc.constant('') },
+          urlText.map((query) => `?${query}`),
+        ),
+      )
+      .map(([path, query]) => `${start}${path.join('')}${query}`),
+    method,
+  });
 const isJwtHeader = (segment: string) => {
   try {
     return Object.hasOwn(JSON.parse(Buffer.from(segment, 'base64url').toString()), 'alg');
@@ -63,6 +96,8 @@ const grammars: Readonly<Record<string, (text: string) => boolean>> = {
   'http-signature': (text) => text.startsWith('"'),
   // The day, from which the key of that day is derived, and what such a key signs.
   'aws-sigv4': (text) => /^\d{8}$/.test(text) || text.startsWith('AWS4-HMAC-SHA256\n'),
+  // Of imgproxy with a salt of one zero byte.
+  'signed-url': (text) => /^(?:sidecar-signer-url-v1\n|https?:\/\/|\/|exp=|\0\/exp:)/.test(text),
 };
 const signersOf = (text: string) => Object.keys(grammars).filter((name) => grammars[name]?.(text));
 
@@ -100,9 +135,26 @@ const prefixed: readonly PrefixedFormat[] = [
     options: {},
     requests: webhookRequest,
   },
+  {
+    name: 'signed-url',
+    options: { scheme: 'sidecar' },
+    requests: urlRequest('https://a.example/', fc.constantFrom(undefined, 'GET', 'v0:1:')),
+  },
+  { name: 'signed-url', options: { scheme: 'laravel' }, requests: urlRequest('http://a.example/') },
+  {
+    name: 'signed-url',
+    options: { scheme: 'laravel', laravel: { absolute: false } },
+    requests: urlRequest('/'),
+  },
+  { name: 'signed-url', options: { scheme: 'akamai' }, requests: urlRequest('https://a.example/') },
+  {
+    name: 'signed-url',
+    options: { scheme: 'imgproxy', imgproxy: { salt: '00', sources: ['s3://bucket/'] } },
+    requests: urlRequest('https://a.example/plain/s3://bucket/'),
+  },
 ];
 
-describe.each(prefixed)('$name', (own) => {
+describe.each(prefixed)('$name $options', (own) => {
   it('signs strings of its own grammar and of no other', () => {
     let signed = 0;
     fc.assert(
@@ -131,6 +183,11 @@ describe('the grammars', () => {
     ['http-signature', '"@method": GET\n"@signature-params": ("@method");created=1800000000'],
     ['aws-sigv4', 'AWS4-HMAC-SHA256\n20270115T080000Z\n20270115/eu-central-1/s3/aws4_request\n00'],
     ['aws-sigv4', '20270115'],
+    ['signed-url', 'sidecar-signer-url-v1\n*\na.example\n/\n\n1800000000'],
+    ['signed-url', 'https://a.example/?expires=1800000000'],
+    ['signed-url', '/a?expires=1800000000'],
+    ['signed-url', 'exp=1800000000~url=/'],
+    ['signed-url', '\0/exp:1800000000/plain/s3://bucket/a'],
   ])('of %s holds %s', (name, text) => {
     expect(signersOf(text)).toEqual([name]);
   });

@@ -115,6 +115,10 @@ describe('texts of a mebibyte in formats that take them apart', () => {
       { ...http, headers: { 'signature-input': dictionary, signature: 'a0=:AA==:' } },
     ],
     'a query of parameters': ['aws-sigv4', 'sign', { ...http, url: `${http.url}?${many('a&')}` }],
+    'a name of brackets': ['signed-url', 'sign', { url: `${http.url}?${'a[a]'.repeat(4000)}` }],
+    'a name of spaces': ['signed-url', 'sign', { url: `${http.url}?${'+'.repeat(16_000)}[` }],
+    'a name that is decoded for ever': ['signed-url', 'verify', { url: `${http.url}?%${'25'.repeat(8000)}` }],
+    'a path of slashes': ['signed-url', 'verify', { url: `${http.url}${'%20/;'.repeat(3000)}` }],
     'headers of lists': ['http-signature', 'sign', { ...http, headers: { a: [many('b,')] } }],
     'a list of Stripe signatures': [
       'stripe',
@@ -133,7 +137,7 @@ describe('texts of a mebibyte in formats that take them apart', () => {
 
   test('A44 none of them costs a tenth of a second or 48 MiB', { timeout: 60_000 }, async () => {
     await using scene = openScene();
-    const names = ['jwt', 'http-signature', 'aws-sigv4', 'stripe', 'standard-webhooks'];
+    const names = ['jwt', 'http-signature', 'aws-sigv4', 'signed-url', 'stripe', 'standard-webhooks'];
     writeVolume(scene.directory, Object.fromEntries(names.map((name) => [name, scene.key()])));
     const options = {
       'aws-sigv4': { accessKeyId: 'AKIDEXAMPLE', services: ['s3'], regions: ['eu-central-1'] },

@@ -101,6 +101,11 @@ const examples: {
       headers: { ...http.headers, ...('headers' in signature && signature.headers) },
     }),
   },
+  'signed-url': {
+    options: {},
+    request: { url: 'https://shop.example/orders?a=1', method: 'GET', expiresSeconds: 60 },
+    toVerify: ({ url }) => ({ url, method: 'GET' }),
+  },
 };
 
 it('is a valid OpenAPI document', async () => {

@@ -86,6 +86,8 @@ describe('a derived key', () => {
     ['cookie', '', 'HS256', 'text'],
     ['http-signature', '', 'HS256', 'hex'],
     ['aws-sigv4', aws, 'HS256', 'text'],
+    ['signed-url', '', 'HS256', 'hex'],
+    ['signed-url', 'signed-url: { scheme: laravel }', 'HS256', 'text'],
   ])('of %s %s is the one of HKDF for %s, and exported as %s', async (format, more, algorithm, encoding) => {
     const root = newRoot();
     const fields = ['deriveFrom: root, allowExport: true', `format: ${format}`, more]

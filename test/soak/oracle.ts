@@ -31,6 +31,8 @@ export function isRight(format: FormatName, key: Buffer, request: Json, signed: 
       const [, value = '', tag] = /^s:(.*)\.(.*)$/s.exec(text('cookie')) ?? [];
       return hmac(value).toString('base64').replace(/=+$/, '') === tag;
     }
+    case 'signed-url':
+      return isRightUrl(key, request);
     case 'http-signature':
     case 'aws-sigv4':
       return signed.some((each) => isSameRequest(format, each, request));
@@ -47,6 +49,24 @@ export function isRight(format: FormatName, key: Buffer, request: Json, signed: 
 
 export function bytesOf(request: Json, field: 'message' | 'body'): Buffer {
   return Buffer.from(String(request[field]), request['encoding'] as BufferEncoding | undefined);
+}
+
+/** By the specification in docs/formats/signed-url.md. */
+function isRightUrl(key: Buffer, { url, method }: Json): boolean {
+  const { host, pathname, search } = new URL(String(url));
+  const pairs = search.slice(1).split('&');
+  const own = new Map(pairs.map((pair) => pair.split('=') as [string, string]));
+  const others = pairs
+    .map((pair, index) => ({ pair, name: pair.split('=')[0] ?? '', index }))
+    .filter(({ name }) => !['expires', 'kid', 'signature'].includes(name))
+    .toSorted((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)) || a.index - b.index)
+    .map(({ pair }) => pair);
+  const expires = own.get('expires') ?? '';
+  const isSigned = ['*', String(method)].some((each) => {
+    const text = ['sidecar-signer-url-v1', each, host, pathname, others.join('&'), expires].join('\n');
+    return createHmac('sha256', key).update(text).digest('base64url') === own.get('signature');
+  });
+  return isSigned && Number(expires) > Date.now() / 1000;
 }
 
 /** What may stand before the body in the signed string, by all that the headers say. */

@@ -150,6 +150,14 @@ export const samples: Readonly<Record<FormatName, Sampled>> = {
     toVerify: ({ service, region, unsignedPayload, presign, ...request }, answer) =>
       'url' in answer ? { ...request, url: answer['url'] } : withHeaders(request, answer),
   },
+  'signed-url': {
+    options: { 'signed-url': { maxExpiresSeconds: toleranceSeconds } },
+    requests: [
+      { url: `https://files.example/orders/a%20b?id=7&at=%2Fx&note=${canary}&id=8` },
+      { url: `http://files.example:8080/${canary}`, method: 'GET', expiresSeconds: 3600 },
+    ],
+    toVerify: ({ expiresSeconds, ...request }, { url }) => ({ ...request, url }),
+  },
 };
 
 export const formatNames: readonly FormatName[] = Object.keys(samples) as FormatName[];

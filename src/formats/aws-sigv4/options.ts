@@ -1,7 +1,7 @@
 /** The options of the format in a key set's configuration, and the policy that they make. */
 
 import * as z from 'zod/mini';
-import { methodPattern } from '../http-request.ts';
+import { hostList, list, methodList, pathPrefixList } from '../request-limits.ts';
 import { type Tolerance, toleranceFields, toTolerance } from '../tolerance.ts';
 import { isS3 } from './canonical-request.ts';
 import { isAwsRegion, isEndpoint } from './post-address.ts';
@@ -48,28 +48,13 @@ const service = scopePart.check(
     error: 'must be in lower case, as S3 expects it',
   }),
 );
-const list = <T extends z.ZodMiniType>(element: T) => z.array(element).check(z.minLength(1), z.maxLength(64));
-
 const fields = {
   accessKeyId: z.string().check(z.regex(/^[\w.~-]{3,128}$/, 'must be an access key id, like AKIDEXAMPLE')),
   services: list(service),
   regions: list(scopePart),
-  hosts: z.optional(
-    list(
-      z
-        .string()
-        .check(
-          z.regex(
-            /^(?:\*\.)?[a-z0-9.-]+(?::\d{1,5})?$/,
-            'must be a host in lower case, or *.host for all its subdomains',
-          ),
-        ),
-    ),
-  ),
-  methods: z.optional(list(z.string().check(z.regex(methodPattern, 'must be in upper case')))),
-  pathPrefixes: z.optional(
-    list(z.string().check(z.regex(/^\/[\x21-\x7e]*$/, 'must begin with a slash and be percent-encoded'))),
-  ),
+  hosts: z.optional(hostList),
+  methods: z.optional(methodList),
+  pathPrefixes: z.optional(pathPrefixList),
   maxExpiresSeconds: z.optional(z.int().check(z.gte(0), z.lte(longestExpiresSeconds))),
   allowUnsignedPayload: z.optional(z.boolean()),
   allowCopy: z.optional(z.boolean()),

@@ -1,9 +1,10 @@
 /** Which AWS requests a key may sign. The signer refuses every request that these lists do not allow. */
 
 import { malformedField, SignerError } from '../../api/errors.ts';
+import { mayLeave } from '../dot-segments.ts';
 import type { HttpMessage } from '../http-request.ts';
+import { isListedHost } from '../request-limits.ts';
 import { comparablePath, type Parameters } from './canonical-request.ts';
-import { mayLeave } from './dot-segments.ts';
 import type { AwsPolicy } from './options.ts';
 
 /**
@@ -29,9 +30,7 @@ export function forbidden(
   parameters: Parameters,
   service: string,
 ): 'hosts' | 'methods' | 'pathPrefixes' | 'allowCopy' | undefined {
-  const isHost = (host: string) =>
-    host.startsWith('*.') ? authority.endsWith(host.slice(1)) : authority === host;
-  if (hosts?.some(isHost) === false) return 'hosts';
+  if (hosts !== undefined && !isListedHost(hosts, authority)) return 'hosts';
   if (methods?.includes(method) === false) return 'methods';
   const comparable = comparablePath(service, path);
   const isPath = (prefix: string) => comparable.startsWith(comparablePath(service, prefix));
