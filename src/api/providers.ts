@@ -1,18 +1,6 @@
 /** The webhook schemes of known providers. Each was checked against `source`; the interop tests repeat the check. */
 
-import type { WebhookScheme } from './webhook-scheme.ts';
-
-export interface Provider extends WebhookScheme {
-  /** The official page or code that documents the scheme. */
-  readonly source: string;
-  /** How the provider's secret becomes a key. Default: `text`. */
-  readonly secretEncoding?: 'text' | 'hex' | 'base64' | 'base64url' | 'whsec';
-  readonly minKeyBytes?: number;
-  /** Accept the URL with and without its port. */
-  readonly urlPort?: 'either';
-  /** Characters of the URL that are signed unescaped, even if the request has them percent-encoded. */
-  readonly decodedInUrl?: string;
-}
+import type { Provider } from './webhook-scheme.ts';
 
 export const providers = {
   // Today's formats.
