@@ -272,3 +272,27 @@ export const senders: Readonly<Record<ProviderName, Sender>> = {
 export function withDigest(address: string, body: string): string {
   return `${address}&bodySHA256=${createHash('sha256').update(body).digest('hex')}`;
 }
+
+/** A message that a provider published, in `test/vectors`. */
+export interface Vector {
+  readonly name: string;
+  readonly secret: string;
+  readonly body: string;
+  readonly url?: string;
+  readonly headers: Headers;
+}
+
+/** The providers with published vectors. The older files of other formats have another shape. */
+export const published = [
+  'bitbucket',
+  'box',
+  'circleci',
+  'gocardless',
+  'jira',
+  'line',
+  'paddle',
+  'pagerduty',
+  'razorpay',
+  'sanity',
+  'twilio',
+] as const satisfies readonly ProviderName[];
