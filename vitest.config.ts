@@ -32,7 +32,9 @@ export default defineConfig({
       // Some of these race against the clock of another process, so fewer run at once.
       suite('volume', ['test/secret-volume/*.test.ts'], { maxWorkers: 2 }),
       suite('soak', ['test/soak/*.test.ts'], onBinary),
-      suite('interop', ['test/interop/*.test.ts'], onBinary),
+      suite('interop', ['test/interop/*.test.ts'], {
+        globalSetup: [onBinary.globalSetup, 'test/support/install-clients.ts'],
+      }),
       suite('hostile', ['test/hostile/*.test.ts'], onBinary),
       suite('e2e', ['test/e2e/**/*.test.ts'], onBinary),
       suite('image', ['test/image/*.test.ts']),

@@ -1,7 +1,7 @@
 /** TypeScript sources as the compiler reads them: what each file imports, and which globals it speaks of. */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { type Node, type SourceFile, SyntaxKind } from 'typescript/unstable/ast';
 import {
   isBindingElement,
@@ -26,10 +26,11 @@ export interface Source {
   readonly names: ReadonlySet<string>;
 }
 
-/** The text of every TypeScript file below a directory, by its path, but for declarations: they do nothing. */
+/** The text of every TypeScript file below a directory, by its path, except declarations and installed packages. */
 export function readTexts(directory: string): Readonly<Record<string, string>> {
   const paths = readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))
+    .filter((path) => !path.split(sep).includes('node_modules'))
     .sort();
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(directory, path), 'utf8')]));
 }
