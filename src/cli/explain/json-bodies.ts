@@ -13,12 +13,8 @@ export interface Body {
 }
 
 /** More than any webhook has, and few enough to be written thirty times within a second. */
-const mostJson: JsonSize = { values: 256 * 1024, depth: 256 };
+const mostJson: JsonSize = { values: 64 * 1024, depth: 256 };
 const maxBytes = 4 * 2 ** 20;
-
-type Node =
-  | { readonly text: string }
-  | { readonly open: '{' | '['; readonly members: readonly (readonly [name: string, value: Node])[] };
 
 interface Layout {
   readonly name: string;
@@ -42,7 +38,7 @@ const byTab = indented('\t', 'indented by tabs');
 
 interface Escapes {
   readonly name: string;
-  /** @param text a string as JSON.stringify writes it */
+  /** @param text JSON in which nothing outside strings is escaped */
   readonly write: (text: string) => string;
 }
 
@@ -110,27 +106,35 @@ const styles: readonly Style[] = [
   { layout: byFour, newline: true },
 ];
 
+/** Whether a body is too long to be written anew, if it is JSON. */
+export function isLargeJson(body: Uint8Array): boolean {
+  return body.length > maxBytes || !isSmallJson(body, mostJson);
+}
+
 /** Each only when it is asked for, because a body may be long. */
 export function* jsonBodies(body: Uint8Array): Generator<Body> {
-  const root = body.length <= maxBytes && isSmallJson(body, mostJson) ? parseTree(body) : undefined;
-  if (root === undefined) return;
-  for (const style of styles) {
-    const { layout, escapes = plain, isSorted = false, newline = false } = style;
-    const text = print(root, { layout, escapes, isSorted }, '\n') + (newline ? '\n' : '');
+  const tokens = isLargeJson(body) ? undefined : tokensOf(body);
+  if (tokens === undefined) return;
+  const texts = new Map<string, string>();
+  let inOrder: readonly string[] | undefined;
+  for (const { layout, escapes = plain, isSorted = false, newline = false } of styles) {
+    if (isSorted) inOrder ??= sorted(tokens);
+    const which = `${isSorted} ${layout.name}`;
+    const printed = texts.get(which) ?? print((isSorted ? inOrder : undefined) ?? tokens, layout);
+    texts.set(which, printed);
+    const text = escapes.write(printed) + (newline ? '\n' : '');
     const details = [
       layout.name,
       escapes.name,
       isSorted ? 'with its members sorted' : '',
       newline ? 'with a newline at its end' : '',
     ];
-    yield {
-      bytes: Buffer.from(text),
-      differences: [printed(details.filter((each) => each !== '').join(', '))],
-    };
+    const how = details.filter((each) => each !== '').join(', ');
+    yield { bytes: Buffer.from(text), differences: [writtenAnew(how)] };
   }
 }
 
-function printed(how: string): Difference {
+function writtenAnew(how: string): Difference {
   return {
     code: 'body-json',
     when: `the JSON of the body is written ${how}`,
@@ -141,8 +145,8 @@ function printed(how: string): Difference {
 
 const token = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
-/** JSON.parse says whether it is JSON. What follows only keeps the texts of its values. */
-function parseTree(body: Uint8Array): Node | undefined {
+/** JSON.parse says whether it is JSON. The tokens keep the texts of its values. */
+function tokensOf(body: Uint8Array): readonly string[] | undefined {
   const text = decodeUtf8(body)?.replace(/^\ufeff/, '');
   if (text === undefined || !/^\s*[[{]/.test(text)) return undefined;
   try {
@@ -150,23 +154,7 @@ function parseTree(body: Uint8Array): Node | undefined {
   } catch {
     return undefined;
   }
-  const tokens = text.match(token) ?? [];
-  let at = 0;
-  const value = (): Node => {
-    const open = tokens[at++] ?? '';
-    if (open !== '{' && open !== '[') return { text: normalised(open) };
-    const close = open === '{' ? '}' : ']';
-    const members: (readonly [string, Node])[] = [];
-    while (tokens[at] !== close) {
-      if (tokens[at] === ',') at++;
-      const name = open === '{' ? normalised(tokens[at] ?? '') : '';
-      if (open === '{') at += 2;
-      members.push([name, value()]);
-    }
-    at++;
-    return { open, members };
-  };
-  return value();
+  return text.match(token)?.map(normalised);
 }
 
 /** A string without needless escapes. */
@@ -174,22 +162,45 @@ function normalised(text: string): string {
   return text.startsWith('"') && text.includes('\\') ? JSON.stringify(JSON.parse(text)) : text;
 }
 
-type Printing = Readonly<Required<Pick<Style, 'layout' | 'escapes'>>> & { readonly isSorted: boolean };
+/** The same tokens, with the members of each object in the order of their names. */
+function sorted(tokens: readonly string[]): readonly string[] {
+  let at = 0;
+  const value = (): readonly string[] => {
+    const open = tokens[at++] ?? '';
+    if (open !== '{' && open !== '[') return [open];
+    const members: (readonly string[])[] = [];
+    const close = open === '{' ? '}' : ']';
+    while (tokens[at] !== close) {
+      if (tokens[at] === ',') at++;
+      const name = open === '{' ? [tokens[at++] ?? '', tokens[at++] ?? ''] : [];
+      members.push([...name, ...value()]);
+    }
+    at++;
+    const byName =
+      open === '{' ? members.toSorted(([a = ''], [b = '']) => (a < b ? -1 : a > b ? 1 : 0)) : members;
+    return [open, ...byName.flatMap((member, index) => (index === 0 ? member : [',', ...member])), close];
+  };
+  return value();
+}
 
-function print(node: Node, style: Printing, line: string): string {
-  const { layout, escapes, isSorted } = style;
-  if ('text' in node) return node.text.startsWith('"') ? escapes.write(node.text) : node.text;
-  const { open } = node;
-  const close = open === '{' ? '}' : ']';
-  if (node.members.length === 0) return open + close;
-  const members =
-    isSorted && open === '{'
-      ? node.members.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-      : node.members;
-  const inner = layout.indent === '' ? '' : line + layout.indent;
-  const texts = members.map(([name, value]) => {
-    const text = print(value, style, inner);
-    return open === '{' ? `${escapes.write(name)}${layout.colon}${text}` : text;
-  });
-  return `${open}${inner}${texts.join(layout.comma + inner)}${inner === '' ? '' : line}${close}`;
+function print(tokens: readonly string[], { indent, comma, colon }: Layout): string {
+  let [out, line] = ['', '\n'];
+  for (let at = 0; at < tokens.length; at++) {
+    const text = tokens[at] ?? '';
+    const next = tokens[at + 1];
+    if (text === ',') out += indent === '' ? comma : `,${line}`;
+    else if (text === ':') out += colon;
+    else if ((text === '{' && next === '}') || (text === '[' && next === ']')) {
+      out += text + next;
+      at++;
+    } else if (indent === '') out += text;
+    else if (text === '{' || text === '[') {
+      line += indent;
+      out += text + line;
+    } else if (text === '}' || text === ']') {
+      line = line.slice(0, -indent.length);
+      out += line + text;
+    } else out += text;
+  }
+  return out;
 }

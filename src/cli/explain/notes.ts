@@ -6,6 +6,7 @@ import type { Scheme } from '../../formats/webhook/scheme.ts';
 import type { KeySettings } from '../../key-sets/settings.ts';
 import { tagBytes } from '../../signing/mac.ts';
 import { countBytes } from './difference.ts';
+import { isLargeJson } from './json-bodies.ts';
 import type { ReceivedRequest } from './request.ts';
 import type { Message } from './search.ts';
 import { requestedUrl } from './targets.ts';
@@ -65,6 +66,9 @@ function* bodyNotes({ body, headers }: ReceivedRequest): Generator<string> {
   }
   if (headers.has('content-encoding')) {
     yield 'The request has Content-Encoding: most senders sign the body before it is compressed, and some after.';
+  }
+  if (/json/.test(headers.get('content-type')?.[0] ?? 'json') && isLargeJson(body)) {
+    yield 'The body is too long to be tried as JSON that was written anew.';
   }
   if (body.length === 0) yield 'The body is empty.';
 }
