@@ -140,6 +140,18 @@ describe('a key that is read otherwise', () => {
     expect(diagnosis.differences.map(({ when, remedy }) => `${when} ${remedy}`).join()).toMatch(says);
   });
 
+  it('of a JWK set is named by its place if its id could be a key', async () => {
+    const [kid, k] = [randomBytes(32).toString('base64url'), 'c2hvcnQtYnV0LW9r'];
+    const keys = [
+      { kty: 'oct', kid: 'a', k: key.toString('base64url') },
+      { kty: 'oct', kid, k, disabled: true },
+    ];
+    const diagnosis = await github(JSON.stringify({ primary: 'a', keys }), 'short-but-ok', 'encoding: jwks');
+    expect(codesOf(diagnosis)).toEqual(['key-disabled']);
+    expect(diagnosis.differences[0]?.when).toContain('the key number 2 of the set');
+    expect(JSON.stringify(diagnosis)).not.toContain(kid);
+  });
+
   it('is found although the key set cannot be loaded', async () => {
     const diagnosis = await github(`${text}\n`, text, 'encoding: hex');
     expect(diagnosis).toMatchObject({
