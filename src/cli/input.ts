@@ -10,6 +10,7 @@ export function readInput(file: string): Buffer {
 
 /** Like `readInput`, for what comes from outside. @throws {CommandFailure} also when it is longer than `mostBytes` */
 export function readShortInput(file: string, mostBytes: number): Buffer {
+  if (file === '-' && process.stdin.isTTY) process.stderr.write('paste the request, then press Ctrl-D\n');
   const parts: Buffer[] = [];
   let length = 0;
   orUnreadable(file, () => {

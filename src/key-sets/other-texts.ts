@@ -36,6 +36,13 @@ interface Declared {
   readonly needsConsent: boolean;
 }
 
+/** Moves key bytes out of memory that is shared with other buffers. The original is overwritten. */
+export function ownCopy(bytes: Uint8Array): Uint8Array {
+  const copy = Uint8Array.from(bytes);
+  bytes.fill(0);
+  return copy;
+}
+
 /** The readings of a file that holds text. */
 export function textReadings(content: Uint8Array, declared: Declared): readonly Reading[] {
   if (content.length > maxTextBytes) return [];
@@ -62,7 +69,7 @@ export function digitsOf(key: Uint8Array): readonly Reading[] {
         remedy: `The sender has to decode the secret, or write its ${what} into the file and set "encoding: text".`,
       },
     ],
-    bytes: Uint8Array.from(Buffer.from(text)),
+    bytes: ownCopy(Buffer.from(text)),
   });
   return [
     ...written.map(([encoding, text]) => reading(encoding, text)),
@@ -152,7 +159,7 @@ function decodings(text: string, { encoding, needsConsent }: Declared): readonly
   const add = (bytes: Uint8Array | undefined, declared: readonly KeyEncoding[], difference: Difference) => {
     if (bytes === undefined) return;
     found.push({
-      bytes: Uint8Array.from(bytes),
+      bytes: ownCopy(bytes),
       difference: declared.includes(encoding) ? undefined : difference,
     });
   };

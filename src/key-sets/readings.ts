@@ -7,7 +7,7 @@ import { type Algorithm, createMac, keyId, type Mac } from '../signing/mac.ts';
 import { readJwkSet } from './jwk-set.ts';
 import { decodeKey } from './key-encoding.ts';
 import { couldBeKey } from './key-id.ts';
-import { type Difference, digitsOf, textReadings } from './other-texts.ts';
+import { type Difference, digitsOf, ownCopy, textReadings } from './other-texts.ts';
 import { type Secret, withBytes } from './secret.ts';
 import type { KeySettings } from './settings.ts';
 
@@ -54,13 +54,18 @@ export function readingsOf(
 function candidatesOf(content: Uint8Array, { encoding, format }: KeySettings): readonly Candidate[] {
   if (encoding === 'jwks') return jwkCandidates(content);
   const decoded = decodeKey(content, encoding);
-  const own = decoded.ok ? [{ differences: [], bytes: Uint8Array.from(decoded.value.bytes) }] : [];
+  const own = decoded.ok ? [{ differences: [], bytes: apart(decoded.value.bytes, content) }] : [];
   const texts = textReadings(content, { encoding, needsConsent: format.secretEncoding === 'whsec' });
   return [
     ...own,
     ...texts.map((each) => (each.differences.length > 0 ? each : { ...each, differences: [asItIs] })),
     ...own.flatMap(({ bytes }) => digitsOf(bytes)),
   ];
+}
+
+/** What is decoded may be a part of the content, which others read as well. */
+function apart(bytes: Uint8Array, content: Uint8Array): Uint8Array {
+  return bytes.buffer === content.buffer ? Uint8Array.from(bytes) : bytes;
 }
 
 /** The file says what the key is, and yet the key set does not accept it. */
@@ -74,7 +79,7 @@ function jwkCandidates(content: Uint8Array): readonly Candidate[] {
   const set = readJwkSet(content);
   if (!set.ok) return [];
   const keys = set.value.keys.map(({ kid, k, disabled, index }) => {
-    const bytes = Uint8Array.from(Buffer.from(k, 'base64url'));
+    const bytes = ownCopy(Buffer.from(k, 'base64url'));
     // People exchange "kid" and "k".
     const name = couldBeKey(kid) || kid === keyId(bytes) ? `number ${index + 1} of the set` : `"${kid}"`;
     const differences = disabled ? [disabledStep(name)] : [];
@@ -82,7 +87,7 @@ function jwkCandidates(content: Uint8Array): readonly Candidate[] {
   });
   const texts = keys.map(({ name, differences, k }) => ({
     differences: [...differences, textOfJwk(name)],
-    bytes: Uint8Array.from(Buffer.from(k)),
+    bytes: ownCopy(Buffer.from(k)),
   }));
   const digits = keys.flatMap(({ differences, bytes }) =>
     digitsOf(bytes).map((each) => ({ ...each, differences: [...differences, ...each.differences] })),

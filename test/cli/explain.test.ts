@@ -2,8 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { WebhookSignature } from '../../src/api/messages.ts';
+import { type ProviderName, providers } from '../../src/api/providers.ts';
 import type { Algorithm } from '../../src/signing/mac.ts';
 import { ask, codesOf, now } from '../support/explained.ts';
+import { inUse } from '../support/format.ts';
 import { tagOf } from '../support/keys.ts';
 
 const key = randomBytes(32);
@@ -565,6 +568,34 @@ describe('raw', () => {
   it('says that there is no signature', async () => {
     const diagnosis = await ask({ settings: '{ encoding: text }', secret: text, head: ['Host: a'], body });
     expect(diagnosis).toMatchObject({ valid: false, reason: 'refused', matches: false });
+  });
+});
+
+describe('every webhook format', () => {
+  it.each(Object.keys(providers) as ProviderName[])('is explained: %s', async (name) => {
+    const isForm = name === 'twilio';
+    const message = isForm ? 'a=1&b=2' : JSON.stringify({ webhookTimestamp: now, event: 'paid' });
+    const { format, use } = inUse(name, {}, { secrets: [key], now: new Date(now).toISOString() });
+    const told: Readonly<Record<string, string>> = {
+      'sec-signer-url': 'https://hooks.example/in?a=1',
+      'sec-signer-method': 'POST',
+    };
+    const signing = format.startSigning?.(use, (header) => told[header]);
+    if (signing === undefined) throw new Error('a webhook format takes the message as it is');
+    signing.update(Buffer.from(message));
+    const { headers } = signing.finish() as WebhookSignature;
+    const sent = Object.entries(headers).map(([header, value]) => `${header}: ${value}`);
+    const head = ['POST /in?a=1 HTTP/1.1', 'Host: hooks.example', ...sent];
+    const asked = (encoding: string, received: string, nowMs = now) => {
+      const settings = `{ format: ${name}, encoding: ${encoding} }`;
+      return ask({ settings, secret: key.toString('hex'), head, body: received, nowMs });
+    };
+    expect(await asked('hex', message)).toMatchObject({ valid: true, notes: [] });
+    expect(codesOf(await asked('text', message))).toEqual(['key-encoding']);
+    if (!isForm) expect(codesOf(await asked('hex', `${message}\n`))).toEqual(['body-newline']);
+    const { reason, clock } = await asked('hex', message, now + 86_400_000);
+    const isTimed = 'toleranceSeconds' in format.options;
+    expect([reason, clock?.code]).toEqual(isTimed ? ['expired', 'time-expired'] : [undefined, undefined]);
   });
 });
 

@@ -13,7 +13,7 @@ import { otherBodies } from './bodies.ts';
 import { type ClockProblem, clockProblem } from './clock.ts';
 import type { Difference } from './difference.ts';
 import { messagesOf } from './messages.ts';
-import { notesOf } from './notes.ts';
+import { notesOf, policyNotes } from './notes.ts';
 import type { ReceivedRequest } from './request.ts';
 import { type Candidate, rawHeader, schemeOf } from './schemes.ts';
 import { type Match, type Message, search, type Tried } from './search.ts';
@@ -75,7 +75,7 @@ export function diagnose(
   };
   if ('valid' in answer && answer.valid) {
     const { keyId, primary } = answer;
-    const notes = notesOf(own.scheme, settings, request, []);
+    const notes = [...policyNotes(settings, request)];
     return {
       ...told,
       valid: true,

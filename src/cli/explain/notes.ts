@@ -14,25 +14,30 @@ import { requestedUrl } from './targets.ts';
 /** Each is a whole sentence. */
 export function notesOf(
   scheme: Scheme,
-  { policy, format }: KeySettings,
+  settings: KeySettings,
   request: ReceivedRequest,
   messages: readonly Message[],
 ): readonly string[] {
   return [
-    ...missingHeaders(scheme, request, format.name),
+    ...missingHeaders(scheme, request, settings.format.name),
     ...lengthNotes(scheme, messages),
     ...bodyNotes(request),
     ...[...request.folded].map(
       (name) => `The header ${name} was written on several lines; whoever wrote the file may have broken it.`,
     ),
     ...targetNotes(scheme, request),
-    ...(policy.allow.includes('verify')
-      ? []
-      : ['This key set is not allowed to verify ("allow"), so the signer refuses each request to do so.']),
-    ...(request.body.length > policy.maxMessageBytes
-      ? [`The body is longer than the key set allows (maxMessageBytes: ${policy.maxMessageBytes}).`]
-      : []),
+    ...policyNotes(settings, request),
   ];
+}
+
+/** Why the signer would refuse to verify even a request whose signature is valid. */
+export function* policyNotes({ policy }: KeySettings, { body }: ReceivedRequest): Generator<string> {
+  if (!policy.allow.includes('verify')) {
+    yield 'This key set is not allowed to verify ("allow"), so the signer refuses each request to do so.';
+  }
+  if (body.length > policy.maxMessageBytes) {
+    yield `The body is longer than the key set allows (maxMessageBytes: ${policy.maxMessageBytes}).`;
+  }
 }
 
 function* missingHeaders(scheme: Scheme, { headers }: ReceivedRequest, format: string): Generator<string> {
