@@ -7,17 +7,12 @@ import type { ExplainOptions } from './explain.ts';
 /** @param key the argument that names the key set */
 export function createExplainCommand(key: Argument): Command {
   const command = withKeyFlags(new Command('explain'))
-    .description('say why the signature of a received webhook is not valid; exit code 1 if it is not')
+    .description('say why the signature of a received request is not valid; exit code 1 if so')
     .usage(
       '[options] <key> [file]\n       sidecar-signer explain [options] <key> --headers <file> --body <file>',
     )
     .addArgument(key)
-    .addArgument(
-      new Argument('[file]', 'the request as it was received: head, an empty line, body').default(
-        undefined,
-        'standard input',
-      ),
-    )
+    .addArgument(new Argument('[file]', 'the request: head, an empty line, body (default: standard input)'))
     .option('--headers <file>', 'only the headers, or the output of curl -v; - for standard input')
     .option('--body <file>', 'only the body; - for standard input')
     .option('--url <url>', 'the URL that the sender called; default: from the request line and Host')
@@ -27,9 +22,10 @@ export function createExplainCommand(key: Argument): Command {
       ),
     )
     .addOption(
-      new Option('--at <time>', 'judge the time of the request as of then, such as 2027-01-15T08:00:00Z')
-        .argParser(parseTime)
-        .default(undefined, 'now'),
+      new Option(
+        '--at <time>',
+        'judge its time as of then, such as 2027-01-15T08:00:00Z; default: now',
+      ).argParser(parseTime),
     )
     .addOption(jsonFlag());
   const explain = lazyKeyAction(async () => (await import('./explain.ts')).explain);
