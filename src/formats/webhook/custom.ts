@@ -99,6 +99,11 @@ export const webhook: FormatDefinition = {
   requests: { sign, verify },
   answers: { signature: headersAnswer, verification },
   problems: (configured) => {
+    const { algorithm = 'HS256' } = configured as Configured;
+    if (!webhookAlgorithms.some((each) => each === algorithm)) {
+      const list = webhookAlgorithms.join(', ');
+      return [{ path: ['algorithm'], message: `must be one of ${list} with the format webhook` }];
+    }
     const compiled = compile(configured as Configured);
     return 'signed' in compiled
       ? []
