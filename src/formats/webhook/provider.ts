@@ -20,6 +20,7 @@ interface Options extends Partial<Tolerance> {
 
 export const signWith = z.optional(z.enum(['primary', 'all']));
 
+/** Everything but the name is made when it is asked for: a configuration uses few of the providers. */
 export function defineProvider(name: ProviderName): FormatDefinition {
   const provider: Provider = providers[name];
   const { signed, headers, bodyTimestamp, secretEncoding = 'text', minKeyBytes = 0 } = provider;
@@ -30,18 +31,26 @@ export function defineProvider(name: ProviderName): FormatDefinition {
     ([header, template]) => header.includes('{n}') || typeof template !== 'string',
   );
   const takesSignWith = isSeveral && provider.signWith === undefined;
-  const shape = { ...(isTimed && toleranceFields), ...(takesSignWith && { signWith }) };
   let compiled: Scheme | undefined;
+  let fields: FormatDefinition['fields'] | undefined;
 
   return {
     name,
-    fields: isTimed || takesSignWith ? { [name]: z.optional(z.strictObject(shape)) } : {},
-    requests: requestsOf({
-      sends: new Set(isSigned('id') ? ['id'] : []),
-      members: new Set(requestVariables.filter(isSigned)),
-      signedHeaders: [],
-    }),
-    answers: { signature: headersAnswer, verification: verificationOf(isTimed, isSigned('id')) },
+    get fields() {
+      const shape = { ...(isTimed && toleranceFields), ...(takesSignWith && { signWith }) };
+      fields ??= isTimed || takesSignWith ? { [name]: z.optional(z.strictObject(shape)) } : {};
+      return fields;
+    },
+    get requests() {
+      return requestsOf({
+        sends: new Set(isSigned('id') ? ['id'] : []),
+        members: new Set(requestVariables.filter(isSigned)),
+        signedHeaders: [],
+      });
+    },
+    get answers() {
+      return { signature: headersAnswer, verification: verificationOf(isTimed, isSigned('id')) };
+    },
     create: (configured) => {
       const { [name]: options = {} }: { readonly [_ in string]?: Options } = configured;
       compiled ??= compileProvider(provider);
