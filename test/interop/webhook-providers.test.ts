@@ -6,7 +6,7 @@ import { providers } from '../../src/api/providers.ts';
 import type { Provider } from '../../src/api/webhook-scheme.ts';
 import { type ConfiguredSigner, startConfigured } from '../support/configured.ts';
 import { readVectors } from '../support/vectors.ts';
-import { callRivet, isAccepted, officialClients, verifyBox } from './official-clients.ts';
+import { callRivet, isAccepted, loadClient, officialClients, verifyBox } from './official-clients.ts';
 import {
   type Headers,
   json,
@@ -179,6 +179,7 @@ it.each(names)('what we sign for %s as a stream is what the provider would have 
 });
 
 it.each(officialClients)('what we sign for %s is accepted by the library of the provider', async (name) => {
+  await loadClient(name);
   const { message, headers } = await signedFor(name);
   expect(await isAccepted(name, message, headers, secretOf(name))).toBe(true);
   const flipped = { ...message, body: message.body.replace('snow', 'snov') };
