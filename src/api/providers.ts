@@ -1,7 +1,5 @@
 /** The webhook schemes of known providers. Each was checked against `source`; the interop tests repeat the check. */
 
-import type { Provider } from './webhook-scheme.ts';
-
 export const providers = {
   // Today's formats.
   'standard-webhooks': {
@@ -373,7 +371,7 @@ export const providers = {
     signed: '{body}',
     headers: { 'X-Gitea-Signature': '{signature}' },
   },
-} as const satisfies Record<string, Provider>;
+} as const;
 
 /** The names of the formats of known providers. */
 export type ProviderName = keyof typeof providers;

@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import type { WebhookVerification } from '../../api/messages.ts';
 import { type ProviderName, providers } from '../../api/providers.ts';
+import { onDemand } from '../../api/schema.ts';
 import type { Provider } from '../../api/webhook-scheme.ts';
 import { headersAnswer, text, verification, verificationWith } from '../answers.ts';
 import type { FormatDefinition } from '../definition.ts';
@@ -31,15 +32,16 @@ export function defineProvider(name: ProviderName): FormatDefinition {
     ([header, template]) => header.includes('{n}') || typeof template !== 'string',
   );
   const takesSignWith = isSeveral && provider.signWith === undefined;
-  let compiled: Scheme | undefined;
-  let fields: FormatDefinition['fields'] | undefined;
+  const compiled = onDemand(() => compileProvider(provider));
+  const fields = onDemand((): FormatDefinition['fields'] => {
+    const shape = { ...(isTimed && toleranceFields), ...(takesSignWith && { signWith }) };
+    return isTimed || takesSignWith ? { [name]: z.optional(z.strictObject(shape)) } : {};
+  });
 
   return {
     name,
     get fields() {
-      const shape = { ...(isTimed && toleranceFields), ...(takesSignWith && { signWith }) };
-      fields ??= isTimed || takesSignWith ? { [name]: z.optional(z.strictObject(shape)) } : {};
-      return fields;
+      return fields();
     },
     get requests() {
       return requestsOf({
@@ -53,12 +55,11 @@ export function defineProvider(name: ProviderName): FormatDefinition {
     },
     create: (configured) => {
       const { [name]: options = {} }: { readonly [_ in string]?: Options } = configured;
-      compiled ??= compileProvider(provider);
       const tolerance = toTolerance({ ...provider, ...options });
       const { signWith = 'primary' } = options;
-      const { time } = compiled;
+      const { time } = compiled();
       const scheme: Scheme = {
-        ...compiled,
+        ...compiled(),
         signsWithAll: signWith === 'all',
         time: time && { ...time, tolerance },
       };
