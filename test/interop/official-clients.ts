@@ -1,21 +1,14 @@
-/**
- * The verification of the providers' own libraries. They are installed into clients/ when the suite starts, after the
- * type check, so they are loaded here by name and their types are declared here.
- */
+/** The verification of the providers' own libraries, with the parts of their types that it needs. */
 
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import * as octokit from '@octokit/webhooks-methods';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import Stripe from 'stripe';
 import { vi } from 'vitest';
+import { load } from './clients.ts';
 import { type Headers, type Message, type ProviderName, senders } from './provider-messages.ts';
 
 /** Whether the library accepts a message; some libraries throw if they do not. */
 type Verify = (message: Message, headers: Headers, secret: string) => unknown;
-
-const fromClients = createRequire(join(import.meta.dirname, 'clients/package.json'));
-const load = <T>(name: string): T => fromClients(name) as T;
 
 interface Twilio {
   validateRequest(token: string, signature: string, url: string, parameters: object): boolean;
