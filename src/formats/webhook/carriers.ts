@@ -68,7 +68,9 @@ export function compileCarriers(
     const wrong = written.map((each) => nameProblem(each, known)).find((each) => each !== undefined);
     for (const each of written) known.add(each.toLowerCase());
     if (wrong !== undefined) report([], wrong);
-    const compiled = compileValue(template, notation, (message) => report([name], message));
+    // What is no name of a header could be anything, so the path does not repeat it.
+    const path = wrong === undefined ? [name] : [];
+    const compiled = compileValue(template, notation, (message) => report(path, message));
     if (compiled === undefined) continue;
     const reads = written.map((each) => each.toLowerCase());
     carriers.push({
@@ -80,17 +82,27 @@ export function compileCarriers(
       isNeeded: isNeeded(compiled.variables),
     });
   }
+  for (const name of signedHeaders(signed)) {
+    const wrong = nameProblem(name, known);
+    if (wrong !== undefined) problems.push({ path: ['signed'], message: `holds {header:${name}}: ${wrong}` });
+  }
   return withAliases(carriers, aliases, known, problems);
+}
+
+/** The names of the headers of the request that are signed. */
+export function signedHeaders(signed: readonly Part[]): readonly string[] {
+  return variablesOf(signed).flatMap((each) => (each.startsWith('header:') ? [each.slice(7)] : []));
 }
 
 function nameProblem(name: string, known: ReadonlySet<string>): string | undefined {
   if (!token.test(name)) {
     return 'a name is not that of a header; it may hold letters, digits and - and perhaps {n} once';
   }
-  if (known.has(name.toLowerCase()))
-    return `the header ${name} stands twice; letter case makes no difference`;
+  if (known.has(name.toLowerCase())) {
+    return `the header ${name} stands twice in the scheme; letter case makes no difference`;
+  }
   if (!cannotBePassedOn(name.toLowerCase())) return undefined;
-  return `the header ${name} cannot carry a signature, because a request to the signer uses or refuses it`;
+  return `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; choose another`;
 }
 
 function withAliases(
@@ -101,7 +113,9 @@ function withAliases(
 ): readonly Carrier[] {
   const byName = new Map<string, readonly string[]>();
   for (const [name, others] of Object.entries(aliases)) {
-    const report = (message: string) => problems.push({ path: ['aliases', name], message });
+    const report = (message: string) => {
+      problems.push({ path: token.test(name) ? ['aliases', name] : ['aliases'], message });
+    };
     const carrier = carriers.find(({ reads }) => reads.includes(name.toLowerCase()));
     if (carrier === undefined) report('is not one of the names under "headers"');
     else if (carrier.isNumbered) report('a header with {n} cannot have an alias');
