@@ -14,7 +14,7 @@ import { memberHeaders } from '../src/formats/webhook/request.ts';
 import { headerVariables, signedVariables } from '../src/formats/webhook/variables.ts';
 import { officialClients } from './interop/official-clients.ts';
 import { published } from './interop/provider-messages.ts';
-import { page } from './support/docs.ts';
+import { page, pages } from './support/docs.ts';
 import { at, inUse } from './support/format.ts';
 import { atOnce } from './support/keys.ts';
 
@@ -54,7 +54,13 @@ describe('docs/formats/providers.md', () => {
       const received = Object.fromEntries(written.map((each) => [each.toLowerCase(), 'x']));
       expect(receivedHeaders(received, name as ProviderName)).toEqual(received);
     }
+    // Every page that counts them counts the same.
     expect(text).toContain(`the webhook schemes of ${names.length} providers`);
+    const counted = pages.flatMap(({ text }) => [
+      ...text.matchAll(/\b(?:all|of) (\d+) (?:providers|that the signer knows)/g),
+    ]);
+    expect(counted.map(([, count]) => Number(count))).toEqual(counted.map(() => names.length));
+    expect(counted.length).toBeGreaterThan(2);
   });
 
   it('has a line of configuration for each, which the signer accepts', () => {
