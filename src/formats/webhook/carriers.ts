@@ -89,6 +89,8 @@ function nameProblem(name: string, known: ReadonlySet<string>): string | undefin
   }
   if (known.has(name.toLowerCase()))
     return `the header ${name} stands twice; letter case makes no difference`;
+  // An object of JavaScript, in which programs have headers, does not keep it.
+  if (name === '__proto__') return 'the header __proto__ cannot carry a signature; choose another name';
   if (!cannotBePassedOn(name.toLowerCase())) return undefined;
   return `the header ${name} cannot carry a signature, because a request to the signer uses or refuses it`;
 }
@@ -105,6 +107,7 @@ function withAliases(
     const carrier = carriers.find(({ reads }) => reads.includes(name.toLowerCase()));
     if (carrier === undefined) report('is not one of the names under "headers"');
     else if (carrier.isNumbered) report('a header with {n} cannot have an alias');
+    if (byName.has(name.toLowerCase())) report('stands twice; letter case makes no difference');
     for (const other of others) {
       const wrong = nameProblem(other, known);
       if (wrong !== undefined) report(wrong);

@@ -121,7 +121,9 @@ function* signatureProblems(draft: Draft): Problems {
   }
   if (names === undefined) return;
   if (numbered.length === 0) yield about('names', 'is only for a header with {n} in its name');
-  if (new Set(names).size < names.length) yield about('names', 'must differ from each other');
+  if (new Set(names.map((name) => name.toLowerCase())).size < names.length) {
+    yield about('names', 'must differ from each other; letter case makes no difference');
+  }
 }
 
 const flags = { timestamp: 'unsignedTimestamp', id: 'unsignedId', nonce: 'unsignedNonce' } as const;
