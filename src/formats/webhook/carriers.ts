@@ -166,6 +166,17 @@ export function headerParts({ headers }: WebhookScheme): readonly ReadTemplate[]
   });
 }
 
+/** Many times as much as any provider has. Each pair of items is compared, which takes time. */
+const [maxTemplates, maxLength] = [32, 512];
+
+export function sizeProblem({ headers }: WebhookScheme): string | undefined {
+  const items = Object.values(headers).flatMap((template) => listOf(template).items);
+  const length = items.reduce((sum, item) => sum + item.length, 0);
+  return items.length <= maxTemplates && length <= maxLength
+    ? undefined
+    : `have at most ${maxTemplates} templates, with ${maxLength} characters together`;
+}
+
 function listOf(template: HeaderTemplate): { readonly items: readonly string[]; readonly separator: string } {
   if (typeof template === 'string') return { items: [template], separator: ',' };
   return 'items' in template ? template : { items: template, separator: ',' };

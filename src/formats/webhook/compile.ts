@@ -3,7 +3,7 @@
 import type { Provider } from '../../api/webhook-scheme.ts';
 import { type Algorithm, tagBytes } from '../../signing/mac.ts';
 import type { OptionProblem } from '../definition.ts';
-import { type Carrier, compileCarriers, headerParts } from './carriers.ts';
+import { type Carrier, compileCarriers, headerParts, sizeProblem } from './carriers.ts';
 import { compileChallenge } from './challenge.ts';
 import { pointerProblem } from './pointer.ts';
 import type { Scheme } from './scheme.ts';
@@ -41,6 +41,8 @@ export function compileScheme(
   isBuiltIn: boolean,
 ): Scheme | readonly OptionProblem[] {
   const { output = 'hex', timestamp = 'seconds', bodyTimestamp, signWith, urlPort, decodedInUrl } = scheme;
+  const tooMuch = sizeProblem(scheme);
+  if (tooMuch !== undefined) return [about('headers', tooMuch)];
   const signed = parseSigned(scheme);
   const parts = 'message' in signed ? [] : signed.parts;
   const ends = endsOf([{ parts, separator: '' }, ...headerParts(scheme)]);
