@@ -18,7 +18,7 @@ import type { Scheme } from './scheme.ts';
 import { toleranceFields } from './time.ts';
 
 /** HMAC with SHA-1 is here alone, for senders that have nothing better. */
-export const webhookAlgorithms = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'] as const;
+export const webhookAlgorithms: readonly Algorithm[] = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'];
 
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) &&
@@ -116,15 +116,15 @@ export const webhook: FormatDefinition = {
     return messages().answers;
   },
   problems: (configured) => {
-    const { algorithm = 'HS256' } = configured as Configured;
-    if (!webhookAlgorithms.some((each) => each === algorithm)) {
-      const list = webhookAlgorithms.join(', ');
-      return [{ path: ['algorithm'], message: `must be one of ${list} with the format webhook` }];
+    const { algorithm } = configured as Configured;
+    const problems: OptionProblem[] = [];
+    if (algorithm !== undefined && !webhookAlgorithms.includes(algorithm)) {
+      const message = `must be one of ${webhookAlgorithms.join(', ')} with the format webhook`;
+      problems.push({ path: ['algorithm'], message });
     }
     const compiled = compile(configured as Configured);
-    return 'signed' in compiled
-      ? []
-      : compiled.map(({ path, message }) => ({ path: ['webhook', ...path], message }));
+    if ('signed' in compiled) return problems;
+    return [...problems, ...compiled.map(({ path, message }) => ({ path: ['webhook', ...path], message }))];
   },
   create: (configured) => {
     const { webhook: options } = configured as Configured;

@@ -11,7 +11,7 @@ import type {
 import type { HeaderLookup } from '../../signing/format.ts';
 import { text } from '../answers.ts';
 import { headers } from '../headers.ts';
-import { messageEncoding } from '../message.ts';
+import { isText, messageEncoding } from '../message.ts';
 import type { Scheme } from './scheme.ts';
 import { matcherOf, type RequestVariable, requestLanguages } from './variables.ts';
 
@@ -115,8 +115,9 @@ export function requestValues({ members, signedHeaders }: Scheme, told: Told): V
   for (const name of signedHeaders) {
     const value = told.header(name);
     if (value === undefined) return 'missing';
-    if (/[\0\r\n]/.test(value)) {
-      throw malformedField('headers', 'must not have line breaks or NUL in a header that is signed');
+    if (/[\r\n]/.test(value) || !isText(value)) {
+      const rule = 'must be well-formed Unicode without line breaks or NUL in a header that is signed';
+      throw malformedField('headers', rule);
     }
     values[`header:${name}`] = value;
   }
@@ -140,7 +141,8 @@ function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | unde
         : ', or "url" must hold it';
     throw malformedField(member, `is missing${where}; it ${rule}`);
   }
-  if (!patterns[member].test(value)) throw malformedField(member, rule);
+  // Two texts that are not well formed could be the same bytes.
+  if (!patterns[member].test(value) || !isText(value)) throw malformedField(member, rule);
   return value;
 }
 
