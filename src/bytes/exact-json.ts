@@ -20,7 +20,12 @@ export function parseExactJson(text: string): unknown {
  */
 export function parseUnambiguousJson(text: string): unknown {
   const value = parseExactJson(text);
-  return countColons(text) === countMembers(value) ? value : undefined;
+  return hasEachMemberOnce(text, value) ? value : undefined;
+}
+
+/** @param value what `JSON.parse` made of the text */
+export function hasEachMemberOnce(text: string, value: unknown): boolean {
+  return countColons(text) === countMembers(value);
 }
 
 const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];

@@ -3,8 +3,9 @@
 import type { Provider } from '../../api/webhook-scheme.ts';
 import { type Algorithm, tagBytes } from '../../signing/mac.ts';
 import type { OptionProblem } from '../definition.ts';
-import { type Carrier, compileCarriers, headerParts } from './carriers.ts';
+import { type Carrier, compileCarriers, signedHeaders } from './carriers.ts';
 import { compileChallenge } from './challenge.ts';
+import { headerParts, sizeProblem } from './header-value.ts';
 import { pointerProblem } from './pointer.ts';
 import type { Scheme } from './scheme.ts';
 import { passesSelfTest } from './self-test.ts';
@@ -41,6 +42,8 @@ export function compileScheme(
   isBuiltIn: boolean,
 ): Scheme | readonly OptionProblem[] {
   const { output = 'hex', timestamp = 'seconds', bodyTimestamp, signWith, urlPort, decodedInUrl } = scheme;
+  const tooMuch = sizeProblem(scheme);
+  if (tooMuch !== undefined) return [about('headers', tooMuch)];
   const signed = parseSigned(scheme);
   const parts = 'message' in signed ? [] : signed.parts;
   const ends = endsOf([{ parts, separator: '' }, ...headerParts(scheme)]);
@@ -80,7 +83,7 @@ export function compileScheme(
     ownId: matcherOf(languageOf('id', notation)),
     ownKeyId: carry(draft, 'keyId').length > 0 ? matcherOf(languageOf('keyId', notation)) : undefined,
     members: new Set(requestVariables.filter((each) => variables.includes(each))),
-    signedHeaders: variables.flatMap((each) => (each.startsWith('header:') ? [each.slice(7)] : [])),
+    signedHeaders: signedHeaders(parts),
     time: isTimed ? { unit: timestamp, pointer: bodyTimestamp, tolerance } : undefined,
     readsBody: signed.isForm || bodyTimestamp !== undefined,
     signsWithAll: signWith === 'all',
@@ -121,7 +124,9 @@ function* signatureProblems(draft: Draft): Problems {
   }
   if (names === undefined) return;
   if (numbered.length === 0) yield about('names', 'is only for a header with {n} in its name');
-  if (new Set(names).size < names.length) yield about('names', 'must differ from each other');
+  if (new Set(names.map((name) => name.toLowerCase())).size < names.length) {
+    yield about('names', 'must differ from each other; letter case makes no difference');
+  }
 }
 
 const flags = { timestamp: 'unsignedTimestamp', id: 'unsignedId', nonce: 'unsignedNonce' } as const;

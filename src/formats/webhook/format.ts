@@ -1,5 +1,6 @@
 /** Turns a compiled scheme into a format. */
 
+import { cannotBePassedOn } from '../../api/foreign-headers.ts';
 import type { HttpHeaders, WebhookSignRequest } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
 import { type Format, feed, type HeaderLookup, type SigningContext } from '../../signing/format.ts';
@@ -13,7 +14,9 @@ import type { Scheme } from './scheme.ts';
 /** @param options as `GET /v1/keys` shows them */
 export function createFormat(scheme: Scheme, options: object): Omit<Format, 'name'> {
   const { sign, verify } = requestsOf(scheme);
-  const { challenge, carriers, warnings } = scheme;
+  const { challenge, carriers, warnings, signedHeaders } = scheme;
+  // An HTTP request to the signer has headers of these names for itself, so only JSON can hold those of the message.
+  const isJsonOnly = signedHeaders.some(cannotBePassedOn);
   return {
     options,
     algorithms: [scheme.algorithm],
@@ -28,11 +31,14 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
       const bytes = messageBytes('body', body, encoding);
       return feed(context, startVerification(scheme, context, { ...target, header: lookup(headers) }), bytes);
     },
-    startSigning: (context, header) => {
-      const id = scheme.sends.has('id') ? header(memberHeaders.id) : undefined;
-      return startSigning(scheme, context, { ...toldByHeaders(scheme, header), id });
-    },
-    startVerification: (context, header) => startVerification(scheme, context, toldByHeaders(scheme, header)),
+    ...(!isJsonOnly && {
+      startSigning: (context: SigningContext, header: HeaderLookup) => {
+        const id = scheme.sends.has('id') ? header(memberHeaders.id) : undefined;
+        return startSigning(scheme, context, { ...toldByHeaders(scheme, header), id });
+      },
+      startVerification: (context: SigningContext, header: HeaderLookup) =>
+        startVerification(scheme, context, toldByHeaders(scheme, header)),
+    }),
     verificationHeaders: carriers.flatMap(({ reads, aliases }) => [...reads, ...aliases]),
     ...(challenge && {
       challenge: (context: SigningContext, request: unknown) => answerChallenge(challenge, context, request),

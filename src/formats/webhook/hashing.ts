@@ -54,16 +54,17 @@ export function startHashing(
       collector?.add(part);
       if (!isForm) for (const { stream } of streams) stream.update(part);
     },
-    tags: () =>
-      streams.map(({ stream, frame }) => {
-        if (isForm) {
-          const form = formText(body(), frame.url);
-          if (form === undefined) return undefined;
-          feed(stream, Buffer.from(form));
-        }
+    tags: () => {
+      // All frames are of one request, and so have one URL.
+      const form = isForm ? formText(body(), macs[0]?.frame.url) : '';
+      if (form === undefined) return streams.map(() => undefined);
+      const pairs = Buffer.from(form);
+      return streams.map(({ stream, frame }) => {
+        feed(stream, pairs);
         feed(stream, frame.after);
         return stream.digest();
-      }),
+      });
+    },
     body,
   };
 }

@@ -1,9 +1,14 @@
 /** JSON pointers (RFC 6901), by which a scheme finds the time in a body. */
 
+/** Bodies may be a little deeper; see `bodyTime`. */
+const maxNames = 32;
+
 export function pointerProblem(pointer: string): string | undefined {
-  return pointer.length <= 256 && /^(?:\/(?:[^~/]|~[01])*)+$/.test(pointer)
+  return pointer.length <= 256 &&
+    /^(?:\/(?:[^~/]|~[01])*)+$/.test(pointer) &&
+    namesOf(pointer).length <= maxNames
     ? undefined
-    : 'must be a JSON pointer (RFC 6901) such as /webhookTimestamp or /data/created';
+    : `must be a JSON pointer (RFC 6901) such as /webhookTimestamp or /data/created, of at most ${maxNames} names`;
 }
 
 /** The names on the way to the value (§4). */

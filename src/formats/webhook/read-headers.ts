@@ -2,7 +2,8 @@
 
 import type { VerificationFailure } from '../../api/messages.ts';
 import type { HeaderLookup } from '../../signing/format.ts';
-import type { Carrier, Item } from './carriers.ts';
+import type { Carrier } from './carriers.ts';
+import type { Item } from './header-value.ts';
 import type { Values } from './request.ts';
 import type { Scheme } from './scheme.ts';
 
@@ -18,12 +19,14 @@ export interface Received {
 export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | VerificationFailure {
   const { carriers, proven } = scheme;
   const isAbsent = (name: string) => header(name) === undefined;
-  // The scheme's own names and the other ones are never mixed.
-  const byAlias = scheme.hasAliases && carriers.every(({ reads }) => reads.every(isAbsent));
+  // The scheme's own names and the other ones are never mixed. A header without other names keeps its own.
+  const byAlias =
+    scheme.hasAliases &&
+    carriers.every(({ reads, aliases }) => aliases.length === 0 || reads.every(isAbsent));
   const found = new Map<string, string[]>();
   const wrong = new Set<string>();
   const present = carriers.map((carrier) => {
-    const names = byAlias ? carrier.aliases : carrier.reads;
+    const names = byAlias && carrier.aliases.length > 0 ? carrier.aliases : carrier.reads;
     return { carrier, texts: names.flatMap((name) => header(name) ?? []) };
   });
   if (present.some(({ carrier, texts }) => carrier.isNeeded && texts.length === 0)) return 'missing';

@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import type { VerificationFailure } from '../../api/messages.ts';
 import type { TimeUnit, WebhookScheme } from '../../api/webhook-scheme.ts';
+import { hasEachMemberOnce } from '../../bytes/exact-json.ts';
 import { isSmallJson, type JsonSize } from '../../bytes/small-json.ts';
 import { decodeUtf8 } from '../../bytes/text.ts';
 import { checkAge, toTolerance as withDefaults } from '../tolerance.ts';
@@ -72,10 +73,11 @@ export function bodyTime({ unit, pointer = '' }: Time, body: Uint8Array): string
   return matcherOf(notations[unit].language).test(text) ? text : undefined;
 }
 
-/** Undefined for a text that is not JSON. */
+/** Undefined for a text that is not JSON, or of which another parser could read another time. */
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return hasEachMemberOnce(text, value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -36,6 +36,15 @@ const rfc3339 = sequence(
   choice(fixed('Z'), sequence(bytes('++--'), digits(2), fixed(':'), digits(2))),
 );
 
+function readRfc3339(text: string): number {
+  // The runtimes take 30 February for the second of March, and hour 24 for the next day.
+  const date = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  const exists = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text.slice(0, 10));
+  if (!exists || text.slice(11, 13) === '24') return Number.NaN;
+  // The runtimes read three digits of a fraction.
+  return Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
+}
+
 export const notations: Readonly<Record<TimeUnit, Notation>> = {
   seconds: {
     language: number(12),
@@ -54,8 +63,7 @@ export const notations: Readonly<Record<TimeUnit, Notation>> = {
   rfc3339: {
     language: rfc3339,
     write: (ms) => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z'),
-    // The runtimes read three digits of a fraction.
-    read: (text) => Date.parse(text.replace(/(\.\d{3})\d+/, '$1')),
+    read: readRfc3339,
     stepMs: 1000,
     name: 'an RFC 3339 time such as 2027-01-15T08:00:00Z',
   },

@@ -3,17 +3,21 @@
  * `{8}` or `{8,128}`. It means what it means in a regular expression, of which it is a small part.
  */
 
+import { createAutomaton, twoReadings } from './automaton.ts';
 import { bytes, fixed, type Language, repeated, sequence } from './language.ts';
 
 const element = /\[((?:[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_.:+/=~-])+)\]|([A-Za-z0-9_:=~/-])|\\([.+])/y;
 const count = /\{(\d{1,3})(?:,(\d{1,3}))?\}/y;
 const maxLength = 512;
+const maxPatternLength = 128;
 
-const rule =
-  'must be characters and sets such as [A-Za-z0-9_-], each perhaps with {8} or {8,128}, for tokens of 1 to 512 characters';
+const rule = `must be at most ${maxPatternLength} characters and sets such as [A-Za-z0-9_-], each perhaps with {8} or {8,128}, for tokens of 1 to ${maxLength} characters`;
+const ambiguous =
+  'can read one token in two ways, so a long token could keep the signer busy; write each set once, or put a character between two sets that neither holds';
 
 /** @returns the language of the tokens, or what is wrong */
 export function readPattern(pattern: string): Language | string {
+  if (pattern.length > maxPatternLength) return rule;
   const parts: Language[] = [];
   let [at, shortest, longest] = [0, 0, 0];
   const next = (expression: RegExp) => {
@@ -38,7 +42,9 @@ export function readPattern(pattern: string): Language | string {
     parts.push(repeated(one, least, most));
     if (longest > maxLength) return rule;
   }
-  return shortest > 0 ? sequence(...parts) : rule;
+  if (shortest === 0) return rule;
+  // A regular expression tries each way, and of one way there are never more than the pattern has characters.
+  return twoReadings(createAutomaton(parts)) === undefined ? sequence(...parts) : ambiguous;
 }
 
 /** Undefined for a range that ends before it begins. */
