@@ -554,6 +554,24 @@ describe('a scheme of a configuration', () => {
   });
 });
 
+describe('a scheme that signs a header of the connection', () => {
+  const settings =
+    '{ format: webhook, encoding: text, webhook: { signed: "{header:host}\\n{method}\\n{body}", headers: { X-S: "{signature}" } } }';
+  const head = (message: string) => [
+    'POST /in HTTP/1.1',
+    'Host: hooks.example',
+    `X-S: ${tagOf('HS256', text, message).toString('hex')}`,
+  ];
+
+  it('is verified as a JSON request is, and explained', async () => {
+    const message = `hooks.example\nPOST\n${body}`;
+    expect(await ask({ settings, secret: text, head: head(message), body })).toMatchObject({ valid: true });
+    const changed = await ask({ settings, secret: text, head: head(`${message}\n`), body });
+    expect(changed.reason).toBe('mismatch');
+    expect(codesOf(changed)).toEqual(['body-newline']);
+  });
+});
+
 describe('raw', () => {
   it.each([
     ['of the HTTP API', 'Sec-Signer-Signature'],

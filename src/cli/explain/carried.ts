@@ -1,6 +1,7 @@
 /** Reads the headers of a received message leniently: what they would say if a mistake in them were corrected. */
 
-import type { Carrier, Item } from '../../formats/webhook/carriers.ts';
+import type { Carrier } from '../../formats/webhook/carriers.ts';
+import type { Item } from '../../formats/webhook/header-value.ts';
 import type { Values } from '../../formats/webhook/request.ts';
 import type { Scheme } from '../../formats/webhook/scheme.ts';
 import type { Difference } from './difference.ts';

@@ -4,6 +4,7 @@ import { SignerError } from '../../api/errors.ts';
 import type { Verification, VerificationFailure } from '../../api/messages.ts';
 import { webhookAlgorithms } from '../../formats/webhook/custom.ts';
 import { memberHeaders } from '../../formats/webhook/request.ts';
+import type { Scheme } from '../../formats/webhook/scheme.ts';
 import { shownId } from '../../key-sets/key-id.ts';
 import type { KeyReading } from '../../key-sets/readings.ts';
 import type { KeySettings } from '../../key-sets/settings.ts';
@@ -67,7 +68,7 @@ export function diagnose(
   if (own === undefined) return undefined;
   const format = settings.format.name;
   const request = format === 'raw' ? withRawSignature(own, received) : received;
-  const answer = verify(keySet, request, nowMs);
+  const answer = verify(keySet, own.scheme, request, nowMs);
   const told = {
     keySet: name,
     format,
@@ -127,23 +128,38 @@ interface Refused {
 /** As the signer does it, with the same code. */
 function verify(
   { keys, settings: { format }, problems }: AskedKeySet,
+  scheme: Scheme,
   request: ReceivedRequest,
   nowMs: number,
 ): Verification | Refused {
-  if (keys === undefined || format.startVerification === undefined)
-    return { refused: 'not_loaded', problems };
+  if (keys === undefined) return { refused: 'not_loaded', problems };
   const context = { keys, now: nowMs, random: () => Buffer.alloc(0), checkSize: () => undefined };
-  const { headers, method } = request;
+  const { headers, method, body } = request;
   const header = (name: string) => {
     if (name === memberHeaders.url) return requestedUrl(request);
     return name === memberHeaders.method ? method : headers.get(name)?.join(', ');
   };
   try {
-    return feed(context, format.startVerification(context, header), request.body);
+    return format.startVerification === undefined
+      ? format.verify(context, jsonRequest(scheme, request))
+      : feed(context, format.startVerification(context, header), body);
   } catch (error) {
     if (error instanceof SignerError) return { refused: 'refused', problems: [error.message] };
     throw error;
   }
+}
+
+/** For schemes that sign headers which an HTTP request to the signer has for itself. */
+function jsonRequest({ members, carriers, signedHeaders }: Scheme, request: ReceivedRequest): object {
+  const names = [...carriers.flatMap(({ reads, aliases }) => [...reads, ...aliases]), ...signedHeaders];
+  const url = [...members].some((member) => member !== 'method') ? requestedUrl(request) : undefined;
+  return {
+    body: Buffer.from(request.body).toString('base64'),
+    encoding: 'base64',
+    headers: Object.fromEntries([...request.headers].filter(([name]) => names.includes(name))),
+    ...(url !== undefined && { url }),
+    ...(members.has('method') && { method: request.method }),
+  };
 }
 
 /** Finds the header that has the signature: that of the HTTP API, or else one whose value is as long as a signature. */
