@@ -271,7 +271,7 @@ it('of any scheme that is accepted signs no token that is a message, or with whi
         }
       },
     ),
-    { numRuns: 1500 },
+    { numRuns: 400 },
   );
-  expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(100);
+  expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(40);
 });
