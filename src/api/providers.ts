@@ -1,7 +1,5 @@
 /** The webhook schemes of known providers. Each was checked against `source`; the interop tests repeat the check. */
 
-import type { Provider } from './webhook-scheme.ts';
-
 export const providers = {
   // Today's formats.
   'standard-webhooks': {
@@ -78,7 +76,8 @@ export const providers = {
     output: 'base64',
   },
   bigcommerce: {
-    source: 'https://docs.bigcommerce.com/docs/integrations/webhooks/https-webhook-overview',
+    source:
+      'https://github.com/bigcommerce/docs/blob/main/docs/integrations/webhooks/https-webhook-overview.mdx',
     signed: '{id}.{timestamp}.{body}',
     headers: {
       'webhook-id': '{id}',
@@ -164,7 +163,7 @@ export const providers = {
     headers: { 'Mux-Signature': ['t={timestamp}', 'v1={signature}'] },
   },
   sanity: {
-    source: 'https://www.sanity.io/docs/content-lake/webhook-best-practices',
+    source: 'https://github.com/sanity-io/webhook-toolkit',
     signed: '{timestamp}.{body}',
     headers: { 'sanity-webhook-signature': ['t={timestamp}', 'v1={signature}'] },
     output: 'base64url',
@@ -178,7 +177,7 @@ export const providers = {
     toleranceSeconds: 180,
   },
   elevenlabs: {
-    source: 'https://elevenlabs.io/docs/agents-platform/workflows/post-call-webhooks',
+    source: 'https://github.com/elevenlabs/elevenlabs-js/blob/main/src/wrapper/webhooks.ts',
     signed: '{timestamp}.{body}',
     headers: { 'ElevenLabs-Signature': ['t={timestamp}', 'v0={signature}'] },
     toleranceSeconds: 1800,
@@ -234,7 +233,7 @@ export const providers = {
 
   // Several signatures of the body.
   pagerduty: {
-    source: 'https://developer.pagerduty.com/docs/verifying-webhook-signatures',
+    source: 'https://github.com/PagerDuty/go-pagerduty/blob/main/webhookv3/webhookv3.go',
     signed: '{body}',
     headers: { 'X-PagerDuty-Signature': ['v1={signature}'] },
   },
@@ -296,18 +295,19 @@ export const providers = {
     output: 'base64',
   },
   xero: {
-    source: 'https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/',
+    source:
+      'https://github.com/XeroAPI/XeroWebhooksReceiver/blob/master/XeroWebhooksReceiver/Helpers/SignatureVerifier.cs',
     signed: '{body}',
     headers: { 'x-xero-signature': '{signature}' },
     output: 'base64',
   },
   mollie: {
-    source: 'https://docs.mollie.com/reference/webhooks-best-practices',
+    source: 'https://github.com/mollie/mollie-api-php/blob/master/src/Webhooks/SignatureValidator.php',
     signed: '{body}',
     headers: { 'X-Mollie-Signature': 'sha256={signature}' },
   },
   line: {
-    source: 'https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/',
+    source: 'https://developers.line.biz/en/reference/messaging-api/#signature-validation',
     signed: '{body}',
     headers: { 'x-line-signature': '{signature}' },
     output: 'base64',
@@ -345,7 +345,7 @@ export const providers = {
     headers: { 'X-Notion-Signature': 'sha256={signature}' },
   },
   x: {
-    source: 'https://docs.x.com/x-api/webhooks/introduction',
+    source: 'https://docs.x.com/x-api/webhooks/quickstart',
     signed: '{body}',
     headers: { 'x-twitter-webhooks-signature': 'sha256={signature}' },
     output: 'base64',
@@ -357,21 +357,21 @@ export const providers = {
     },
   },
   'coinbase-commerce': {
-    source: 'https://docs.cdp.coinbase.com/commerce/webhooks/webhooks-security',
+    source: 'https://github.com/coinbase/coinbase-commerce-node/blob/master/lib/Webhook.js',
     signed: '{body}',
     headers: { 'X-CC-Webhook-Signature': '{signature}' },
   },
   gocardless: {
-    source: 'https://developer.gocardless.com/api-reference/#webhooks-signing-webhooks',
+    source: 'https://github.com/gocardless/gocardless-nodejs/blob/master/src/webhooks.ts',
     signed: '{body}',
     headers: { 'Webhook-Signature': '{signature}' },
   },
   gitea: {
-    source: 'https://docs.gitea.com/usage/repository/webhooks',
+    source: 'https://github.com/go-gitea/gitea/blob/main/services/webhook/deliver.go',
     signed: '{body}',
     headers: { 'X-Gitea-Signature': '{signature}' },
   },
-} as const satisfies Record<string, Provider>;
+} as const;
 
 /** The names of the formats of known providers. */
 export type ProviderName = keyof typeof providers;

@@ -16,6 +16,15 @@ export interface ShapeProblem {
   readonly values?: readonly string[];
 }
 
+/** Makes schemas when they are first asked for, because those of a format that nobody uses would only cost memory. */
+export function onDemand<Made>(make: () => Made): () => Made {
+  let made: Made | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 /** Parses a request. @throws {SignerError} `malformed_request`, naming the first field that is wrong */
 export function parse<S extends z.ZodMiniType>(schema: S, body: unknown): z.infer<S> {
   const result = schema.safeParse(body);

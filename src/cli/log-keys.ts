@@ -64,7 +64,7 @@ export function logKeyEvents(
       const files = mount.content === 'configuration' ? {} : changes;
       log.info(loaded, { ...where(mount), generation, ...files, keys: describeKeys([...keySets.values()]) });
       for (const { name, warnings } of keySets.values()) {
-        for (const warning of warnings) log.warn(`a key set ${warning}`, { key: name });
+        if (warnings.length > 0) log.warn(`a key set ${warnings.join('; it ')}`, { key: name });
       }
       onReady();
     },

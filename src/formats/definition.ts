@@ -41,13 +41,22 @@ interface Definition<N extends keyof Formats, F extends Fields> extends Schemas<
   create(configured: z.infer<z.ZodMiniObject<F>>): Omit<Format, 'name'>;
 }
 
-export function defineFormat<N extends keyof Formats, F extends Fields>({
-  create,
-  ...definition
-}: Definition<N, F>): FormatDefinition {
+/** @param definition may make its schemas when they are asked for, by getters */
+export function defineFormat<N extends keyof Formats, F extends Fields>(
+  definition: Definition<N, F>,
+): FormatDefinition {
   const { name } = definition;
   return {
-    ...definition,
-    create: (configured) => ({ name, ...create(configured as z.infer<z.ZodMiniObject<F>>) }),
+    name,
+    get fields() {
+      return definition.fields;
+    },
+    get requests() {
+      return definition.requests;
+    },
+    get answers() {
+      return definition.answers;
+    },
+    create: (configured) => ({ name, ...definition.create(configured as z.infer<z.ZodMiniObject<F>>) }),
   };
 }

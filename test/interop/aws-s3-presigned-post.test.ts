@@ -6,11 +6,28 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { createPresignedPost } from '@aws-sdk/s3-presigned-post';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AwsPost, AwsPostForm } from '../../src/api/aws-post.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
+import { load } from './clients.ts';
+
+interface S3ClientConfig {
+  readonly region?: string;
+  readonly endpoint?: string;
+  readonly forcePathStyle?: boolean;
+}
+interface Sdk {
+  readonly S3Client: new (config: object) => object;
+}
+interface PresignedPost {
+  createPresignedPost(
+    client: object,
+    options: object,
+  ): Promise<{ url: string; fields: Record<string, string> }>;
+}
+
+const { S3Client } = load<Sdk>('@aws-sdk/client-s3');
+const { createPresignedPost } = load<PresignedPost>('@aws-sdk/s3-presigned-post');
 
 const accessKeyId = 'AKIDEXAMPLE';
 type KeySet = 'aws' | 'compatible' | 'local';
@@ -59,7 +76,7 @@ async function formOfSdk(
   keySet: KeySet,
   { fields }: AwsPostForm,
   config: S3ClientConfig,
-  options: Omit<Parameters<typeof createPresignedPost>[1], 'Bucket'> & { readonly Bucket: string },
+  options: Readonly<Record<'Bucket' | 'Key', string>> & Readonly<Record<string, unknown>>,
   sessionToken?: string,
 ) {
   const iso = fields['X-Amz-Date']?.replace(/^(\d{4})(\d\d)(\d\dT\d\d)(\d\d)(\d\dZ)$/, '$1-$2-$3:$4:$5');

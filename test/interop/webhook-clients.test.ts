@@ -1,31 +1,46 @@
 /** The providers' own libraries accept what `provider-messages.ts` sends, and the published vectors are what it sends. */
 
 import { randomBytes } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readVectors } from '../support/vectors.ts';
-import { isAccepted, officialClients } from './official-clients.ts';
-import { json, published, senders, url, type Vector, withDigest } from './provider-messages.ts';
+import { isAccepted, loadClient, officialClients } from './official-clients.ts';
+import {
+  json,
+  type ProviderName,
+  published,
+  senders,
+  url,
+  type Vector,
+  withDigest,
+} from './provider-messages.ts';
 
 const id = 'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W';
 
-describe.each(officialClients)('the library of %s', (provider) => {
-  const sender = senders[provider];
-  const secret = sender.secret?.() ?? randomBytes(32).toString('hex');
+const newSecret = (name: ProviderName) => senders[name].secret?.() ?? randomBytes(32).toString('hex');
+
+/** A message that the provider sends now. */
+function sent(name: ProviderName, secret: string) {
   const nowMs = Date.now();
-  const message = sender.message?.(nowMs) ?? { body: json };
-  const moment = { id, timestamp: sender.time?.(nowMs) ?? '' };
-  const headers = sender.headers(message, secret, moment);
+  const message = senders[name].message?.(nowMs) ?? { body: json };
+  const moment = { id, timestamp: senders[name].time?.(nowMs) ?? '' };
+  return { message, headers: senders[name].headers(message, secret, moment) };
+}
+
+describe.each(officialClients)('the library of %s', (name) => {
+  const secret = newSecret(name);
+  beforeAll(() => loadClient(name));
 
   it('accepts what the provider sends', async () => {
-    expect(await isAccepted(provider, message, headers, secret)).toBe(true);
+    const { message, headers } = sent(name, secret);
+    expect(await isAccepted(name, message, headers, secret)).toBe(true);
   });
 
   it('refuses it with a bit flipped, and with another secret', async () => {
+    const { message, headers } = sent(name, secret);
     const flipped = { ...message, body: message.body.replace('snow', 'snov') };
     expect(flipped.body).not.toBe(message.body);
-    expect(await isAccepted(provider, flipped, headers, secret)).toBe(false);
-    const other = sender.secret?.() ?? randomBytes(32).toString('hex');
-    expect(await isAccepted(provider, message, headers, other)).toBe(false);
+    expect(await isAccepted(name, flipped, headers, secret)).toBe(false);
+    expect(await isAccepted(name, message, headers, newSecret(name))).toBe(false);
   });
 });
 

@@ -6,7 +6,7 @@ import { providers } from '../../src/api/providers.ts';
 import type { Provider } from '../../src/api/webhook-scheme.ts';
 import { type ConfiguredSigner, startConfigured } from '../support/configured.ts';
 import { readVectors } from '../support/vectors.ts';
-import { callRivet, isAccepted, officialClients, verifyBox } from './official-clients.ts';
+import { callRivet, isAccepted, loadClient, officialClients, verifyBox } from './official-clients.ts';
 import {
   type Headers,
   json,
@@ -49,6 +49,22 @@ const call = async (signer: ConfiguredSigner, path: string, request: object) => 
 const verify = (name: ProviderName, message: Message, headers: Headers) =>
   call(running, `${name}/verify`, { ...message, headers });
 
+/** The body alone is the body of the request; what else is signed stands in headers. */
+async function stream(path: string, { body, url, method }: Message, received: Headers) {
+  const init: RequestInit = {
+    method: 'POST',
+    body,
+    headers: {
+      ...received,
+      'content-type': 'application/octet-stream',
+      ...(url !== undefined && { 'sec-signer-url': url }),
+      ...(method !== undefined && { 'sec-signer-method': method }),
+    },
+  };
+  const response = await running.signer.call(`/v1/keys/${path}`, undefined, init);
+  return (await response.json()) as Record<string, unknown>;
+}
+
 /** A message as the provider sends it now. */
 function sent(name: ProviderName) {
   const sender = senders[name];
@@ -88,6 +104,13 @@ describe.each(names)('what %s sends', (name) => {
     const { message, moment } = sent(name);
     const headers = senders[name].headers(message, newSecret(name), moment);
     expect(await verify(name, message, headers)).toEqual(mismatch);
+  });
+
+  it('is verified when the body is passed on as it was received', async () => {
+    const { message, headers } = sent(name);
+    expect(await stream(`${name}/verify`, message, headers)).toMatchObject({ valid: true });
+    const body = message.body.replace('snow', 'snov');
+    expect(await stream(`${name}/verify`, { ...message, body }, headers)).toEqual(mismatch);
   });
 
   it('is refused without its headers', async () => {
@@ -148,7 +171,15 @@ it.each(names)('what we sign for %s is what the provider would have sent', async
   expect(headers).toEqual(senders[name].headers(message, secretOf(name), moment));
 });
 
+it.each(names)('what we sign for %s as a stream is what the provider would have sent', async (name) => {
+  const { message } = sent(name);
+  const headers = (await stream(`${name}/sign`, message, {}))['headers'] as Headers;
+  const moment = { id: '', timestamp: '', ...senders[name].moment?.(headers) };
+  expect(headers).toEqual(senders[name].headers(message, secretOf(name), moment));
+});
+
 it.each(officialClients)('what we sign for %s is accepted by the library of the provider', async (name) => {
+  await loadClient(name);
   const { message, headers } = await signedFor(name);
   expect(await isAccepted(name, message, headers, secretOf(name))).toBe(true);
   const flipped = { ...message, body: message.body.replace('snow', 'snov') };

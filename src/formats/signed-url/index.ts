@@ -6,31 +6,39 @@
 
 import * as z from 'zod/mini';
 import type { SignedUrlSignRequest, SignedUrlVerifyRequest } from '../../api/messages.ts';
-import { parse } from '../../api/schema.ts';
+import { onDemand, parse } from '../../api/schema.ts';
 import { text, verificationWith } from '../answers.ts';
 import { defineFormat } from '../definition.ts';
-import { options } from './options.ts';
+import { createOptions } from './options.ts';
 import { createUrlPolicy, describePolicy } from './policy.ts';
 import { sign } from './sign.ts';
 import { verify } from './verify.ts';
 
-const verifyRequest: z.ZodMiniType<SignedUrlVerifyRequest> = z.strictObject({
-  url: text,
-  method: z.optional(text),
+const fields = onDemand(() => ({ 'signed-url': z.optional(createOptions()) }));
+const requests = onDemand(() => {
+  const target = { url: text, method: z.optional(text) };
+  const sign: z.ZodMiniType<SignedUrlSignRequest> = z.strictObject({
+    ...target,
+    expiresSeconds: z.optional(z.int().check(z.gte(1))),
+  });
+  const verify: z.ZodMiniType<SignedUrlVerifyRequest> = z.strictObject(target);
+  return { sign, verify };
 });
-const signRequest: z.ZodMiniType<SignedUrlSignRequest> = z.strictObject({
-  url: text,
-  method: z.optional(text),
-  expiresSeconds: z.optional(z.int().check(z.gte(1))),
-});
+const answers = onDemand(() => ({
+  signature: z.object({ url: text, expiresAt: text, keyId: text }),
+  verification: verificationWith({ expiresAt: text }),
+}));
 
 export const signedUrl = defineFormat({
   name: 'signed-url',
-  fields: { 'signed-url': z.optional(options) },
-  requests: { sign: signRequest, verify: verifyRequest },
-  answers: {
-    signature: z.object({ url: text, expiresAt: text, keyId: text }),
-    verification: verificationWith({ expiresAt: text }),
+  get fields() {
+    return fields();
+  },
+  get requests() {
+    return requests();
+  },
+  get answers() {
+    return answers();
   },
   create: ({ 'signed-url': configured = {} }) => {
     const policy = createUrlPolicy(configured);
@@ -40,8 +48,8 @@ export const signedUrl = defineFormat({
       minKeyBytes: () => 16,
       // The key of Laravel is the text of APP_KEY, with its prefix.
       secretEncoding: configured.scheme === 'laravel' ? 'text' : 'hex',
-      sign: (context, request) => sign(policy, context, parse(signRequest, request)),
-      verify: (context, request) => verify(policy, context, parse(verifyRequest, request)),
+      sign: (context, request) => sign(policy, context, parse(requests().sign, request)),
+      verify: (context, request) => verify(policy, context, parse(requests().verify, request)),
     };
   },
 });

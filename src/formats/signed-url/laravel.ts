@@ -1,5 +1,5 @@
 /**
- * The scheme `laravel`: signed URLs of Laravel 11 and 12 (`UrlGenerator::hasCorrectSignature`). The signature covers the
+ * The scheme `laravel`: signed URLs of Laravel (`UrlGenerator::hasCorrectSignature`, since version 8). The signature covers the
  * URL with its query as it is written, without the parameter `signature`.
  */
 

@@ -3,8 +3,9 @@
 import type { Provider } from '../../api/webhook-scheme.ts';
 import { type Algorithm, tagBytes } from '../../signing/mac.ts';
 import type { OptionProblem } from '../definition.ts';
-import { type Carrier, compileCarriers, headerParts, sizeProblem } from './carriers.ts';
+import { type Carrier, compileCarriers, signedHeaders } from './carriers.ts';
 import { compileChallenge } from './challenge.ts';
+import { headerParts, sizeProblem } from './header-value.ts';
 import { pointerProblem } from './pointer.ts';
 import type { Scheme } from './scheme.ts';
 import { passesSelfTest } from './self-test.ts';
@@ -82,7 +83,7 @@ export function compileScheme(
     ownId: matcherOf(languageOf('id', notation)),
     ownKeyId: carry(draft, 'keyId').length > 0 ? matcherOf(languageOf('keyId', notation)) : undefined,
     members: new Set(requestVariables.filter((each) => variables.includes(each))),
-    signedHeaders: variables.flatMap((each) => (each.startsWith('header:') ? [each.slice(7)] : [])),
+    signedHeaders: signedHeaders(parts),
     time: isTimed ? { unit: timestamp, pointer: bodyTimestamp, tolerance } : undefined,
     readsBody: signed.isForm || bodyTimestamp !== undefined,
     signsWithAll: signWith === 'all',

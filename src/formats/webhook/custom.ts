@@ -2,6 +2,7 @@
 
 import * as z from 'zod/mini';
 import type { WebhookSignRequest, WebhookVerification, WebhookVerifyRequest } from '../../api/messages.ts';
+import { onDemand } from '../../api/schema.ts';
 import type { HeaderTemplate, WebhookScheme } from '../../api/webhook-scheme.ts';
 import { bytesEncodings } from '../../bytes/encoding.ts';
 import type { Algorithm } from '../../signing/mac.ts';
@@ -17,10 +18,8 @@ import type { Scheme } from './scheme.ts';
 import { toleranceFields } from './time.ts';
 
 /** HMAC with SHA-1 is here alone, for senders that have nothing better. */
-const webhookAlgorithms: readonly Algorithm[] = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'];
+export const webhookAlgorithms: readonly Algorithm[] = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'];
 
-const flag = z.optional(z.boolean());
-const output = z.optional(z.enum(bytesEncodings));
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) &&
   value.length > 0 &&
@@ -43,49 +42,58 @@ const isTemplate = (value: unknown) => {
   return isTexts(items) && typeof separator === 'string' && Object.keys(rest).length === 0;
 };
 
-const scheme: z.ZodMiniType<WebhookScheme> = z.strictObject({
-  signed: text,
-  headers: recordOf<HeaderTemplate>(
-    isTemplate,
-    'must have the names of headers, at most 16, each with a template, a list of templates, or { items, separator }',
-  ),
-  output,
-  timestamp: z.optional(z.enum(['seconds', 'milliseconds', 'rfc3339'])),
-  ...toleranceFields,
-  signWith,
-  aliases: z.optional(
-    recordOf<readonly string[]>(isTexts, 'must have the names of headers, each with a list of other names'),
-  ),
-  names: z.optional(
-    z.custom<readonly string[]>(
-      (value) => isTexts(value) && value.every((each) => /^[A-Za-z0-9-]{1,64}$/.test(each)),
-      'must be a list of 1 to 16 words that stand for {n}, of letters, digits and -',
+function createSchema(): z.ZodMiniType<WebhookScheme> {
+  const flag = z.optional(z.boolean());
+  const output = z.optional(z.enum(bytesEncodings));
+  return z.strictObject({
+    signed: text,
+    headers: recordOf<HeaderTemplate>(
+      isTemplate,
+      'must have the names of headers, at most 16, each with a template, a list of templates, or { items, separator }',
     ),
-  ),
-  bodyTimestamp: z.optional(text),
-  unsignedTimestamp: flag,
-  unsignedId: flag,
-  unsignedNonce: flag,
-  challenge: z.optional(z.strictObject({ signed: text, response: text, output, pattern: z.optional(text) })),
-  ambiguous: flag,
-});
+    output,
+    timestamp: z.optional(z.enum(['seconds', 'milliseconds', 'rfc3339'])),
+    ...toleranceFields,
+    signWith,
+    aliases: z.optional(
+      recordOf<readonly string[]>(isTexts, 'must have the names of headers, each with a list of other names'),
+    ),
+    names: z.optional(
+      z.custom<readonly string[]>(
+        (value) => isTexts(value) && value.every((each) => /^[A-Za-z0-9-]{1,64}$/.test(each)),
+        'must be a list of 1 to 16 words that stand for {n}, of letters, digits and -',
+      ),
+    ),
+    bodyTimestamp: z.optional(text),
+    unsignedTimestamp: flag,
+    unsignedId: flag,
+    unsignedNonce: flag,
+    challenge: z.optional(
+      z.strictObject({ signed: text, response: text, output, pattern: z.optional(text) }),
+    ),
+    ambiguous: flag,
+  });
+}
 
-const part = z.optional(text);
-/** What a request can hold. The scheme of a key set decides which of the members are there. */
-const target = { method: part, url: part, path: part, query: part, host: part };
-const message = { body: text, encoding: messageEncoding, ...target };
-const sign: z.ZodMiniType<WebhookSignRequest> = z.strictObject({
-  ...message,
-  id: newId,
-  headers: z.optional(headers),
-});
-const verify: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({ ...message, headers });
-const optionalText = z.exactOptional(text);
-const verification: z.ZodMiniType<WebhookVerification> = verificationWith({
-  id: optionalText,
-  timestamp: optionalText,
-  nonce: optionalText,
-});
+/** What requests and answers can hold. The scheme of a key set decides which of the members are there. */
+function createMessages(): Pick<FormatDefinition, 'requests' | 'answers'> {
+  const part = z.optional(text);
+  const target = { method: part, url: part, path: part, query: part, host: part };
+  const message = { body: text, encoding: messageEncoding, ...target };
+  const sign: z.ZodMiniType<WebhookSignRequest> = z.strictObject({
+    ...message,
+    id: newId,
+    headers: z.optional(headers),
+  });
+  const verify: z.ZodMiniType<WebhookVerifyRequest> = z.strictObject({ ...message, headers });
+  const proven = z.exactOptional(text);
+  const verification: z.ZodMiniType<WebhookVerification> = verificationWith({
+    id: proven,
+    timestamp: proven,
+    nonce: proven,
+  });
+  return { requests: { sign, verify }, answers: { signature: headersAnswer, verification } };
+}
 
 /** The part of a key set's configuration that decides its scheme. */
 interface Configured {
@@ -93,11 +101,20 @@ interface Configured {
   readonly algorithm?: Algorithm | undefined;
 }
 
+const fields = onDemand(() => ({ webhook: createSchema() }));
+const messages = onDemand(createMessages);
+
 export const webhook: FormatDefinition = {
   name: 'webhook',
-  fields: { webhook: scheme },
-  requests: { sign, verify },
-  answers: { signature: headersAnswer, verification },
+  get fields() {
+    return fields();
+  },
+  get requests() {
+    return messages().requests;
+  },
+  get answers() {
+    return messages().answers;
+  },
   problems: (configured) => {
     const { algorithm } = configured as Configured;
     const problems: OptionProblem[] = [];

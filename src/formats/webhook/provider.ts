@@ -3,6 +3,7 @@
 import * as z from 'zod/mini';
 import type { WebhookVerification } from '../../api/messages.ts';
 import { type ProviderName, providers } from '../../api/providers.ts';
+import { onDemand } from '../../api/schema.ts';
 import type { Provider } from '../../api/webhook-scheme.ts';
 import { headersAnswer, text, verification, verificationWith } from '../answers.ts';
 import type { FormatDefinition } from '../definition.ts';
@@ -20,6 +21,7 @@ interface Options extends Partial<Tolerance> {
 
 export const signWith = z.optional(z.enum(['primary', 'all']));
 
+/** Everything but the name is made when it is asked for: a configuration uses few of the providers. */
 export function defineProvider(name: ProviderName): FormatDefinition {
   const provider: Provider = providers[name];
   const { signed, headers, bodyTimestamp, secretEncoding = 'text', minKeyBytes = 0 } = provider;
@@ -30,26 +32,34 @@ export function defineProvider(name: ProviderName): FormatDefinition {
     ([header, template]) => header.includes('{n}') || typeof template !== 'string',
   );
   const takesSignWith = isSeveral && provider.signWith === undefined;
-  const shape = { ...(isTimed && toleranceFields), ...(takesSignWith && { signWith }) };
-  let compiled: Scheme | undefined;
+  const compiled = onDemand(() => compileProvider(provider));
+  const fields = onDemand((): FormatDefinition['fields'] => {
+    const shape = { ...(isTimed && toleranceFields), ...(takesSignWith && { signWith }) };
+    return isTimed || takesSignWith ? { [name]: z.optional(z.strictObject(shape)) } : {};
+  });
 
   return {
     name,
-    fields: isTimed || takesSignWith ? { [name]: z.optional(z.strictObject(shape)) } : {},
-    requests: requestsOf({
-      sends: new Set(isSigned('id') ? ['id'] : []),
-      members: new Set(requestVariables.filter(isSigned)),
-      signedHeaders: [],
-    }),
-    answers: { signature: headersAnswer, verification: verificationOf(isTimed, isSigned('id')) },
+    get fields() {
+      return fields();
+    },
+    get requests() {
+      return requestsOf({
+        sends: new Set(isSigned('id') ? ['id'] : []),
+        members: new Set(requestVariables.filter(isSigned)),
+        signedHeaders: [],
+      });
+    },
+    get answers() {
+      return { signature: headersAnswer, verification: verificationOf(isTimed, isSigned('id')) };
+    },
     create: (configured) => {
       const { [name]: options = {} }: { readonly [_ in string]?: Options } = configured;
-      compiled ??= compileProvider(provider);
       const tolerance = toTolerance({ ...provider, ...options });
       const { signWith = 'primary' } = options;
-      const { time } = compiled;
+      const { time } = compiled();
       const scheme: Scheme = {
-        ...compiled,
+        ...compiled(),
         signsWithAll: signWith === 'all',
         time: time && { ...time, tolerance },
       };

@@ -2,7 +2,8 @@
 
 import type { VerificationFailure } from '../../api/messages.ts';
 import type { HeaderLookup } from '../../signing/format.ts';
-import type { Carrier, Item } from './carriers.ts';
+import type { Carrier } from './carriers.ts';
+import type { Item } from './header-value.ts';
 import type { Values } from './request.ts';
 import type { Scheme } from './scheme.ts';
 

@@ -13,7 +13,7 @@ import { text } from '../answers.ts';
 import { headers } from '../headers.ts';
 import { isText, messageEncoding } from '../message.ts';
 import type { Scheme } from './scheme.ts';
-import type { RequestVariable } from './variables.ts';
+import { matcherOf, type RequestVariable, requestLanguages } from './variables.ts';
 
 type Target = { readonly [Part in keyof WebhookTarget]?: WebhookTarget[Part] | undefined };
 
@@ -85,18 +85,20 @@ export function requestsOf({ sends, members, signedHeaders }: Needs): Requests {
   return requests;
 }
 
-const rules: Readonly<Record<RequestVariable, readonly [pattern: RegExp, rule: string]>> = {
-  method: [/^[A-Z]+$/, 'must be the method of the request in upper case'],
-  url: [
-    /^[!-"$-~]*[!-"$->@-~]$/,
-    'must be the URL as it was requested: printable ASCII, no fragment, and no "?" at its end',
-  ],
-  path: [
-    /^\/[^\0- \x7f?#]*$/,
-    'must be the path as it was requested: it begins with a slash, without a query',
-  ],
-  query: [/^[^\0- \x7f#]*$/, 'must be the query as it was requested, without the question mark'],
-  host: [/^[!-"$-.0->A-[\]-~]+$/, 'must be the host as it was requested, perhaps with a port'],
+const rules: Readonly<Record<RequestVariable, string>> = {
+  method: 'must be the method of the request in upper case',
+  url: 'must be the URL as it was requested: printable ASCII, no fragment, and no "?" at its end',
+  path: 'must be the path as it was requested: it begins with a slash, without a query',
+  query: 'must be the query as it was requested, without the question mark',
+  host: 'must be the host as it was requested, perhaps with a port',
+};
+const accepts = (member: RequestVariable): RegExp => matcherOf(requestLanguages[member]);
+const patterns: Readonly<Record<RequestVariable, RegExp>> = {
+  method: accepts('method'),
+  url: accepts('url'),
+  path: accepts('path'),
+  query: accepts('query'),
+  host: accepts('host'),
 };
 
 /**
@@ -131,7 +133,7 @@ function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | unde
     own ??
     ofUrl?.[member as keyof UrlParts] ??
     (member === 'query' && told.path !== undefined ? '' : undefined);
-  const [pattern, rule] = rules[member];
+  const { [member]: rule } = rules;
   if (value === undefined) {
     const where =
       member === 'url' || member === 'method'
@@ -140,7 +142,7 @@ function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | unde
     throw malformedField(member, `is missing${where}; it ${rule}`);
   }
   // Two texts that are not well formed could be the same bytes.
-  if (!pattern.test(value) || !isText(value)) throw malformedField(member, rule);
+  if (!patterns[member].test(value) || !isText(value)) throw malformedField(member, rule);
   return value;
 }
 
@@ -148,9 +150,8 @@ type UrlParts = { readonly [Part in 'path' | 'query' | 'host']: string | undefin
 
 /** Splits an absolute URL, or what stands in a request line. Nothing is decoded or normalised. */
 function urlParts(url: string): UrlParts {
-  const [pattern, rule] = rules.url;
   const [match, host, path, query = ''] =
     /^(?:[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?]+))?(\/[^?]*)?(?:\?(.*))?$/.exec(url) ?? [];
-  if (match === undefined || !pattern.test(url)) throw malformedField('url', rule);
+  if (match === undefined || !patterns.url.test(url)) throw malformedField('url', rules.url);
   return { host, path: path ?? (host === undefined ? undefined : '/'), query };
 }

@@ -22,6 +22,9 @@ const noBody =
 
 export function parseSigned({ signed: template }: WebhookScheme): SignedTemplate | OptionProblem {
   const problem = (message: string): OptionProblem => ({ path: ['signed'], message });
+  if (/\{(?:signature|keyId)\}/.test(template)) {
+    return problem('must not hold {signature} or {keyId}, which only headers carry');
+  }
   const parsed = parseTemplate(template, signedVariables, allowed);
   if ('problem' in parsed) return problem(parsed.problem);
   const { parts } = parsed;

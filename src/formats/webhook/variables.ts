@@ -46,12 +46,20 @@ export const signedVariables: readonly string[] = [
 export const headerVariables: readonly string[] = ['signature', ...sentVariables, 'keyId'];
 
 const any = anyNumber(bytes(everyByte));
-/** Visible ASCII. */
-const visible = bytes('!~');
 
-/** A path begins with a slash. Neither it nor a query holds white space or a fragment (RFC 3986 §3.3, §3.4). */
+/** Neither a path nor a query holds white space or a fragment (RFC 3986 §3.3, §3.4). */
 const inPath = bytes(except('!', '\xff', '#?\x7f'));
 const inQuery = bytes(except('!', '\xff', '#\x7f'));
+
+/** What stands in a request line, and the URL of which it is a part. */
+export const requestLanguages: Readonly<Record<RequestVariable, Language>> = {
+  method: anyNumber(bytes('AZ'), 1),
+  // With a bare "?" at its end, some programs see an empty query and others none.
+  url: sequence(anyNumber(bytes(except('!', '~', '#'))), bytes(except('!', '~', '#?'))),
+  path: sequence(fixed('/'), anyNumber(inPath)),
+  query: anyNumber(inQuery),
+  host: anyNumber(bytes(except('!', '~', '#/?@\\')), 1),
+};
 const headerValue = anyNumber(bytes(except('\x00', '\xff', '\x00\n\r')));
 
 export function languageOf(variable: string, notation: Notation): Language {
@@ -68,15 +76,11 @@ export function languageOf(variable: string, notation: Notation): Language {
     case 'signature':
       return signature(notation);
     case 'method':
-      return anyNumber(bytes('AZ'), 1);
     case 'url':
-      return anyNumber(visible, 1);
     case 'path':
-      return sequence(fixed('/'), anyNumber(inPath));
     case 'query':
-      return anyNumber(inQuery);
     case 'host':
-      return anyNumber(bytes(except('!', '~', '#/?@\\')), 1);
+      return requestLanguages[variable];
     default:
       return headerValue;
   }

@@ -1,7 +1,8 @@
 /** Writes the headers of a signed message. */
 
 import type { MessageHeaders } from '../../api/messages.ts';
-import type { Carrier, Item } from './carriers.ts';
+import type { Carrier } from './carriers.ts';
+import type { Item } from './header-value.ts';
 import type { Values } from './request.ts';
 import type { Scheme } from './scheme.ts';
 import { write } from './template.ts';

@@ -1,24 +1,31 @@
 <?php
-// What Laravel 12 does with a request of a signed URL (UrlGenerator::hasValidSignature), with PHP's own parser of queries.
-// Usage: php laravel.php sign|verify URL KEY NOW absolute|relative
-[, $operation, $url, $key, $now, $form] = $argv;
+// Laravel's own signed URLs, as Debian packages Laravel (php-illuminate-routing).
+// Usage: php laravel.php version
+//        php laravel.php sign|verify URL KEY NOW absolute|relative
+require 'Illuminate/Routing/autoload.php';
 
-[$before, $query] = [strtok($url, '?'), (string) parse_url($url, PHP_URL_QUERY)];
-// Illuminate\Http\Request::url() and path().
-$base = $form === 'absolute' ? rtrim($before, '/') : '/'.trim($before, '/');
+use Illuminate\Http\Request;
+use Illuminate\Routing\Route;
+use Illuminate\Routing\RouteCollection;
+use Illuminate\Routing\UrlGenerator;
+use Illuminate\Support\Carbon;
+
+[, $operation, $url, $key, $now, $form] = $argv + [1 => 'version', '', '', '0', 'absolute'];
+if ($operation === 'version') {
+    exit('ready');
+}
+$isAbsolute = $form === 'absolute';
+Carbon::setTestNow(Carbon::createFromTimestamp((int) $now));
+$routes = new RouteCollection;
+$generator = new UrlGenerator($routes, $request = Request::create($url));
+$generator->setKeyResolver(fn () => $key);
 
 if ($operation === 'sign') {
-    parse_str($query, $parameters);
-    ksort($parameters);
-    $original = $base.'?'.http_build_query($parameters, '', '&', PHP_QUERY_RFC3986);
-    exit($original.'&signature='.hash_hmac('sha256', $original, $key));
+    $routes->add(new Route(['GET'], $request->path(), ['as' => 'page']));
+    $parameters = $request->query();
+    $expires = $parameters['expires'] ?? null;
+    unset($parameters['expires']);
+    $expiration = $expires === null ? null : new DateTimeImmutable('@'.$expires);
+    exit($generator->signedRoute('page', $parameters, $expiration, $isAbsolute));
 }
-
-$kept = array_filter(explode('&', $query), fn ($parameter) => explode('=', $parameter, 2)[0] !== 'signature');
-$original = rtrim($base.'?'.implode('&', $kept), '?');
-parse_str($query, $parsed);
-$signature = is_string($parsed['signature'] ?? null) ? $parsed['signature'] : '';
-$isCorrect = hash_equals(hash_hmac('sha256', $original, $key), $signature);
-$expires = $parsed['expires'] ?? null;
-$isOver = $expires && (int) $now > $expires;
-echo $isCorrect && ! $isOver ? 'valid' : 'not valid';
+echo $generator->hasValidSignature($request, $isAbsolute) ? 'valid' : 'not valid';
