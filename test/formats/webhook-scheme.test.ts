@@ -31,20 +31,14 @@ describe('signed', () => {
     ],
     ['{}{body}', `unknown variable at character 1 of "{}{body}"; did you mean {id}? The v${here}`],
     ['{time}.{body}', `unknown variable {time} at character 1 of "{time}.{body}"; the v${here}`],
-    ...[
-      'signature',
-      'keyId',
-      'token',
-      'header',
-      'header:',
-      'constructor',
-      '__proto__',
-      'toString',
-      'hasOwnProperty',
-    ].map((name): [string, string] => [
-      `{${name}}.{body}`,
-      `unknown variable {${name}} at character 1 of "{${name}}.{body}"; the v${here}`,
-    ]),
+    ['{signature}.{body}', 'must not hold {signature} or {keyId}, which only headers carry'],
+    ['{body}.{keyId}', 'must not hold {signature} or {keyId}, which only headers carry'],
+    ...['token', 'header', 'header:', 'constructor', '__proto__', 'toString', 'hasOwnProperty'].map(
+      (name): [string, string] => [
+        `{${name}}.{body}`,
+        `unknown variable {${name}} at character 1 of "{${name}}.{body}"; the v${here}`,
+      ],
+    ),
     ['{header:a b}{body}', `unknown variable at character 1 of "{header:a b}{body}"; the v${here}`],
     ['{header:é}{body}', `unknown variable at character 1 of "{header:é}{body}"; the v${here}`],
     ['', noBody],
@@ -121,7 +115,7 @@ describe('headers', () => {
     'must have the names of headers, at most 16, each with a template, a list of templates, or { items, separator }';
   const noName = 'a name is not that of a header; it may hold letters, digits and - and perhaps {n} once';
   const taken = (name: string) =>
-    `the header ${name} cannot carry a signature, because a request to the signer uses or refuses it`;
+    `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; choose another`;
   const noSignature = 'keys.a.webhook.headers: must hold {signature} in one of the values';
 
   it.each<[string, unknown]>([
@@ -214,7 +208,7 @@ describe('headers', () => {
   ])('cannot have the name %s twice', (name, value) => {
     const [problem = ''] = problemsOf(custom({ ...plain, headers: value }));
     expect(problem.toLowerCase()).toBe(
-      `keys.a.webhook.headers: the header ${name.toLowerCase()} stands twice; letter case makes no difference`,
+      `keys.a.webhook.headers: the header ${name.toLowerCase()} stands twice in the scheme; letter case makes no difference`,
     );
   });
 
@@ -386,11 +380,11 @@ describe('names and aliases', () => {
     ],
     [
       { 'X-Sig': ['x-old', 'X-Old'] },
-      'keys.a.webhook.aliases.X-Sig: the header X-Old stands twice; letter case makes no difference',
+      'keys.a.webhook.aliases.X-Sig: the header X-Old stands twice in the scheme; letter case makes no difference',
     ],
     [
       { 'X-Sig': ['x-sig'] },
-      'keys.a.webhook.aliases.X-Sig: the header x-sig stands twice; letter case makes no difference',
+      'keys.a.webhook.aliases.X-Sig: the header x-sig stands twice in the scheme; letter case makes no difference',
     ],
     [
       { 'X-Sig': ['x-a'], 'x-sig': ['x-b'] },
@@ -698,9 +692,13 @@ it('refuses a scheme that contradicts itself, as its self-test shows', () => {
   expect(problemsOf(custom({ ...plain, headers: list }))).toEqual(failed);
   // Spaces at an end of a header are removed on the way.
   expect(problemsOf(custom({ ...plain, headers: { X: ' {signature}' } }))).toEqual(failed);
-  // The caller and the signer would both say what the header holds.
-  const both = { signed: '{header:x-time}\n{timestamp}.{body}', headers: timed.headers };
-  expect(problemsOf(custom(both))).toEqual(failed);
+});
+
+it('refuses a header that the scheme signs and writes itself', () => {
+  const scheme = { ...timed, signed: '{header:X-Time}\n{timestamp}.{body}' };
+  expect(problemsOf(custom(scheme))).toEqual([
+    'keys.a.webhook.signed: holds {header:x-time}, which the scheme itself writes',
+  ]);
 });
 
 it('takes a scheme whose key ids must not hold the first letters', () => {

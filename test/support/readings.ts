@@ -28,7 +28,7 @@ export function accepts(name: string, text: string, unit: TimeUnit, end: string)
     case 'method':
       return /^[A-Z]+$/.test(text);
     case 'url':
-      return /^[!-~]+$/.test(text);
+      return /^[!-~]+$/.test(text) && !/#|\?$/.test(text);
     case 'path':
       return /^\//.test(text) && !/[\0- \x7f?#]/.test(text);
     case 'query':
