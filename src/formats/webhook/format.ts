@@ -10,6 +10,7 @@ import { answerChallenge } from './challenge.ts';
 import { startSigning, startVerification } from './engine.ts';
 import { memberHeaders, requestsOf, toldByHeaders } from './request.ts';
 import type { Scheme } from './scheme.ts';
+import type { Time } from './time.ts';
 
 /** @param options as `GET /v1/keys` shows them */
 export function createFormat(scheme: Scheme, options: object): Omit<Format, 'name'> {
@@ -20,7 +21,7 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
   return {
     options,
     algorithms: [scheme.algorithm],
-    warnings,
+    warnings: [...warnings, ...(scheme.time ? ageWarnings(scheme.time) : [])],
     sign: (context, request) => {
       const { body, encoding, headers = {}, ...target } = parse(sign, request) as SignRequest;
       const told = { ...target, header: lookup(headers) };
@@ -44,6 +45,13 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
       challenge: (context: SigningContext, request: unknown) => answerChallenge(challenge, context, request),
     }),
   };
+}
+
+function ageWarnings({ tolerance }: Time): readonly string[] {
+  return [
+    ...(tolerance.toleranceSeconds === 'none' ? ['accepts signatures of any age'] : []),
+    ...(tolerance.futureToleranceSeconds === 'none' ? ['accepts signatures of any time in the future'] : []),
+  ];
 }
 
 /** The schema of the scheme decides whether there are headers. */

@@ -48,6 +48,9 @@ export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | Ve
   return { values, signatures };
 }
 
+/** Many times as many as a header of a webhook has. What comes after them is not read. */
+const maxWords = 1024;
+
 /** Adds the values of variables to `found`. Adds the variables of items that are not as they must be to `wrong`. */
 function readValue(
   { items, between, isList, variables }: Carrier,
@@ -57,7 +60,7 @@ function readValue(
 ): void {
   // Of a time or an id there is one, so a header that was received twice is malformed as a whole.
   const isSplit = isList || variables.has('signature');
-  const words = isSplit ? value.split(between).map(withoutOuterSpace) : [value];
+  const words = isSplit ? value.split(between, maxWords).map(withoutOuterSpace) : [value];
   for (let at = 0; at < words.length; at++) {
     const item = items.find(({ pattern, words: count }) => pattern.test(textAt(words, at, count)));
     if (item === undefined) {

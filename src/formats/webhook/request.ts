@@ -138,7 +138,7 @@ function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | unde
     const where =
       member === 'url' || member === 'method'
         ? ` (or the header ${memberHeaders[member]})`
-        : ', or "url" must hold it';
+        : `, or "url" (the header ${memberHeaders.url}) must hold it`;
     throw malformedField(member, `is missing${where}; it ${rule}`);
   }
   // Two texts that are not well formed could be the same bytes.

@@ -25,7 +25,8 @@ export function parseTemplate(template: string, variables: readonly string[], al
   let text = '';
   const tokens = template.matchAll(/\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+/g);
   for (const { 0: token, index } of tokens) {
-    const place = `at character ${index + 1} of ${shown(template)}`;
+    const placeOf = (offset: number) => `at character ${index + offset + 1} of ${shown(template)}`;
+    const place = placeOf(0);
     if (token === '{' || token === '}') {
       return { problem: `"${token}" stands alone ${place}; a variable is {name}, and {{ or }} is a brace` };
     }
@@ -37,7 +38,10 @@ export function parseTemplate(template: string, variables: readonly string[], al
       parts.push({ variable: name });
       text = '';
     } else if (allowed.test(token)) text += token;
-    else return { problem: `has a character that cannot stand ${place}` };
+    else {
+      const wrong = token.split('').findIndex((character) => !allowed.test(character));
+      return { problem: `has a character that cannot stand ${placeOf(wrong)}` };
+    }
   }
   if (text !== '') parts.push({ text });
   return { parts };
