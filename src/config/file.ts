@@ -141,13 +141,13 @@ function parseKeySet(
   }
   if (allow?.includes('challenge') && settings.format.challenge === undefined) {
     const message =
-      'may hold "challenge" only with a format whose provider sends challenges (zoom, x), or whose scheme has one';
+      'may hold "challenge" only with a provider that sends challenges, such as zoom, or with a scheme that has one';
     problems.push(problem(['allow'], message));
   }
   const isText = settings.encoding === 'text' && !('root' in settings.source);
   if (allowUndecoded !== undefined && !(isText && settings.format.secretEncoding === 'whsec')) {
     const message =
-      'is only for "encoding: text" with a format whose secrets begin with "whsec_" (standard-webhooks)';
+      'is only for "encoding: text" with a format whose secrets begin with "whsec_", such as standard-webhooks';
     problems.push(problem(['allowUndecoded'], message));
   }
   if (problems.length > 0) return refused(...problems);

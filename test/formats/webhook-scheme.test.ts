@@ -596,7 +596,7 @@ describe('challenge', () => {
 
   it('must be there to be allowed', () => {
     const problem =
-      'keys.a.allow: may hold "challenge" only with a format whose provider sends challenges (zoom, x), or whose scheme has one';
+      'keys.a.allow: may hold "challenge" only with a provider that sends challenges, such as zoom, or with a scheme that has one';
     const allow = ['verify', 'challenge'];
     expect(problemsOf(custom(plain, { allow }))).toEqual([problem]);
     expect(problemsOf({ format: 'github', allow })).toEqual([problem]);

@@ -1,6 +1,7 @@
 /** The command `explain`, with its flags and help. */
 
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { notations as timeNotations } from '../../formats/webhook/timestamp.ts';
 import { jsonFlag, lazyKeyAction, withKeyFlags } from '../flags.ts';
 import type { ExplainOptions } from './explain.ts';
 
@@ -53,7 +54,8 @@ function parseMethod(text: string): string {
 /** A time of RFC 3339, or seconds since 1970. @throws {InvalidArgumentError} */
 function parseTime(text: string): number {
   const isDate = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text);
-  const timeMs = /^\d{1,12}$/.test(text) ? Number(text) * 1000 : isDate ? Date.parse(text) : Number.NaN;
+  const date = isDate ? timeNotations.rfc3339.read(text) : Number.NaN;
+  const timeMs = /^\d{1,12}$/.test(text) ? Number(text) * 1000 : date;
   if (!Number.isNaN(timeMs) && timeMs <= 8.64e15) return timeMs;
   throw new InvalidArgumentError(
     'expected a time such as 2027-01-15T08:00:00Z, or seconds since 1970 such as 1800000000',

@@ -55,12 +55,13 @@ export function compileCarriers(
       isNeeded: isNeeded(compiled.variables),
     });
   }
+  const all = withAliases(carriers, aliases, known, problems);
   for (const name of signedHeaders(signed)) {
     // A signed header can be one that is not passed on: JSON can hold it.
     if (!known.has(name)) continue;
     problems.push({ path: ['signed'], message: `holds {header:${name}}, which the scheme itself writes` });
   }
-  return withAliases(carriers, aliases, known, problems);
+  return all;
 }
 
 /** The names of the headers of the request that are signed. */
