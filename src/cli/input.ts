@@ -8,10 +8,14 @@ export function readInput(file: string): Buffer {
   return orUnreadable(file, () => readFileSync(file === '-' ? 0 : file));
 }
 
-/** Streams the content, which may be of any length. @throws {CommandFailure} when the file cannot be read */
-export function streamInput(file: string): ReadableStream<Uint8Array> {
+/**
+ * Streams the content, which may be of any length.
+ * @param what to ask for on a terminal
+ * @throws {CommandFailure} when the file cannot be read
+ */
+export function streamInput(file: string, what = 'message'): ReadableStream<Uint8Array> {
   if (file === '-') {
-    if (process.stdin.isTTY) process.stderr.write('type the message, then press Ctrl-D\n');
+    if (process.stdin.isTTY) process.stderr.write(`type the ${what}, then press Ctrl-D\n`);
     return Bun.stdin.stream();
   }
   // Opened here, because the stream would report a missing file only after the request has begun.
