@@ -113,7 +113,7 @@ async function requestOf(
     command.error('error: with --request, give only the key, and perhaps --tenant; the request has the rest');
   }
   const { readRequest } = await import('./request-file.ts');
-  return { request: await readRequest(request, tenant, (message) => command.error(`error: ${message}`)) };
+  return { request: readRequest(request, tenant, (message) => command.error(`error: ${message}`)) };
 }
 
 function targetOf({ url, method, id }: Target): Target {
@@ -147,7 +147,7 @@ function parseNotEmpty(text: string): string {
   throw new InvalidArgumentError('expected a value that is not empty');
 }
 
-function keyArgument(): Argument {
+export function keyArgument(): Argument {
   return new Argument('<key>', 'name of the key set');
 }
 

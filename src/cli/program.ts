@@ -4,6 +4,7 @@ import { Command, type Option } from 'commander';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { createExplainCommand } from './explain/program.ts';
 import {
   collect,
   collectNames,
@@ -21,7 +22,7 @@ import {
 } from './flags.ts';
 import type { HealthOptions } from './healthcheck.ts';
 import { createKeysCommand } from './keys/program.ts';
-import { createChallengeCommand, createSignCommand, createVerifyCommand } from './operations.ts';
+import { createChallengeCommand, createSignCommand, createVerifyCommand, keyArgument } from './operations.ts';
 import type { ServeOptions } from './serve.ts';
 
 const defaultOpsListen = '127.0.0.1:8701';
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     .addCommand(createSignCommand())
     .addCommand(createVerifyCommand())
     .addCommand(createChallengeCommand())
+    .addCommand(createExplainCommand(keyArgument()))
     .addCommand(
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )

@@ -3,7 +3,9 @@
 import { maxJsonBytes } from '../api/limits.ts';
 import { decodeUtf8, hasByteOrderMark } from '../bytes/text.ts';
 import { CommandFailure } from './failure.ts';
-import { streamInput } from './input.ts';
+import { nameOf, readShortInput } from './input.ts';
+
+const adviceToShorten = 'if the format takes the message itself, give the message in the place of --request';
 
 /**
  * Reads a request.
@@ -11,13 +13,13 @@ import { streamInput } from './input.ts';
  * @param refuse called if the request has a tenant of its own
  * @throws {CommandFailure} if the file cannot be read, or holds no request
  */
-export async function readRequest(
+export function readRequest(
   file: string,
   tenant: string | undefined,
   refuse: (message: string) => never,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const name = file === '-' ? 'standard input' : file;
-  const bytes = await readBounded(file, name);
+): Uint8Array<ArrayBuffer> {
+  const name = nameOf(file);
+  const bytes = readShortInput(file, maxJsonBytes, adviceToShorten);
   if (hasByteOrderMark(bytes)) {
     throw new CommandFailure(`${name} begins with a byte order mark; save it as UTF-8 without one`);
   }
@@ -35,31 +37,7 @@ export async function readRequest(
   // The text of the request stays as it is: JSON.stringify would write some numbers in another way.
   const [before, after] = splitAt(text, text.indexOf('{') + 1);
   const comma = Object.keys(request).length === 0 ? '' : ',';
-  return withinLimit(Buffer.from(`${before}"tenant":${JSON.stringify(tenant)}${comma}${after}`), name);
-}
-
-/** Reads no more than one part beyond the limit: the file may be a device. */
-async function readBounded(file: string, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const parts: Uint8Array[] = [];
-  let length = 0;
-  const stream = streamInput(file, 'request');
-  try {
-    for await (const part of stream) {
-      parts.push(part.slice());
-      length += part.length;
-      if (length > maxJsonBytes) break;
-    }
-  } catch {
-    throw new CommandFailure(`${name} cannot be read; check that it is a file`);
-  }
-  return withinLimit(Buffer.concat(parts), name);
-}
-
-function withinLimit(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8Array<ArrayBuffer> {
-  if (bytes.length <= maxJsonBytes) return bytes;
-  throw new CommandFailure(
-    `${name} has more than ${maxJsonBytes} bytes, and a request has at most as many; if the format takes the message itself, give the message in the place of --request`,
-  );
+  return Buffer.from(`${before}"tenant":${JSON.stringify(tenant)}${comma}${after}`);
 }
 
 function parseObject(text: string): object | undefined {

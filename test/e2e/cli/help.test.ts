@@ -54,6 +54,18 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--tenant': '',
     '--json': '',
   },
+  explain: {
+    '<key>': '',
+    '[file]': '',
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--headers': '',
+    '--body': '',
+    '--url': '',
+    '--method': '',
+    '--at': '',
+    '--json': '',
+  },
   healthcheck: {
     '--ops-listen': 'SIGNER_OPS_LISTEN',
     '--listen': 'SIGNER_LISTEN',
