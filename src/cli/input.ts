@@ -8,13 +8,21 @@ export function readInput(file: string): Buffer {
   return orUnreadable(file, () => readFileSync(file === '-' ? 0 : file));
 }
 
-/** Like `readInput`, for what comes from outside. @throws {CommandFailure} also when it is longer than `mostBytes` */
-export function readShortInput(file: string, mostBytes: number): Buffer {
+/**
+ * Like `readInput`, for what comes from outside.
+ * @param advice what to do about a longer one
+ * @throws {CommandFailure} also when it is longer than `mostBytes`
+ */
+export function readShortInput(
+  file: string,
+  mostBytes: number,
+  advice = 'check that it is the right file',
+): Buffer<ArrayBuffer> {
   if (file === '-' && process.stdin.isTTY) process.stderr.write('paste the request, then press Ctrl-D\n');
+  const descriptor = file === '-' ? 0 : openFile(file);
   const parts: Buffer[] = [];
   let length = 0;
   orUnreadable(file, () => {
-    const descriptor = file === '-' ? 0 : openSync(file, 'r');
     for (let read = -1; read !== 0 && length <= mostBytes; length += read) {
       const part = Buffer.allocUnsafe(64 * 1024);
       read = readSync(descriptor, part);
@@ -22,7 +30,12 @@ export function readShortInput(file: string, mostBytes: number): Buffer {
     }
   });
   if (length <= mostBytes) return Buffer.concat(parts);
-  throw new CommandFailure(`${file} is longer than ${mostBytes} bytes; check that it is the right file`);
+  throw new CommandFailure(`${nameOf(file)} is longer than ${mostBytes} bytes; ${advice}`);
+}
+
+/** How messages name a file that was given to a command. */
+export function nameOf(file: string): string {
+  return file === '-' ? 'standard input' : file;
 }
 
 /** Streams the content, which may be of any length. @throws {CommandFailure} when the file cannot be read */
@@ -32,17 +45,21 @@ export function streamInput(file: string): ReadableStream<Uint8Array> {
     return Bun.stdin.stream();
   }
   // Opened here, because the stream would report a missing file only after the request has begun.
+  return Bun.file(openFile(file)).stream();
+}
+
+function openFile(file: string): number {
   const descriptor = orUnreadable(file, () => openSync(file, 'r'));
   if (fstatSync(descriptor).isDirectory()) {
     throw new CommandFailure(`${file} is a directory; give a file, or - for standard input`);
   }
-  return Bun.file(descriptor).stream();
+  return descriptor;
 }
 
 function orUnreadable<T>(file: string, read: () => T): T {
   try {
     return read();
   } catch {
-    throw new CommandFailure(`${file} cannot be read; check the path and its permissions`);
+    throw new CommandFailure(`${nameOf(file)} cannot be read; check the path and its permissions`);
   }
 }

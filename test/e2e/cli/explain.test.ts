@@ -321,7 +321,7 @@ describe('a request', () => {
 
   it('that cannot be read, or goes on behind its headers, is refused', async () => {
     expect((await run(['explain', 'hook', path('missing'), ...flags])).stderr).toContain('cannot be read');
-    expect((await run(['explain', 'hook', directory.path, ...flags])).stderr).toContain('cannot be read');
+    expect((await run(['explain', 'hook', directory.path, ...flags])).stderr).toContain('is a directory');
     expect((await run(['explain', 'hook', '/dev/zero', ...flags])).stderr).toContain('is longer than');
     expect((await explainTwo('A: b\n\nmore', body)).stderr).toContain('has more than headers');
   });
