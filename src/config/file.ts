@@ -112,7 +112,8 @@ function parseKeySet(
     const explain = ({ path, message, unknown, values = [] }: ShapeProblem) => {
       if (unknown === undefined) {
         if (isMissing(value, path)) return problem(path, `is missing; it ${needed(path, message)}`);
-        const near = nearest(path.reduce(fieldOf, value), values);
+        const given = path.reduce(fieldOf, value);
+        const near = path[0] === 'algorithm' ? algorithmOf(given, values) : nearest(given, values);
         return problem(path, near === undefined ? message : `${message}; did you mean "${near}"?`);
       }
       const { field, fields } = unknown;
@@ -153,6 +154,13 @@ function parseKeySet(
   if (problems.length > 0) return refused(...problems);
   if (env === undefined || variablePattern.test(env)) return ok(settings);
   return ok(problem(['env'], 'is not a name that a variable can have, so this key set is left out'));
+}
+
+/** The algorithm that is meant by the name that a provider's page has for it, such as `HMAC-SHA512` or `sha256`. */
+function algorithmOf(given: unknown, algorithms: readonly string[]): string | undefined {
+  const [, bits] = /^(?:hmac)?[-_ ]?(?:sha|hs)-?(?:2-)?(1|256|384|512)$/i.exec(String(given)) ?? [];
+  if (bits === undefined) return nearest(given, algorithms);
+  return algorithms.find((name) => name === (bits === '1' ? 'HMAC-SHA1' : `HS${bits}`));
 }
 
 /** What to say about a field that is in the wrong place, or that is for another format. */
