@@ -266,9 +266,12 @@ describe('a key in orders.previous', () => {
     const { put, start } = place();
     put(pair(b));
     const signer = await start();
-    const lines = signer.output().split('\n');
     const note = 'a key set takes no key from alsoVerify.0: its file is not there';
-    const noted = lines.filter((line) => line.includes(note)).map((line) => JSON.parse(line));
+    const lines = () => signer.output().split('\n').slice(0, -1);
+    const noted = await waitFor(() => {
+      const found = lines().filter((line) => line.includes(note));
+      return found.length > 0 ? found.map((line) => JSON.parse(line)) : undefined;
+    });
     expect(noted).toContainEqual(expect.objectContaining({ level: 'info', key: 'orders', msg: note }));
     expect(noted.every(({ level }) => level === 'info')).toBe(true);
     put(pair(b, a));
