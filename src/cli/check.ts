@@ -82,7 +82,9 @@ function reportOf({ store, problems, warnings }: OnceRead): Report {
   const keySets = [...(store?.current?.keySets.values() ?? [])];
   store?.drop();
   const found = [...new Set(problems)];
-  const ofKeys = keySets.flatMap((keySet) => keySet.warnings.map((each) => `"${keySet.name}" ${each}`));
+  const ofKeys = keySets.flatMap(({ name, warnings, notes }) =>
+    [...warnings, ...notes].map((each) => `"${name}" ${each}`),
+  );
   return {
     valid,
     keys: keySets.map(checkedKeySet),

@@ -63,8 +63,9 @@ export function logKeyEvents(
       // The only file of a configuration is named already.
       const files = mount.content === 'configuration' ? {} : changes;
       log.info(loaded, { ...where(mount), generation, ...files, keys: describeKeys([...keySets.values()]) });
-      for (const { name, warnings } of keySets.values()) {
+      for (const { name, warnings, notes } of keySets.values()) {
         if (warnings.length > 0) log.warn(`a key set ${warnings.join('; it ')}`, { key: name });
+        if (notes.length > 0) log.info(`a key set ${notes.join('; it ')}`, { key: name });
       }
       onReady();
     },

@@ -15,6 +15,7 @@ import {
   type KeySettings,
   keySetNameRule,
 } from '../key-sets/settings.ts';
+import { alsoVerifyProblems, sharedFileProblems } from './also-verify.ts';
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, neededFields, shapeOf, variablePattern } from './fields.ts';
 import { readYaml } from './yaml.ts';
@@ -34,6 +35,7 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
   const problems = new Set<string>();
   let count = 0;
   const warnings: string[] = [];
+  const pairs = new Map<string, Pair>();
   const settings = new Map<string, KeySettings>();
   for (const found of keySetsOf(document, lineOf)) {
     yield;
@@ -42,6 +44,7 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
       problems.add(found);
     } else {
       const { name, pair } = found;
+      pairs.set(name, pair);
       const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
       yield;
       const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)));
@@ -59,9 +62,18 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
     }
     if (count >= maxProblems) return refused(...problems, moreProblems);
   }
+  for (const [name, { path, message }] of sharedFileProblems(settings)) {
+    yield;
+    if (++count > maxProblems) return refused(...problems, moreProblems);
+    const pair = pairs.get(name);
+    const line = pair === undefined ? '' : lineOf(nodeAt(document, pair, path));
+    problems.add(`${['keys', name, ...path].join('.')}: ${message}${line}`);
+  }
   if (problems.size === 0 && settings.size === 0) return refused('keys: no key set is left', ...warnings);
   if (problems.size > 0) return refused(...problems);
-  const files = new Set([...settings.values()].flatMap(({ source }) => fileOf(source) ?? []));
+  const files = new Set(
+    [...settings.values()].flatMap(({ source, alsoVerify }) => [fileOf(source) ?? [], alsoVerify].flat()),
+  );
   return ok({ configuration: { files, keySets: () => settings }, warnings });
 }
 
@@ -134,6 +146,9 @@ function parseKeySet(
   );
   if (problems.length > 0) return refused(...problems);
   const settings = settingsOf(name, format, parsed.data);
+  problems.push(
+    ...alsoVerifyProblems(parsed.data, settings).map(({ path, message }) => problem(path, message)),
+  );
   const { algorithm, allowUndecoded, allow, env } = parsed.data;
   const { algorithms } = settings.format;
   if (algorithm !== undefined && !algorithms.includes(algorithm)) {
