@@ -33,7 +33,7 @@ export function startSigning(
       `must hold each header that is signed: ${scheme.signedHeaders.join(', ')}`,
     );
   }
-  const values = { ...fromRequest, ...newValues(scheme, context, told.id) };
+  const values = Object.assign(fromRequest, newValues(scheme, context, told.id));
   const [frame] = framesOf(scheme, values);
   if (scheme.ownKeyId && !context.keys.every(({ id }) => scheme.ownKeyId?.test(id))) {
     throw new SignerError(
@@ -77,7 +77,7 @@ export function startVerification(
     return tag?.length === tagBytes(scheme.algorithm) ? [tag] : [];
   });
   if (tags.length === 0) return refusing('malformed');
-  const frames = framesOf(scheme, { ...fromRequest, ...received.values });
+  const frames = framesOf(scheme, Object.assign(fromRequest, received.values));
   const keys = context.keys.flatMap(({ id, mac }) => frames.map((frame) => ({ id, mac, frame })));
   const hashing = startHashing(scheme, keys);
   return {
@@ -115,6 +115,11 @@ function proofOf({ id, nonce }: Values, timestamp: string | undefined): WebhookP
   };
 }
 
+/** A character that may stand where others must not. */
+function fillerFor(ends: string): string {
+  return [...'0123456789'].find((digit) => !ends.includes(digit)) ?? '';
+}
+
 /** The values that the headers of a new message carry. */
 function newValues(
   { sends, notation, ownId }: Scheme,
@@ -124,9 +129,11 @@ function newValues(
   const values: Values = {};
   const make = (variable: 'id' | 'nonce', prefix: string) => {
     const ends = notation.ends[variable];
-    const filler = [...'0123456789'].find((digit) => !ends.includes(digit)) ?? '';
-    const text = [...prefix, ...random(18).toString('base64url')];
-    return text.map((character) => (ends.includes(character) ? filler : character)).join('');
+    let text = prefix + random(18).toString('base64url');
+    for (const end of ends) {
+      if (text.includes(end)) text = text.replaceAll(end, fillerFor(ends));
+    }
+    return text;
   };
   if (sends.has('timestamp')) values['timestamp'] = notations[notation.timestamp].write(now);
   if (sends.has('nonce')) values['nonce'] = make('nonce', '');
