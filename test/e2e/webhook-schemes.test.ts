@@ -478,9 +478,7 @@ describe('a challenge', () => {
   it('is told of, and counted', async () => {
     expect(await client.keySet('zoom', 'zoom').describe()).toMatchObject({ allow: ['verify', 'challenge'] });
     const metrics = await (await fetch(`${signer.opsUrl}/metrics`)).text();
-    expect(metrics).toMatch(
-      /\{[^}]*[^}]*"zoom"[^}]*operation="challenge"[^}]*\} [1-9]/,
-    );
+    expect(metrics).toMatch(/\{[^}]*[^}]*"zoom"[^}]*operation="challenge"[^}]*\} [1-9]/);
   });
 });
 
