@@ -3,8 +3,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { everyFile } from '../config/defaults.ts';
 import { type MountedKeys, type MountedKeysOptions, mountKeys, problemsOf } from '../key-sets/mounted.ts';
-import type { Result } from '../key-sets/result.ts';
-import type { ConfigurationFile } from '../key-sets/settings.ts';
+import { ok, type Result } from '../key-sets/result.ts';
+import { type Configuration, type ConfigurationFile, onlyKeySet } from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
 import type { VolumeProblem } from '../secret-volume/index.ts';
 import { inTurns } from '../turns.ts';
@@ -17,22 +17,30 @@ export interface KeyOptions {
   readonly config?: string;
 }
 
-/** @throws {CommandFailure} if there is neither a directory nor a configuration */
+/**
+ * @param more `only` names a key set: no other is loaded, and no file of another is read
+ * @throws {CommandFailure} if there is neither a directory nor a configuration
+ */
 export function openKeys(
   { keys, config }: KeyOptions,
-  more: Pick<MountedKeysOptions, 'watch' | 'events'> = {},
+  { only, ...more }: Pick<MountedKeysOptions, 'watch' | 'events'> & { readonly only?: string } = {},
 ): MountedKeys {
   if (keys.length === 0 && config === undefined) {
     throw new CommandFailure('--keys none needs a --config that takes every key from a variable ("env")');
   }
+  const select = (configuration: Configuration) =>
+    only === undefined ? configuration : onlyKeySet(configuration, only);
   const configuration =
     config === undefined
-      ? everyFile
+      ? select(everyFile)
       : {
           directory: dirname(resolve(config)),
           file: basename(config),
           path: config,
-          parse: readConfiguration,
+          parse: async (text: string) => {
+            const read = await readConfiguration(text);
+            return read.ok ? ok({ ...read.value, configuration: select(read.value.configuration) }) : read;
+          },
         };
   // Let the import run while the files are read.
   if (config !== undefined) void importParser();
@@ -47,11 +55,16 @@ export interface OnceRead {
   readonly warnings: readonly string[];
 }
 
-/** Reads everything once, as `serve` would. @throws {CommandFailure} as `openKeys` does */
-export async function readKeysOnce(options: KeyOptions): Promise<OnceRead> {
+/**
+ * Reads everything once, as `serve` would.
+ * @param only a key set, to read nothing else
+ * @throws {CommandFailure} as `openKeys` does
+ */
+export async function readKeysOnce(options: KeyOptions, only?: string): Promise<OnceRead> {
   const warnings: string[] = [];
   const mounted = openKeys(options, {
     watch: false,
+    ...(only !== undefined && { only }),
     events: { leftOut: (warning) => warnings.push(warning) },
   });
   await mounted.settled();

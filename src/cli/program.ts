@@ -4,6 +4,7 @@ import { Argument, Command, Option } from 'commander';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { createExplainCommand } from './explain/program.ts';
 import {
   collect,
   collectHeaders,
@@ -51,6 +52,7 @@ export function createProgram(): Command {
         .action(lazyAction(async () => (await import('./sign.ts')).sign)),
     )
     .addCommand(createVerifyCommand(lazyAction(async () => (await import('./verify.ts')).verify)))
+    .addCommand(createExplainCommand(keyArgument()))
     .addCommand(
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )

@@ -40,6 +40,16 @@ export interface Configuration {
   readonly keySets: (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
 }
 
+/** The configuration without other key sets, so that their files are not read and their problems are not reported. */
+export function onlyKeySet({ keySets }: Configuration, name: string): Configuration {
+  const settings = keySets([name]).get(name);
+  const file = settings && fileOf(settings.source);
+  return {
+    files: new Set(file === undefined ? [] : [file]),
+    keySets: (files) => new Map([...keySets(files)].filter(([each]) => each === name)),
+  };
+}
+
 /** A configuration with what was left out of its file. */
 export interface ConfigurationFile {
   readonly configuration: Configuration;

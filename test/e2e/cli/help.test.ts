@@ -31,6 +31,18 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--header': '',
     '--json': '',
   },
+  explain: {
+    '<key>': '',
+    '[file]': '',
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--headers': '',
+    '--body': '',
+    '--url': '',
+    '--method': '',
+    '--at': '',
+    '--json': '',
+  },
   healthcheck: {
     '--ops-listen': 'SIGNER_OPS_LISTEN',
     '--listen': 'SIGNER_LISTEN',
