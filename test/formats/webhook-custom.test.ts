@@ -1026,11 +1026,17 @@ describe('a time in the body', () => {
     'at %s finds nothing that is not a member of its own',
     (bodyTimestamp) => {
       const own = using(scheme({ bodyTimestamp, timestamp: 'seconds', toleranceSeconds: 'none' }));
-      for (const text of ['{}', '[]', '"abc"', '{"data":{"at":"abc"}}', '7']) {
+      for (const text of ['{}', '[]', '{"constructor":{}}', '"abc"', '{"data":{"at":"abc"}}', '7']) {
         expect(judge(text, own), text).toEqual(invalid('malformed'));
       }
     },
   );
+
+  it('is not the length of a list', () => {
+    const own = using(scheme({ bodyTimestamp: '/length', timestamp: 'seconds', toleranceSeconds: 'none' }));
+    expect(judge('[7,7]', own)).toEqual(invalid('malformed'));
+    expect(judge('{"length":7}', own)).toEqual(valid({ timestamp: '7' }));
+  });
 
   it('comes from a body in parts, of at most 1 MiB', () => {
     const text = Buffer.from(`{"data":{"at":${now}},"x":"${'a'.repeat(2 ** 20)}"}`);
