@@ -187,7 +187,7 @@ describe('a custom scheme', () => {
           const start = performance.now();
           const token = `${text.repeat(length / text.length)}!`;
           expect(refusalOf(() => respond(own, { token }))).toBe(noToken);
-          expect(performance.now() - start).toBeLessThan(200);
+          expect(performance.now() - start).toBeLessThan(1000);
         }
       }
     },

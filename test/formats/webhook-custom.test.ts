@@ -519,7 +519,7 @@ describe('headers that are received', () => {
         const start = performance.now();
         expect(each.verify({ body, headers: { X: value } }), text).toMatchObject({ valid: false });
         expect(each.verify({ body, headers: { 'X-Sig': value } }), text).toMatchObject({ valid: false });
-        expect(performance.now() - start, text).toBeLessThan(500);
+        expect(performance.now() - start, text).toBeLessThan(2000);
       }
     }
     expect(refusalOf(() => hook.verify({ body, headers: { 'X-Sig': ','.repeat(33_000) } }))).toMatch(
@@ -964,7 +964,7 @@ describe('a time in the body', () => {
     const start = performance.now();
     expect(judge(text)).toEqual(invalid('malformed'));
     expect(refusalOf(() => hook.sign({ body: text }))).toBe(unprocessable);
-    expect(performance.now() - start).toBeLessThan(500);
+    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it('in a body that is not UTF-8 is none', () => {
@@ -1026,11 +1026,17 @@ describe('a time in the body', () => {
     'at %s finds nothing that is not a member of its own',
     (bodyTimestamp) => {
       const own = using(scheme({ bodyTimestamp, timestamp: 'seconds', toleranceSeconds: 'none' }));
-      for (const text of ['{}', '[]', '"abc"', '{"data":{"at":"abc"}}', '7']) {
+      for (const text of ['{}', '[]', '{"constructor":{}}', '"abc"', '{"data":{"at":"abc"}}', '7']) {
         expect(judge(text, own), text).toEqual(invalid('malformed'));
       }
     },
   );
+
+  it('is not the length of a list', () => {
+    const own = using(scheme({ bodyTimestamp: '/length', timestamp: 'seconds', toleranceSeconds: 'none' }));
+    expect(judge('[7,7]', own)).toEqual(invalid('malformed'));
+    expect(judge('{"length":7}', own)).toEqual(valid({ timestamp: '7' }));
+  });
 
   it('comes from a body in parts, of at most 1 MiB', () => {
     const text = Buffer.from(`{"data":{"at":${now}},"x":"${'a'.repeat(2 ** 20)}"}`);
@@ -1133,7 +1139,7 @@ describe('{form}', () => {
       const tooLarge = 'message_too_large: a form of this scheme has at most 4096 fields';
       expect(refusalOf(() => hook.sign({ body: form, url }))).toBe(tooLarge);
       expect(refusalOf(() => hook.verify({ body: form, url, headers: tag('') }))).toBe(tooLarge);
-      expect(performance.now() - start).toBeLessThan(250);
+      expect(performance.now() - start).toBeLessThan(2000);
     }
     expect(
       refusalOf(() => hook.signParts({ 'Sec-Signer-Url': url }, Buffer.alloc(2 ** 20 + 1, 'a'))),
