@@ -15,8 +15,9 @@ const previous = randomBytes(32);
 const seconds = 1_800_000_000;
 const tag = (text: string, output: 'hex' | 'base64', key = secret) =>
   createHmac('sha256', key).update(text).digest(output);
-const noToken =
-  'malformed_request: field "token": is none that this scheme signs; its pattern says which characters a token has, and how many';
+const noToken = expect.stringMatching(
+  /^malformed_request: field "token": does not match the pattern of this scheme, \[[^ ]+; give the token exactly as the provider sent it$/,
+);
 
 interface Challenged {
   readonly format: Format;
@@ -89,7 +90,7 @@ describe('zoom', () => {
     'v0:18000',
     'v0:1:aaaaaaaa',
   ])('does not sign %j', (token) => {
-    expect(refusalOf(() => respond(zoom, { token }))).toBe(noToken);
+    expect(refusalOf(() => respond(zoom, { token }))).toEqual(noToken);
   });
 
   it.each<[string, unknown]>([
@@ -139,7 +140,7 @@ describe('x', () => {
     '[1,2,3,4]',
     'a.b.c.d.e',
   ])('does not sign %j', (token) => {
-    expect(refusalOf(() => respond(x, { token }))).toBe(noToken);
+    expect(refusalOf(() => respond(x, { token }))).toEqual(noToken);
   });
 
   it('signs what is a message of its own, and no JSON object or list', () => {
@@ -169,7 +170,7 @@ describe('a custom scheme', () => {
       response: `crc=${tag('challenge:abcd-7.', 'base64')};v=1`,
     });
     for (const token of ['abcd-', 'abcd-1234', 'abcg-1', 'ABCD-1', 'challenge:abcd-7', 'abcd-7\n']) {
-      expect(refusalOf(() => respond(own, { token }))).toBe(noToken);
+      expect(refusalOf(() => respond(own, { token }))).toEqual(noToken);
     }
   });
 
@@ -186,7 +187,7 @@ describe('a custom scheme', () => {
         for (const length of [100, 300, 2 ** 20]) {
           const start = performance.now();
           const token = `${text.repeat(length / text.length)}!`;
-          expect(refusalOf(() => respond(own, { token }))).toBe(noToken);
+          expect(refusalOf(() => respond(own, { token }))).toEqual(noToken);
           expect(performance.now() - start).toBeLessThan(1000);
         }
       }

@@ -115,7 +115,7 @@ describe('headers', () => {
     'must have the names of headers, at most 16, each with a template, a list of templates, or { items, separator }';
   const noName = 'a name is not that of a header; it may hold letters, digits and - and perhaps {n} once';
   const taken = (name: string) =>
-    `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; choose another`;
+    `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; let the receiver pass it on under another name, and write that one here`;
   const noSignature = 'keys.a.webhook.headers: must hold {signature} in one of the values';
 
   it.each<[string, unknown]>([
