@@ -424,6 +424,8 @@ describe('headers that are received', () => {
       `t=1800000000${`,v1=${wrong}`.repeat(15)},v1=${tag}`,
       undefined,
     ],
+    ['as its last of 1024 items', `t=1800000000${',x'.repeat(1022)},v1=${tag}`, undefined],
+    ['behind 1024 items, which are read', `t=1800000000${',x'.repeat(1023)},v1=${tag}`, 'missing'],
     ['with wrong signatures alone', `t=1800000000,v1=${wrong}`, 'mismatch'],
     ['with two times', `t=1800000000,t=1800000000,v1=${tag}`, 'malformed'],
     ['with two times in two headers', [`t=1800000000,v1=${tag}`, `t=1800000000,v1=${tag}`], 'malformed'],
