@@ -131,17 +131,18 @@ describe.each(names)('%s', (name) => {
     }
   });
 
-  it.runIf(/\{(?:timestamp|id|url|method)\}/.test(signed))('refuses another time, id, URL or method', () => {
-    for (const [header, value] of Object.entries(genuine)) {
-      for (const text of ['msg_1', times[timestamp]]) {
-        if (!value.includes(text) || /signature-(?:version|algorithm)$/.test(header)) continue;
-        const changed = value.replace(text, text.startsWith('msg') ? 'msg_2' : text.replace('8', '7'));
-        expect(verify({ ...genuine, [header]: changed }).valid, header).toBe(false);
+  if (/\{(?:timestamp|id|url|method)\}/.test(signed))
+    it('refuses another time, id, URL or method', () => {
+      for (const [header, value] of Object.entries(genuine)) {
+        for (const text of ['msg_1', times[timestamp]]) {
+          if (!value.includes(text) || /signature-(?:version|algorithm)$/.test(header)) continue;
+          const changed = value.replace(text, text.startsWith('msg') ? 'msg_2' : text.replace('8', '7'));
+          expect(verify({ ...genuine, [header]: changed }).valid, header).toBe(false);
+        }
       }
-    }
-    if ('url' in target) expect(verify(genuine, { url: `${url}1` })).toMatchObject({ valid: false });
-    if ('method' in target) expect(verify(genuine, { method: 'PUT' })).toMatchObject({ valid: false });
-  });
+      if ('url' in target) expect(verify(genuine, { url: `${url}1` })).toMatchObject({ valid: false });
+      if ('method' in target) expect(verify(genuine, { method: 'PUT' })).toMatchObject({ valid: false });
+    });
 
   it('needs each header that holds something of the signature', () => {
     for (const [header, value] of Object.entries(genuine)) {
@@ -217,22 +218,23 @@ describe.each(names)('%s', (name) => {
     expect(sink?.finish()).toEqual({ headers: genuine, keyId: primary.id });
   });
 
-  it.runIf(isTimed)('has a limit for its age, in both directions', () => {
-    const { toleranceSeconds, futureToleranceSeconds } = signer.format.options as {
-      toleranceSeconds: number;
-      futureToleranceSeconds: number;
-    };
-    expect(toleranceSeconds).toBe(provider.toleranceSeconds ?? 300);
-    expect(futureToleranceSeconds).toBe(provider.futureToleranceSeconds ?? toleranceSeconds);
-    const judge = (shift: number) => {
-      const later = inUse(name, {}, { secrets, now: at(seconds + shift) });
-      return later.verify({ body, ...target, headers: genuine });
-    };
-    expect(judge(toleranceSeconds)).toMatchObject({ valid: true });
-    expect(judge(toleranceSeconds + 1)).toEqual({ valid: false, reason: 'expired' });
-    expect(judge(-futureToleranceSeconds)).toMatchObject({ valid: true });
-    expect(judge(-futureToleranceSeconds - 1)).toEqual({ valid: false, reason: 'not_yet_valid' });
-  });
+  if (isTimed)
+    it('has a limit for its age, in both directions', () => {
+      const { toleranceSeconds, futureToleranceSeconds } = signer.format.options as {
+        toleranceSeconds: number;
+        futureToleranceSeconds: number;
+      };
+      expect(toleranceSeconds).toBe(provider.toleranceSeconds ?? 300);
+      expect(futureToleranceSeconds).toBe(provider.futureToleranceSeconds ?? toleranceSeconds);
+      const judge = (shift: number) => {
+        const later = inUse(name, {}, { secrets, now: at(seconds + shift) });
+        return later.verify({ body, ...target, headers: genuine });
+      };
+      expect(judge(toleranceSeconds)).toMatchObject({ valid: true });
+      expect(judge(toleranceSeconds + 1)).toEqual({ valid: false, reason: 'expired' });
+      expect(judge(-futureToleranceSeconds)).toMatchObject({ valid: true });
+      expect(judge(-futureToleranceSeconds - 1)).toEqual({ valid: false, reason: 'not_yet_valid' });
+    });
 
   it('signs by all keys where its header can hold several signatures', () => {
     const isSeveral = 'signWith' in signer.format.options;
