@@ -113,7 +113,9 @@ test('gives two applications a socket each, and lets each do its own', { timeout
   mkdirSync(join(place.path, 'two-callers'));
   for (const { file = '', code } of files.filter((each) => each.file?.includes('two-callers')))
     write(file, code.replace(/^ +ports:.*$/m, '').replaceAll('sidecar-signer:dev', image));
-  const each = { ...app, command: ['setInterval(() => {}, 1000)'], healthcheck: { disable: true } };
+  // The image's own health check asks a signer.
+  const healthcheck = { test: ['CMD', '/sidecar-signer', '--eval', '0'], interval: '1s' };
+  const each = { ...app, command: ['setInterval(() => {}, 1000)'], healthcheck };
   write('override.yaml', JSON.stringify({ services: { web: each, worker: each } }));
   const compose = (command: string) => {
     const env = { ...process.env, COMPOSE_PROJECT_NAME: project };
@@ -140,7 +142,7 @@ test('gives two applications a socket each, and lets each do its own', { timeout
     expect(inside('web', 'sign orders --socket /run/worker/signer.sock').stderr).toContain(
       'there is no socket at',
     );
-    expect(inside('signer', 'check').stdout).toContain('worker: sign; web: verify');
+    expect(compose('exec -T signer /sidecar-signer check').stdout).toContain('web: verify; worker: sign');
   } finally {
     compose('down --volumes --timeout 1');
   }
