@@ -4,7 +4,12 @@ import { basename, dirname, resolve } from 'node:path';
 import { everyFile } from '../config/defaults.ts';
 import { type MountedKeys, type MountedKeysOptions, mountKeys, problemsOf } from '../key-sets/mounted.ts';
 import { ok, type Result } from '../key-sets/result.ts';
-import { type Configuration, type ConfigurationFile, onlyKeySet } from '../key-sets/settings.ts';
+import {
+  type Configuration,
+  type ConfigurationFile,
+  type KnownCallers,
+  onlyKeySet,
+} from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
 import type { VolumeProblem } from '../secret-volume/index.ts';
 import { inTurns } from '../turns.ts';
@@ -18,12 +23,20 @@ export interface KeyOptions {
 }
 
 /**
- * @param more `only` names a key set: no other is loaded, and no file of another is read
+ * @param more `only` names a key set: no other is loaded, and no file of another is read. `callers` are those that the
+ * configuration can name; default: any
  * @throws {CommandFailure} if there is neither a directory nor a configuration
  */
 export function openKeys(
   { keys, config }: KeyOptions,
-  { only, ...more }: Pick<MountedKeysOptions, 'watch' | 'events'> & { readonly only?: string } = {},
+  {
+    only,
+    callers,
+    ...more
+  }: Pick<MountedKeysOptions, 'watch' | 'events'> & {
+    readonly only?: string;
+    readonly callers?: KnownCallers;
+  } = {},
 ): MountedKeys {
   if (keys.length === 0 && config === undefined) {
     throw new CommandFailure('--keys none needs a --config that takes every key from a variable ("env")');
@@ -38,7 +51,7 @@ export function openKeys(
           file: basename(config),
           path: config,
           parse: async (text: string) => {
-            const read = await readConfiguration(text);
+            const read = await readConfiguration(text, callers);
             return read.ok ? ok({ ...read.value, configuration: select(read.value.configuration) }) : read;
           },
         };
@@ -57,15 +70,18 @@ export interface OnceRead {
 
 /**
  * Reads everything once, as `serve` would.
- * @param only a key set, to read nothing else
+ * @param choice `only` is a key set, to read nothing else
  * @throws {CommandFailure} as `openKeys` does
  */
-export async function readKeysOnce(options: KeyOptions, only?: string): Promise<OnceRead> {
+export async function readKeysOnce(
+  options: KeyOptions,
+  choice: { readonly only?: string; readonly callers?: KnownCallers } = {},
+): Promise<OnceRead> {
   const warnings: string[] = [];
   const mounted = openKeys(options, {
     watch: false,
-    ...(only !== undefined && { only }),
-    events: { leftOut: (warning) => warnings.push(warning) },
+    ...choice,
+    events: { leftOut: (warning) => warnings.push(warning), note: (note) => warnings.push(note) },
   });
   await mounted.settled();
   const problems = mounted.mounts.flatMap((mount) => {
@@ -81,9 +97,12 @@ export async function readKeysOnce(options: KeyOptions, only?: string): Promise<
   return { store: mounted.store, problems, warnings };
 }
 
-export async function readConfiguration(text: string): Promise<Result<ConfigurationFile>> {
+export async function readConfiguration(
+  text: string,
+  callers?: KnownCallers,
+): Promise<Result<ConfigurationFile>> {
   const { parseConfiguration } = await importParser();
-  return inTurns(parseConfiguration(text));
+  return inTurns(parseConfiguration(text, callers));
 }
 
 /** Imported only if there is a configuration, because that takes half of the start-up time. */

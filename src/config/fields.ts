@@ -3,7 +3,9 @@
 import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
 import {
+  callerNameRule,
   filePathRule,
+  isCallerName,
   isFilePath,
   isKeySetName,
   keyEncodings,
@@ -22,6 +24,10 @@ const filePath = z
   .check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` }));
 const file = z.optional(filePath);
 const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
+const someOperations = z.array(z.enum(operations)).check(z.minLength(1));
+const notACaller = `not a usable name of a caller; use ${callerNameRule}`;
+const caller = z.string().check(z.refine(isCallerName, { error: notACaller }));
+const callers = z.record(caller, someOperations);
 const keySetFields = {
   file,
   env: z.optional(z.string()),
@@ -31,7 +37,14 @@ const keySetFields = {
   encoding: z.optional(z.enum(keyEncodings)),
   format: z.optional(z.enum([...formats.keys()] as [string, ...string[]])),
   algorithm: z.optional(z.enum(algorithmNames)),
-  allow: z.optional(z.array(z.enum(operations)).check(z.minLength(1))),
+  allow: z.optional(someOperations),
+  callers: z.optional(
+    callers.check(
+      z.refine((given) => Object.keys(given).length > 0, {
+        error: 'must name at least one caller, with what it may do, for instance web: [verify]',
+      }),
+    ),
+  ),
   maxMessageBytes: z.optional(positive),
   rateLimit: z.optional(
     z.strictObject({ perSecond: z.number().check(z.positive()), burst: z.optional(positive) }),
@@ -82,6 +95,11 @@ export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFie
       'is only for a key in a file; a variable (env) changes only with a restart',
     ]);
   }
+  if (has('allow') && has('callers')) {
+    conflicts.push(['callers', 'give either allow, for every caller, or callers; remove one of them']);
+  }
+  // The schema leaves this name out of what it checks.
+  if (Object.hasOwn(Object(fieldOf(value, 'callers')), '__proto__')) conflicts.push(['callers', notACaller]);
   if (has('deriveFrom')) {
     if (has('alsoVerify')) {
       const remedy = 'to rotate a root, put the roots into a JWK set';

@@ -13,9 +13,11 @@ import {
   fileOf,
   isKeySetName,
   type KeySettings,
+  type KnownCallers,
   keySetNameRule,
 } from '../key-sets/settings.ts';
 import { alsoVerifyProblems, sharedFileProblems } from './also-verify.ts';
+import { callerNotes, isForEveryCaller, noSuchListener, unknownCallers } from './callers.ts';
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, neededFields, shapeOf, variablePattern } from './fields.ts';
 import { readYaml } from './yaml.ts';
@@ -23,11 +25,17 @@ import { readYaml } from './yaml.ts';
 /** @returns where a node of the document begins, for the end of a message */
 type LineOf = (node: unknown) => string;
 
+const anyCaller: KnownCallers = { names: [], mayBeMore: true };
+
 /**
  * Yields between its steps, so that requests can be answered.
+ * @param known the callers that there are
  * @returns the configuration with warnings about what was left out, or everything that is wrong with it
  */
-export function* parseConfiguration(text: string): Generator<void, Result<ConfigurationFile>> {
+export function* parseConfiguration(
+  text: string,
+  known: KnownCallers = anyCaller,
+): Generator<void, Result<ConfigurationFile>> {
   const yaml = yield* readYaml(text);
   if (!yaml.ok) return yaml;
   const { document, lineAt } = yaml.value;
@@ -37,6 +45,7 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
   const warnings: string[] = [];
   const pairs = new Map<string, Pair>();
   const settings = new Map<string, KeySettings>();
+  const open: string[] = [];
   for (const found of keySetsOf(document, lineOf)) {
     yield;
     if (typeof found === 'string') {
@@ -47,10 +56,11 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
       pairs.set(name, pair);
       const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
       yield;
-      const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)));
+      const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)), known);
       if (parsed.ok) {
         if (typeof parsed.value === 'string') warnings.push(parsed.value);
         else settings.set(name, parsed.value);
+        if (isForEveryCaller(value)) open.push(name);
       } else {
         for (const problem of parsed.problems) {
           yield;
@@ -74,7 +84,8 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
   const files = new Set(
     [...settings.values()].flatMap(({ source, alsoVerify }) => [fileOf(source) ?? [], alsoVerify].flat()),
   );
-  return ok({ configuration: { files, keySets: () => settings }, warnings });
+  const notes = callerNotes(settings, open, known);
+  return ok({ configuration: { files, keySets: () => settings }, warnings, notes });
 }
 
 /** The entries of `keys`, and what is wrong with the others and around them. */
@@ -109,6 +120,7 @@ function parseKeySet(
   name: string,
   value: unknown,
   lineOf: (path: readonly PropertyKey[]) => string,
+  known: KnownCallers,
 ): ParsedKeySet {
   const format = formats.get(String(fieldOf(value, 'format') ?? 'raw'));
   const shape = shapeOf(format);
@@ -149,16 +161,24 @@ function parseKeySet(
   problems.push(
     ...alsoVerifyProblems(parsed.data, settings).map(({ path, message }) => problem(path, message)),
   );
-  const { algorithm, allowUndecoded, allow, env } = parsed.data;
+  const { algorithm, allowUndecoded, allow, callers = {}, env } = parsed.data;
   const { algorithms } = settings.format;
   if (algorithm !== undefined && !algorithms.includes(algorithm)) {
     const message = `must be one of ${algorithms.join(', ')} with the format ${settings.format.name}`;
     problems.push(problem(['algorithm'], message));
   }
-  if (allow?.includes('challenge') && settings.format.challenge === undefined) {
+  if (settings.format.challenge === undefined) {
     const message =
       'may hold "challenge" only with a provider that sends challenges, such as zoom, or with a scheme that has one';
-    problems.push(problem(['allow'], message));
+    if (allow?.includes('challenge')) problems.push(problem(['allow'], message));
+    for (const [caller, allowed] of Object.entries(callers)) {
+      if (allowed.includes('challenge')) problems.push(problem(['callers', caller], message));
+    }
+  }
+  if (!known.mayBeMore) {
+    for (const caller of unknownCallers(settings, known)) {
+      problems.push(problem(['callers', caller], noSuchListener(known)));
+    }
   }
   const isText = settings.encoding === 'text' && !('root' in settings.source);
   if (allowUndecoded !== undefined && !(isText && settings.format.secretEncoding === 'whsec')) {

@@ -28,7 +28,7 @@ function open(fields = pair) {
   const signer = createSigner(clocks);
   const keySet = () => {
     if (store.current === undefined) throw new Error('nothing is loaded');
-    return findKeySet(store.current, 'k');
+    return findKeySet(store.current, 'k', 'tcp');
   };
   return {
     store,
@@ -39,17 +39,17 @@ function open(fields = pair) {
     configure: (each: string) => configure(yaml(each)),
     ids: () => keySet().keys.map(({ id }) => id),
     signsWith: (key: Uint8Array) => {
-      const answer = signer.authorize(keySet(), 'sign').carryOut({ message: 'm' });
+      const answer = signer.authorize(keySet(), 'sign', 'tcp').carryOut({ message: 'm' });
       return 'signature' in answer && answer.signature === tagOf('HS256', key, 'm').toString('hex');
     },
     verify: (key: Uint8Array) => {
       const signature = tagOf('HS256', key, 'm').toString('hex');
-      return signer.authorize(keySet(), 'verify').carryOut({ message: 'm', signature });
+      return signer.authorize(keySet(), 'verify', 'tcp').carryOut({ message: 'm', signature });
     },
     verifies: (...keys: readonly Uint8Array[]) =>
       keys.map((key) => {
         const signature = tagOf('HS256', key, 'm').toString('hex');
-        const answer = signer.authorize(keySet(), 'verify').carryOut({ message: 'm', signature });
+        const answer = signer.authorize(keySet(), 'verify', 'tcp').carryOut({ message: 'm', signature });
         return 'valid' in answer && answer.valid === true;
       }),
   };

@@ -9,6 +9,7 @@ import {
   operations,
   type RateLimit,
   spend,
+  unknownKey,
   usualOperations,
 } from '../../src/signing/policy.ts';
 
@@ -24,10 +25,12 @@ const refusal = (act: () => unknown) => {
 
 describe('an operation', () => {
   const allow = (allowed: readonly Operation[], operation: Operation) => {
-    expect(refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation))).toBeUndefined();
+    expect(
+      refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation, 'tcp')),
+    ).toBeUndefined();
   };
   const deny = (allowed: readonly Operation[], operation: Operation) => {
-    expect(refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation))).toMatchObject({
+    expect(refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation, 'tcp'))).toMatchObject({
       code: 'operation_not_allowed',
       message: `this key is not allowed to ${operation}; its configuration allows only: ${allowed.join(', ')}`,
     });
@@ -42,6 +45,18 @@ describe('an operation', () => {
     deny(['verify'], 'sign');
     deny([], 'sign');
     deny([], 'verify');
+  });
+
+  it('is denied to a caller that is not listed, as if there were no such key set', () => {
+    const callers = new Map<string, readonly Operation[]>([['web', ['verify']]]);
+    const policy = { allow: operations, callers, maxMessageBytes: 1 };
+    const ask = (caller: string, operation: Operation) =>
+      refusal(() => authorize(policy, operation, caller))?.code;
+    expect(ask('web', 'verify')).toBeUndefined();
+    expect(ask('web', 'sign')).toBe('operation_not_allowed');
+    expect(() => authorize(policy, 'sign', 'tcp')).toThrow(unknownKey());
+    for (const caller of ['', 'tcp', 'Web', 'get', '__proto__', 'constructor'])
+      for (const operation of operations) expect(ask(caller, operation)).toBe('unknown_key');
   });
 
   it('is one of three, and a challenge must be allowed by name', () => {

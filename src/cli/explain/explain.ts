@@ -23,7 +23,7 @@ export async function explain(name: string, file: string, options: ExplainOption
     throw new CommandFailure(`the name of the key set is not valid; use ${keySetNameRule}`);
   }
   const request = readRequest(file, options);
-  const { store, problems } = await readKeysOnce(options, name);
+  const { store, problems } = await readKeysOnce(options, { only: name });
   try {
     const keySet = askedKeySet(store, name, problems);
     const diagnosis = diagnose(keySet, request, options.at ?? Date.now());

@@ -271,7 +271,7 @@ describe('challenge', () => {
     [['zoom', ''], 'field "token": is none that this scheme signs'],
     [['zoom', token, '--tenant', 'acme'], 'has an unknown field'],
     [['github', token], 'this key is not allowed to challenge'],
-    [['other', token], 'no key set of this name is loaded'],
+    [['other', token], 'there is no key set of this name for this caller'],
   ])('of %j says why there is none', async (args, problem) => {
     const { code, stdout, stderr } = await ask(...args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

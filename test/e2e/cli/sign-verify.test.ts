@@ -87,7 +87,9 @@ describe.each(Object.entries(targets))('keys list %s', (_, target) => {
   it('prints what GET /v1/keys answers with --json', async () => {
     const { code, stdout, stderr } = await run(['keys', 'list', '--json', ...target()]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(JSON.parse(stdout)).toEqual(await (await signer.call('/v1/keys')).json());
+    const caller = target().includes('--socket') ? 'socket' : 'tcp';
+    const { keys } = (await (await signer.call('/v1/keys')).json()) as { keys: object[] };
+    expect(JSON.parse(stdout)).toEqual({ caller, keys });
   });
 });
 
@@ -163,7 +165,7 @@ describe('an answer that is an error', () => {
       code: 1,
       stdout: '',
       stderr:
-        'sidecar-signer: no key set of this name is loaded; "sidecar-signer keys list" lists those that are (unknown_key)\n',
+        'sidecar-signer: there is no key set of this name for this caller; "sidecar-signer keys list" lists those that it may use (unknown_key)\n',
     };
     expect(await run(['sign', 'other', file, '--socket', socket])).toEqual(expected);
     expect(await run(['verify', 'other', signature, file, '--socket', socket])).toEqual(expected);
