@@ -11,6 +11,7 @@ const layers: readonly (readonly string[])[] = [
   ['cli'],
   ['ops'],
   ['http', 'client', 'config'],
+  ['audit'],
   ['signer'],
   ['key-sets', 'formats'],
   ['signing'],
@@ -66,6 +67,7 @@ const globals: Readonly<Record<string, readonly string[]>> = {
 
 /** Given the time and everything else as arguments, these can only compute. */
 const pure = [
+  'audit',
   'signer',
   'key-sets/snapshot.ts',
   'formats',
