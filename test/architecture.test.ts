@@ -26,6 +26,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'node:fs': ['cli', 'secret-volume'],
   'node:http': ['client/over-node-http.ts'],
   'node:net': ['cli', 'ops'],
+  'node:os': ['cli'],
   'node:path': ['cli', 'secret-volume'],
   'node:stream': ['client/over-node-http.ts'],
   'node:util': ['cli', 'formats'],

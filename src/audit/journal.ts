@@ -5,7 +5,7 @@
 
 import { assemble, cutAt } from './block.ts';
 import type { Head } from './chain.ts';
-import { type Draft, draft, type Event, quote } from './line.ts';
+import { type AuditEvent, type Draft, draft, quote } from './line.ts';
 import { createRefusals } from './refusals.ts';
 
 /** Where the lines go. */
@@ -45,7 +45,7 @@ export interface JournalOptions {
 
 export interface Journal {
   /** Records an event. Returns whether its answer may leave; undefined if the answer need not wait. */
-  record(event: Event): Promise<boolean> | undefined;
+  record(event: AuditEvent): Promise<boolean> | undefined;
   /** Writes what still waits, without waiting for a reader. */
   flush(): void;
   readonly head: Head;
@@ -94,7 +94,7 @@ export function createJournal(options: JournalOptions): Journal {
   /** Of a line of which a part is written. */
   let rest: Uint8Array = new Uint8Array();
 
-  const add = (event: Event, operations: number, leaving: number): Group => {
+  const add = (event: AuditEvent, operations: number, leaving: number): Group => {
     if (group === undefined) {
       const { promise, resolve } = Promise.withResolvers<boolean>();
       group = { waiting: [], mayLeave: promise, settle: resolve };
@@ -119,12 +119,11 @@ export function createJournal(options: JournalOptions): Journal {
     const write = (): void => {
       const appended = sink.append(written === 0 ? block.bytes : block.bytes.subarray(written));
       written += appended.written;
-      if (written === block.bytes.length) return end(undefined);
-      // Once it has waited in vain, nobody waits any more until a write succeeds.
-      if (mayWait && sink.isDrained && problem === undefined && monotonicMs() < deadline) {
-        return later(write, drainEveryMs);
-      }
-      end(appended.problem ?? 'only a part could be written');
+      // Once a group has waited in vain, none waits any more until a write succeeds.
+      const isPatient = mayWait && sink.isDrained && problem === undefined && monotonicMs() < deadline;
+      if (written === block.bytes.length) end(undefined);
+      else if (isPatient) later(write, drainEveryMs);
+      else end(appended.problem ?? 'only a part could be written');
     };
     const end = (failure: string | undefined): void => {
       isWriting = false;
@@ -147,7 +146,7 @@ export function createJournal(options: JournalOptions): Journal {
   };
 
   /** Answers that did not wait for a line of their own leave before this one. */
-  const addCounts = (counts: readonly Event[]): void => {
+  const addCounts = (counts: readonly AuditEvent[]): void => {
     for (const event of counts) add(event, event.count ?? 0, event.count ?? 0);
   };
 

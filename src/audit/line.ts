@@ -9,7 +9,7 @@ import type { About } from '../signing/format.ts';
 import { fingerprint } from './fingerprint.ts';
 
 /** One operation, or several that were refused in the same manner. */
-export interface Event {
+export interface AuditEvent {
   /** Absent in a line that counts what could not be written. */
   readonly caller?: string;
   /** Absent, as the format is, for a name that the caller may not know. */
@@ -42,7 +42,7 @@ export interface Draft {
 }
 
 /** @param nowMs milliseconds since the epoch */
-export function draft(event: Event, nowMs: number): Draft {
+export function draft(event: AuditEvent, nowMs: number): Draft {
   const { caller, keySet, keyId, format, operation, outcome, tenant, reference, about, signature, count } =
     event;
   let members = '';
@@ -83,14 +83,14 @@ export function quote(text: string): string {
 function membersOf(about: About): string {
   let members = '';
   for (const [name, value] of Object.entries(about)) {
-    const written = valueOf(value);
+    const written = textOf(value);
     if (written !== undefined) members += `${members === '' ? '' : ','}${quote(name)}:${written}`;
   }
   return members;
 }
 
 /** Undefined for whatever is neither a text, a number nor a list of texts. */
-function valueOf(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return quote(value);
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : undefined;
   if (!Array.isArray(value)) return undefined;

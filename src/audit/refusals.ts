@@ -4,7 +4,7 @@
  */
 
 import type { Outcome } from '../signer.ts';
-import type { Event } from './line.ts';
+import type { AuditEvent } from './line.ts';
 
 /** For each caller and each outcome. */
 const linesPerSecond = 10;
@@ -21,9 +21,9 @@ interface Window {
 
 export interface Refusals {
   /** Whether an event has a line of its own. Otherwise it is counted. */
-  admits(event: Event): boolean;
+  admits(event: AuditEvent): boolean;
   /** The lines that count the others, of each second that is over; with `all`, also of the current one. */
-  counts(all?: boolean): readonly Event[];
+  counts(all?: boolean): readonly AuditEvent[];
   /** Whether something has been counted that `counts` has not told yet. */
   readonly isCounting: boolean;
 }
