@@ -5,6 +5,7 @@ import { failureChoices } from '../audit/journal.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { createAuditCommand } from './audit/program.ts';
 import type { CheckOptions } from './check.ts';
 import {
   collect,
@@ -48,7 +49,8 @@ export function createProgram(): Command {
     .addCommand(
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )
-    .addCommand(createKeysCommand());
+    .addCommand(createKeysCommand())
+    .addCommand(createAuditCommand());
   const commands = [program, ...program.commands];
   for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command
