@@ -58,7 +58,7 @@ describe('text of callers', () => {
     expect(String(lines[0]?.about?.['jti'])).toBe(evil.repeat(9).slice(0, 256));
     expect(lines[1]).toMatchObject({ reference: evil });
     for (const line of lines.slice(2)) expect(JSON.stringify(line)).not.toContain('2026-01-01T00:00:00.000Z');
-    expect(lines.slice(2).map(({ tenant }) => tenant)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(lines.map(({ tenant }) => tenant)).toEqual(lines.map(() => undefined));
     expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThan(8192);
   });
 
