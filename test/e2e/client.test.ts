@@ -212,12 +212,13 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
   it('describes the key sets', async () => {
     const [description] = await client.keySets();
     expect(description).toMatchObject({ name: 'orders', format: 'raw', allow: ['sign', 'verify'] });
-    expect(await client.keySet('orders', 'raw').describe()).toEqual(description);
+    const described = await client.keySet('orders', 'raw').describe();
+    expect(described).toEqual({ caller: transport, ...description });
   });
 
   it('rejects with the code and the detail of the problem', async () => {
     const error = await client.keySet('nope', 'raw').sign({ message: 'x' }).catch(String);
-    expect(error).toContain('GET /v1/keys lists those that are');
+    expect(error).toContain('GET /v1/keys lists those that it may use');
     await expect(client.keySet('nope', 'raw').sign({ message: 'x' })).rejects.toMatchObject({
       name: 'SignerError',
       code: 'unknown_key',
@@ -329,6 +330,13 @@ describe('when there is no answer', () => {
     ],
     [{ socketPath: '@signer' }, TypeError, '"socketPath" option: expected the path of a file'],
     [{ socketPath: '' }, TypeError, '"socketPath" option: expected the path of a file'],
+    ...['web=/run/signer/web.sock', '/run/a.sock,/run/b.sock', 'a=b', '/run/a=b/s.sock', ','].map(
+      (socketPath): [ClientOptions, ErrorConstructor, string] => [
+        { socketPath },
+        TypeError,
+        '"socketPath" option must be the path of one socket, without "=" or a comma. If it comes from SIGNER_SOCKET of the signer',
+      ],
+    ),
     ...[0, -1, 1.5, Number.NaN, 2 ** 31].map((timeoutMs): [ClientOptions, ErrorConstructor, string] => [
       { timeoutMs },
       RangeError,

@@ -150,7 +150,10 @@ describe('how long a request may be', () => {
   it('stands in docs/http-api.md', () => {
     const { table, tables } = page('docs/http-api.md');
     const messages = Object.fromEntries(table('Send the message itself', 'operation').rows);
-    expect(messages).toEqual({ sign: streamed.sign.join(', '), verify: streamed.verify.join(', ') });
+    const everyWebhook = [...Object.keys(providers), 'webhook'];
+    expect(streamed).toEqual({ sign: ['raw', ...everyWebhook], verify: ['raw', ...everyWebhook] });
+    const shown = 'raw, webhook, and the format of every provider';
+    expect(messages).toEqual({ sign: shown, verify: shown });
     const limits = Object.fromEntries(
       tables.flatMap(({ heading, rows }) => (heading === 'Limits' ? rows : [])),
     );

@@ -18,7 +18,7 @@ import type { Scheme } from './scheme.ts';
 import { toleranceFields } from './time.ts';
 
 /** HMAC with SHA-1 is here alone, for senders that have nothing better. */
-const webhookAlgorithms: readonly Algorithm[] = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'];
+export const webhookAlgorithms: readonly Algorithm[] = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'];
 
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) &&

@@ -22,7 +22,14 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--audit': 'SIGNER_AUDIT',
     '--audit-on-failure': 'SIGNER_AUDIT_ON_FAILURE',
   },
-  check: { '--keys': 'SIGNER_KEYS', '--config': 'SIGNER_CONFIG', '--secret': '', '--json': '' },
+  check: {
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--secret': '',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--json': '',
+  },
   sign: { '<key>': '', '[file]': '', '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
   verify: {
     '<key>': '',
