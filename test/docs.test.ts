@@ -21,6 +21,7 @@ import { errorCodes } from '../src/api/errors.ts';
 import { streamedFormats } from '../src/api/limits.ts';
 import type { Formats } from '../src/api/messages.ts';
 import { providers } from '../src/api/providers.ts';
+import { origin } from '../src/audit/chain.ts';
 import { receivedHeaders } from '../src/client/received-headers.ts';
 import { keySetFieldNames } from '../src/config/fields.ts';
 import { parseConfiguration } from '../src/config/file.ts';
@@ -99,7 +100,10 @@ describe('the tables', () => {
     } as const;
     const instant = new Date(0).toISOString();
     const volumes = [{ ...volume, generation: 1, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
-    const status = { version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes };
+    const audit = { file: '/a', onFailure: 'refuse', problem: null, failures: 0, head: origin } as const;
+    const status = {
+      ...{ version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes, audit },
+    };
     const counters = createCounters();
     counters.answer(200);
     counters.operation('demo', 'sign', 'ok');

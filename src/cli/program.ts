@@ -1,9 +1,11 @@
 /** The commands with their flags and help. What a command does is in the file that has its name. */
 
 import { Command, type Option } from 'commander';
+import { failureChoices } from '../audit/journal.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { createAuditCommand } from './audit/program.ts';
 import type { CheckOptions } from './check.ts';
 import { createExplainCommand } from './explain/program.ts';
 import {
@@ -43,7 +45,8 @@ export function createProgram(): Command {
     .addCommand(
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )
-    .addCommand(createKeysCommand());
+    .addCommand(createKeysCommand())
+    .addCommand(createAuditCommand());
   const commands = [program, ...program.commands];
   for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command
@@ -111,6 +114,12 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
       flag('--log-format <format>', 'how to write the log; auto: readable on a terminal, and JSON otherwise')
         .choices(logFormats)
         .default('auto'),
+    )
+    .addOption(flag('--audit <file>', 'append a line for each operation to this file; - for standard output'))
+    .addOption(
+      flag('--audit-on-failure <choice>', 'what happens to a request that the audit cannot record')
+        .choices(failureChoices)
+        .default('refuse'),
     );
   return command.action(async (given: ServeOptions) => {
     const options = withoutImpliedTcp(command, given);

@@ -93,7 +93,7 @@ function collisionOf(
 /** @throws {SignerError} `malformed_request` */
 export function answerChallenge(
   { signed, response, output, token, pattern }: Challenge,
-  { keys: [primary] }: SigningContext,
+  { keys: [primary], notes }: SigningContext,
   request: unknown,
 ): ChallengeAnswer {
   const { token: given } = parse(challengeRequest, request);
@@ -104,5 +104,7 @@ export function answerChallenge(
     );
   }
   const tag = tagOf(primary.mac, Buffer.from(write(signed, () => given)));
-  return { response: write(response, () => encode(tag, output)) };
+  const signature = encode(tag, output);
+  if (notes) Object.assign(notes, { signature, keyId: primary.id, bytes: Buffer.byteLength(given) });
+  return { response: write(response, () => signature) };
 }
