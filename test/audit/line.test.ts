@@ -67,6 +67,8 @@ describe('a chain', () => {
     const [one, two] = [placeOf(first), placeOf(second)];
     if (one === undefined || two === undefined) throw new Error('no line');
     expect([isFirst(one), isFirst(two)]).toEqual([true, false]);
+    expect(follows({ seq: 1, hash: hashOf(second) }, two)).toBe(false);
+    expect(follows({ seq: 0, hash: head.hash }, two)).toBe(false);
     expect([follows(origin, one), follows(head, two), follows(origin, two), follows(head, one)]).toEqual([
       ...[true, true, false, false],
     ]);
