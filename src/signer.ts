@@ -9,20 +9,30 @@ import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
 import type { HeaderLookup, MessageSink, SigningContext } from './signing/format.ts';
-import { type Allowance, authorize, checkSize, checkTenant, spend } from './signing/policy.ts';
+import {
+  type Allowance,
+  allowedTo,
+  authorize,
+  checkSize,
+  checkTenant,
+  spend,
+  unknownKey,
+} from './signing/policy.ts';
 
 export interface Signer {
   /**
    * Checks the policy of the key set. Only the operation that it returns can sign or verify.
-   * @throws {SignerError} `operation_not_allowed`
+   * @param caller the name of the listener through which the request came
+   * @throws {SignerError} `operation_not_allowed`; `unknown_key` if the key set is hidden from the caller
    */
-  authorize(keySet: KeySet, operation: Operation): AuthorizedOperation;
+  authorize(keySet: KeySet, operation: Operation, caller: string): AuthorizedOperation;
 }
 
 /** An operation that the policy of its key set allows, with the keys of one snapshot. */
 export interface AuthorizedOperation {
   readonly keySet: KeySet;
   readonly operation: Operation;
+  readonly caller: string;
   /** Carries out one request of the key set's format. @throws {SignerError} */
   carryOut(request: unknown): object;
   /** Whether `start` can be called: the format takes a message alone, and the key set has no tenants. */
@@ -44,30 +54,50 @@ export interface Environment extends Clocks {
   readonly random: (size: number) => Buffer;
 }
 
-/** @throws {SignerError} `unknown_key`, with the same answer for every name that is not there */
-export function findKeySet(snapshot: Snapshot, name: string): KeySet {
+/** The key set of this name, if the caller may know of it. */
+export function lookUpKeySet(snapshot: Snapshot, name: string, caller: string): KeySet | undefined {
   const keySet = snapshot.keySets.get(name);
-  if (keySet !== undefined) return keySet;
-  throw new SignerError('unknown_key', 'no key of this name is loaded; GET /v1/keys lists those that are');
+  return keySet !== undefined && isVisible(keySet, caller) ? keySet : undefined;
 }
 
-/** Its only state is how much of each key set's rate limit is spent. */
-export function createSigner({ now, monotonicMs, random }: Environment): Signer {
-  const allowances = new Map<string, Allowance>();
+export function isVisible({ settings: { policy } }: KeySet, caller: string): boolean {
+  return allowedTo(policy, caller) !== undefined;
+}
 
-  const begin = ({ name, keys, settings: { policy } }: KeySet): SigningContext => {
+/** @throws {SignerError} `unknown_key`, with the same answer for a name that is not there and for one that is hidden */
+export function findKeySet(snapshot: Snapshot, name: string, caller: string): KeySet {
+  const keySet = lookUpKeySet(snapshot, name, caller);
+  if (keySet !== undefined) return keySet;
+  throw unknownKey();
+}
+
+/** Its only state is how much of each key set's rate limit each caller has spent. */
+export function createSigner({ now, monotonicMs, random }: Environment): Signer {
+  /** By the caller, then by the name of the key set. */
+  const allowances = new Map<string, Map<string, Allowance>>();
+
+  const allowancesOf = (caller: string): Map<string, Allowance> => {
+    const known = allowances.get(caller);
+    if (known !== undefined) return known;
+    const first = new Map<string, Allowance>();
+    allowances.set(caller, first);
+    return first;
+  };
+
+  const begin = ({ name, keys, settings: { policy } }: KeySet, caller: string): SigningContext => {
     const { rateLimit } = policy;
     if (rateLimit !== undefined) {
-      allowances.set(name, spend(rateLimit, allowances.get(name), monotonicMs()));
+      const own = allowancesOf(caller);
+      own.set(name, spend(rateLimit, own.get(name), monotonicMs()));
     }
     return { keys, now: now(), random, checkSize: (messageBytes) => checkSize(policy, messageBytes) };
   };
 
   return {
-    authorize: (keySet, operation) => {
+    authorize: (keySet, operation, caller) => {
       const { format, policy } = keySet.settings;
       const { tenantKeys } = keySet;
-      authorize(policy, operation);
+      authorize(policy, operation, caller);
       const carryOut = format[operation] ?? noChallenge(format.name);
       const stream = {
         sign: format.startSigning,
@@ -77,8 +107,9 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
       return {
         keySet,
         operation,
+        caller,
         carryOut: (body) => {
-          const context = begin(keySet);
+          const context = begin(keySet, caller);
           if (tenantKeys === undefined) return carryOut(context, body);
           const { tenant, request } = takeTenant(body);
           checkTenant(policy, tenant);
@@ -87,7 +118,7 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
         takesStream: stream !== undefined && tenantKeys === undefined,
         start: (header) => {
           if (stream === undefined || tenantKeys !== undefined) throw jsonOnly(keySet);
-          const context = begin(keySet);
+          const context = begin(keySet, caller);
           return bounded(stream(context, header), context);
         },
       };

@@ -21,10 +21,10 @@ function makeKey(): void {
   process.stdout.write(`created a development key: ${keyFile}\n`);
 }
 
-function greet({ listen, socket }: ServeOptions, port: number | undefined): void {
+function greet({ listen, socket: [socket] = [] }: ServeOptions, port: number | undefined): void {
   const to =
     listen === 'none' || port === undefined
-      ? `--unix-socket '${socket}' http://localhost`
+      ? `--unix-socket '${socket?.path}' http://localhost`
       : `http://${formatAddress(reachable({ ...listen, port }))}`;
   const curl = `curl -sS -H 'Sec-Signer: 1' -H 'Content-Type: application/json' -d '{"message":"hello"}' ${to}/v1/keys/demo/sign`;
   process.stdout.write(`\n${styleText('bold', 'Sign "hello" with it, from another terminal:')}\n${curl}\n\n`);

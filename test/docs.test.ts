@@ -70,7 +70,7 @@ describe('the tables', () => {
       signer: createSigner({ now: () => 0, monotonicMs: () => 0, random: randomBytes }),
       onOperation: () => undefined,
       onFault: () => undefined,
-    });
+    })('tcp');
     const ask = async (method: string, path: string) => {
       const headers = { 'content-type': 'application/json' };
       const answer = await handle(new Request(`http://localhost${path}`, { method, headers }), path, 'json');

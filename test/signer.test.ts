@@ -20,7 +20,7 @@ async function open(fields = '', clocks: ManualClocks = manualClocks()) {
     clocks,
     signer: createSigner(clocks),
     snapshot,
-    keySet: () => findKeySet(snapshot(), 'k'),
+    keySet: () => findKeySet(snapshot(), 'k', 'tcp'),
     configure: (each: string) => configure(`keys: { k: { ${each} } }`),
   };
 }
@@ -35,13 +35,13 @@ const codeOf = (act: () => unknown): SignerError['code'] | undefined => {
   return undefined;
 };
 const sign = (signer: Signer, keySet: KeySet, message = 'm') =>
-  signer.authorize(keySet, 'sign').carryOut({ message });
+  signer.authorize(keySet, 'sign', 'tcp').carryOut({ message });
 const verify = (signer: Signer, keySet: KeySet) =>
   signer
-    .authorize(keySet, 'verify')
+    .authorize(keySet, 'verify', 'tcp')
     .carryOut({ message: 'm', signature: tagOf('HS256', key, 'm').toString('hex') });
 const stream = (signer: Signer, keySet: KeySet, ...parts: readonly string[]) => {
-  const signing = signer.authorize(keySet, 'sign').start(noHeaders);
+  const signing = signer.authorize(keySet, 'sign', 'tcp').start(noHeaders);
   for (const part of parts) signing.update(Buffer.from(part));
   return signing.finish();
 };
@@ -49,15 +49,18 @@ const stream = (signer: Signer, keySet: KeySet, ...parts: readonly string[]) => 
 describe('a key set', () => {
   it('is found by its name', async () => {
     const { snapshot } = await open();
-    expect(findKeySet(snapshot(), 'k').name).toBe('k');
+    expect(findKeySet(snapshot(), 'k', 'tcp').name).toBe('k');
   });
 
   it.each(['', 'K', 'k ', 'k\0', 'kk', '__proto__', 'constructor', 'toString', '../k'])(
     'is not found by another, and every unknown name gets the same answer: %j',
     async (name) => {
       const { snapshot } = await open();
-      expect(() => findKeySet(snapshot(), name)).toThrow(
-        new SignerError('unknown_key', 'no key of this name is loaded; GET /v1/keys lists those that are'),
+      expect(() => findKeySet(snapshot(), name, 'tcp')).toThrow(
+        new SignerError(
+          'unknown_key',
+          'there is no key set of this name for this caller; GET /v1/keys lists those that it may use',
+        ),
       );
     },
   );
@@ -70,22 +73,24 @@ describe('a key set', () => {
     ['[sign, verify]', 'verify', undefined],
   ] as const)('that allows %s, asked to %s: %s', async (allow, operation, code) => {
     const { signer, keySet } = await open(`allow: ${allow}`);
-    expect(codeOf(() => signer.authorize(keySet(), operation))).toBe(code);
+    expect(codeOf(() => signer.authorize(keySet(), operation, 'tcp'))).toBe(code);
   });
 
   it('cannot be used without asking its policy', async () => {
     const { signer, keySet } = await open('allow: [verify]');
     // @ts-expect-error There is no way past `authorize`.
     expect(signer.carryOut).toBeUndefined();
-    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut({ message: 'm' }))).toBe(
+    expect(codeOf(() => signer.authorize(keySet(), 'sign', 'tcp').carryOut({ message: 'm' }))).toBe(
       'operation_not_allowed',
     );
-    expect(codeOf(() => signer.authorize(keySet(), 'sign').start(noHeaders))).toBe('operation_not_allowed');
+    expect(codeOf(() => signer.authorize(keySet(), 'sign', 'tcp').start(noHeaders))).toBe(
+      'operation_not_allowed',
+    );
   });
 
   it('that is unknown is unknown, whatever is asked of it', async () => {
     const { snapshot } = await open('allow: [sign]');
-    expect(codeOf(() => findKeySet(snapshot(), 'x'))).toBe('unknown_key');
+    expect(codeOf(() => findKeySet(snapshot(), 'x', 'tcp'))).toBe('unknown_key');
   });
 });
 
@@ -100,7 +105,7 @@ describe('a signer', () => {
 
   it('goes on with the snapshot that a request began with', async () => {
     const { signer, keySet, configure } = await open('algorithm: HS256');
-    const [before, signing] = [keySet(), signer.authorize(keySet(), 'sign').start(noHeaders)];
+    const [before, signing] = [keySet(), signer.authorize(keySet(), 'sign', 'tcp').start(noHeaders)];
     signing.update(Buffer.from('m'));
     await configure('algorithm: HS512');
     expect(signing.finish()).toMatchObject({
@@ -124,10 +129,12 @@ describe('maxMessageBytes', () => {
     const message = 'x'.repeat(bytes);
     const signature = tagOf('HS256', key, message).toString('hex');
     expect(codeOf(() => sign(signer, keySet(), message))).toBe(code);
-    expect(codeOf(() => signer.authorize(keySet(), 'verify').carryOut({ message, signature }))).toBe(code);
+    expect(codeOf(() => signer.authorize(keySet(), 'verify', 'tcp').carryOut({ message, signature }))).toBe(
+      code,
+    );
     expect(codeOf(() => stream(signer, keySet(), message))).toBe(code);
     expect(codeOf(() => stream(signer, keySet(), ...parts(bytes)))).toBe(code);
-    const verification = signer.authorize(keySet(), 'verify').start(signedBy(signature));
+    const verification = signer.authorize(keySet(), 'verify', 'tcp').start(signedBy(signature));
     expect(codeOf(() => verification.update(Buffer.from(message)))).toBe(code);
   });
 
@@ -139,20 +146,22 @@ describe('maxMessageBytes', () => {
       message: Buffer.alloc(bytes).toString('base64'),
       encoding: 'base64',
     });
-    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut(request(4)))).toBeUndefined();
-    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut(request(5)))).toBe('message_too_large');
+    expect(codeOf(() => signer.authorize(keySet(), 'sign', 'tcp').carryOut(request(4)))).toBeUndefined();
+    expect(codeOf(() => signer.authorize(keySet(), 'sign', 'tcp').carryOut(request(5)))).toBe(
+      'message_too_large',
+    );
   });
 
   it('refuses a streamed message as soon as it is over, before the rest of it', async () => {
     const { signer, keySet } = await open('maxMessageBytes: 10');
-    const signing = signer.authorize(keySet(), 'sign').start(noHeaders);
+    const signing = signer.authorize(keySet(), 'sign', 'tcp').start(noHeaders);
     signing.update(Buffer.alloc(10));
     expect(codeOf(() => signing.update(Buffer.alloc(1)))).toBe('message_too_large');
   });
 
   it('is no limit by default', async () => {
     const { signer, keySet } = await open();
-    const signing = signer.authorize(keySet(), 'sign').start(noHeaders);
+    const signing = signer.authorize(keySet(), 'sign', 'tcp').start(noHeaders);
     for (let part = 0; part < 64; part++) signing.update(Buffer.alloc(65_536));
     expect(signing.finish()).toMatchObject({
       signature: tagOf('HS256', key, Buffer.alloc(64 * 65_536)).toString('hex'),
@@ -167,7 +176,7 @@ describe('a rate limit', () => {
       () => sign(signer, keySet()),
       () => verify(signer, keySet()),
       () => stream(signer, keySet(), 'm'),
-      () => signer.authorize(keySet(), 'verify').start(signedBy('00')),
+      () => signer.authorize(keySet(), 'verify', 'tcp').start(signedBy('00')),
     ];
     for (const use of uses) expect(codeOf(use)).toBeUndefined();
     for (const use of uses) expect(codeOf(use)).toBe('rate_limited');
@@ -215,7 +224,7 @@ describe('a rate limit', () => {
 
   it('counts a request that is not well formed, since it is work as well', async () => {
     const { signer, keySet } = await open('rateLimit: { perSecond: 1 }');
-    expect(codeOf(() => signer.authorize(keySet(), 'sign').carryOut({}))).toBe('malformed_request');
+    expect(codeOf(() => signer.authorize(keySet(), 'sign', 'tcp').carryOut({}))).toBe('malformed_request');
     expect(codeOf(() => sign(signer, keySet()))).toBe('rate_limited');
   });
 });
@@ -229,8 +238,8 @@ describe('a format that takes only JSON', () => {
       settings: { ...keySet().settings, format: { ...format, name: 'jwt' } },
     };
     const refused = new SignerError('unsupported_media_type', 'the format jwt takes application/json here');
-    expect(() => signer.authorize(jsonOnly, 'sign').start(noHeaders)).toThrow(refused);
-    expect(() => signer.authorize(jsonOnly, 'verify').start(signedBy('00'))).toThrow(refused);
+    expect(() => signer.authorize(jsonOnly, 'sign', 'tcp').start(noHeaders)).toThrow(refused);
+    expect(() => signer.authorize(jsonOnly, 'verify', 'tcp').start(signedBy('00'))).toThrow(refused);
     expect(codeOf(() => sign(signer, jsonOnly))).toBeUndefined();
   });
 });
@@ -251,19 +260,19 @@ describe('a tenant', () => {
     const signer = createSigner(clocks);
     const keySet = (name = 'k') => {
       if (store.current === undefined) throw new Error('nothing is loaded');
-      return findKeySet(store.current, name);
+      return findKeySet(store.current, name, 'tcp');
     };
     const outcome = (operation: 'sign' | 'verify', body: unknown, name?: string) =>
-      refusalOf(() => signer.authorize(keySet(name), operation).carryOut(body));
+      refusalOf(() => signer.authorize(keySet(name), operation, 'tcp').carryOut(body));
     return { signer, keySet, outcome, clocks };
   };
 
   it('has signatures of its own, which no other tenant verifies', async () => {
     const { signer, keySet } = await open();
     const verdict = (tenant: string, signature: string) =>
-      signer.authorize(keySet(), 'verify').carryOut({ message: 'm', signature, tenant });
+      signer.authorize(keySet(), 'verify', 'tcp').carryOut({ message: 'm', signature, tenant });
     const signed = ['acme', 'globex'].map((tenant) => {
-      const answer = signer.authorize(keySet(), 'sign').carryOut({ message: 'm', tenant }) as {
+      const answer = signer.authorize(keySet(), 'sign', 'tcp').carryOut({ message: 'm', tenant }) as {
         signature: string;
         keyId: string;
       };
@@ -349,8 +358,8 @@ describe('a tenant', () => {
     const { signer, keySet } = await open();
     const refusal =
       'unsupported_media_type: a key set with derived keys takes application/json, in which the request names its tenant';
-    expect(refusalOf(() => signer.authorize(keySet(), 'sign').start(noHeaders))).toBe(refusal);
-    expect(refusalOf(() => signer.authorize(keySet(), 'verify').start(signedBy('')))).toBe(refusal);
+    expect(refusalOf(() => signer.authorize(keySet(), 'sign', 'tcp').start(noHeaders))).toBe(refusal);
+    expect(refusalOf(() => signer.authorize(keySet(), 'verify', 'tcp').start(signedBy('')))).toBe(refusal);
   });
 
   it('uses up the rate limit of its key set, whoever it is', async () => {
@@ -381,7 +390,7 @@ describe('a tenant', () => {
       fc.property(request, fc.constantFrom('sign' as const, 'verify' as const), (body, operation) => {
         try {
           expect(['signature', 'valid']).toContain(
-            Object.keys(signer.authorize(keySet(), operation).carryOut(body))[0],
+            Object.keys(signer.authorize(keySet(), operation, 'tcp').carryOut(body))[0],
           );
         } catch (error) {
           expect(error).toBeInstanceOf(SignerError);

@@ -168,6 +168,7 @@ export interface KeySetDescription {
   readonly name: string;
   readonly format: keyof Formats;
   readonly algorithm: string;
+  /** What this caller may do with it. */
   readonly allow: readonly Operation[];
   /** The ids of all keys that verify, the primary first. */
   readonly keyIds: readonly string[];
@@ -179,4 +180,16 @@ export interface KeySetDescription {
   readonly derived?: true;
   /** The options of the format, and the limits of the key set. */
   readonly policy: Readonly<Record<string, unknown>>;
+}
+
+/** The description of one key set, with the name of the caller who asks. */
+export interface KeySetDescriptionForCaller extends KeySetDescription {
+  /** The name of the listener through which the request came: `tcp`, `socket`, or the name of the socket. */
+  readonly caller: string;
+}
+
+/** All key sets that a caller may use. */
+export interface KeySetList {
+  readonly caller: string;
+  readonly keys: readonly KeySetDescription[];
 }

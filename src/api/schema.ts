@@ -40,6 +40,10 @@ export function shapeProblems(schema: z.ZodMiniType, { issues }: z.core.$ZodErro
     if (issue.code === 'invalid_value') {
       return { path, message: explain(issue), values: issue.values.map(String) };
     }
+    // Do not name the field itself, because its name is a value, too.
+    if (issue.code === 'invalid_key') {
+      return { path: path.slice(0, -1), message: issue.issues[0]?.message ?? explain(issue) };
+    }
     if (issue.code !== 'unrecognized_keys') return { path, message: explain(issue) };
     const fields = fieldsAt(schema, path);
     const message = `unknown field; the fields here are: ${fields.join(', ')}`;
@@ -85,6 +89,7 @@ function bound(limit: string, origin: string, amount: number | bigint): string {
 function withArticle(type: string): string {
   if (type === 'int') return 'a whole number';
   if (type === 'array') return 'a list';
+  if (type === 'record') return 'an object';
   return `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`;
 }
 

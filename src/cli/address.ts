@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from 'commander';
 import { socketPathProblem } from '../api/socket-path.ts';
+import { isCallerName } from '../key-sets/settings.ts';
 
 /** A TCP address, as in `--listen` and `--ops-listen`. */
 export interface TcpAddress {
@@ -24,11 +25,35 @@ export function parseAddress(text: string): TcpAddress | 'none' {
   return { host, port };
 }
 
-/** The path of a Unix socket. @throws {InvalidArgumentError} */
-export function parseSocketPath(text: string): string {
-  const problem = socketPathProblem(text);
+/** A Unix socket, as in `--socket`. */
+export interface SocketAddress {
+  readonly path: string;
+  /** The name of whoever comes in through it. */
+  readonly caller: string;
+  /** Whether the name was given. */
+  readonly isNamed: boolean;
+}
+
+/** The caller that comes in over TCP. */
+export const tcpCaller = 'tcp';
+const unnamedCaller = 'socket';
+
+/** `PATH` or `NAME=PATH`. What stands before `=` belongs to the path if it cannot be a name. @throws {InvalidArgumentError} */
+export function parseSocket(text: string): SocketAddress {
+  const [name = ''] = text.split('=', 1);
+  const isNamed = name !== text && isCallerName(name);
+  const path = isNamed ? text.slice(name.length + 1) : text;
+  const problem = socketPathProblem(path);
   if (problem !== undefined) throw new InvalidArgumentError(problem);
-  return text;
+  if (isNamed && name === tcpCaller) {
+    throw new InvalidArgumentError(`the name "${tcpCaller}" belongs to --listen; choose another name`);
+  }
+  return { path, caller: isNamed ? name : unnamedCaller, isNamed };
+}
+
+/** As it is written in `--socket`. */
+export function formatSocket({ path, caller, isNamed }: SocketAddress): string {
+  return isNamed ? `${caller}=${path}` : path;
 }
 
 /** Whether only this machine can reach the host. In a pod, these are the containers of the pod. */

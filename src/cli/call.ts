@@ -4,15 +4,15 @@ import type { ErrorCode } from '../api/errors.ts';
 import type { Operation } from '../api/messages.ts';
 import { isProblem, parseAnswer } from '../client/answer.ts';
 import { readBody } from '../client/transport.ts';
-import { formatAddress, reachable, type TcpAddress } from './address.ts';
+import { formatAddress, reachable, type SocketAddress, type TcpAddress } from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { streamInput } from './input.ts';
 import { whyNoAnswer } from './socket.ts';
 
-/** Where the signer listens: on the socket if there is one, else on the TCP address. */
+/** Where the signer listens: on the first socket if there is one, else on the TCP address. */
 export interface SignerAddress {
   readonly listen: TcpAddress | 'none';
-  readonly socket?: string;
+  readonly socket?: readonly SocketAddress[];
 }
 
 /** The flags of commands that call a signer. */
@@ -72,7 +72,8 @@ export function callKeySet<T extends object>(
     headers: { 'content-type': 'application/octet-stream', ...headers },
     message: streamInput(file),
     advice: {
-      unknown_key: 'no key set of this name is loaded; "sidecar-signer keys list" lists those that are',
+      unknown_key:
+        'there is no key set of this name for this caller; "sidecar-signer keys list" lists those that it may use',
       unsupported_media_type: `this command is only for ${formats}, without derived keys; use the HTTP API`,
     },
   });
@@ -99,10 +100,11 @@ export function notASigner({ status }: Response, flag: string): CommandFailure {
 
 /** @returns the response, whatever its status is. @throws {CommandFailure} when nobody answers */
 export async function fetchFrom(
-  { listen, socket }: SignerAddress,
+  { listen, socket: [first] = [] }: SignerAddress,
   path: string,
   init: RequestInit,
 ): Promise<Response> {
+  const socket = first?.path;
   if (socket === undefined && listen === 'none') {
     throw new CommandFailure('there is no signer to call; give --listen HOST:PORT or --socket PATH');
   }

@@ -1,8 +1,9 @@
 /** What the commands have in common: flags, the parsers of their values, and actions that are loaded when they run. */
 
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { HttpHeaders } from '../api/messages.ts';
-import { parseAddress, parseSocketPath } from './address.ts';
+import { parseAddress, parseSocket, type SocketAddress } from './address.ts';
 import { refuseInjection } from './environment.ts';
 import { readInput } from './input.ts';
 
@@ -43,8 +44,18 @@ export function listenFlag(): Option {
     .default(parseAddress(defaultListen), defaultListen);
 }
 
-export function socketFlag(): Option {
-  return flag('--socket <path>', 'Unix socket of the signing listener').argParser(parseSocketPath);
+/** Commands that call a signer use the first of several sockets. */
+export function socketFlag(
+  description = 'Unix socket of the signing listener, without or with its name (NAME=PATH)',
+): Option {
+  return flag('--socket <path>', description).argParser(collectSockets);
+}
+
+/** The sockets of `serve`. */
+export function socketsFlag(): Option {
+  return socketFlag(
+    'Unix socket of a signing listener; NAME=PATH names the caller who uses it; repeatable. With a name, there is no TCP without --listen',
+  );
 }
 
 export function jsonFlag(): Option {
@@ -61,6 +72,30 @@ export function collect(value: string, previous: readonly string[]): readonly st
     throw new InvalidArgumentError('expected values separated by commas, and none of them empty');
   }
   return [...previous, ...given];
+}
+
+/** Like `collect`, for sockets. @throws {InvalidArgumentError} also if two have one name or one path */
+export function collectSockets(
+  value: string,
+  previous: readonly SocketAddress[] = [],
+): readonly SocketAddress[] {
+  const sockets = [...previous];
+  for (const text of collect(value, [])) {
+    const socket = parseSocket(text);
+    const same = sockets.find(({ caller }) => caller === socket.caller);
+    if (same !== undefined) {
+      throw new InvalidArgumentError(
+        same.isNamed || socket.isNamed
+          ? `two sockets have the name "${same.caller}"; give each a name of its own`
+          : 'of several sockets, each needs a name of its own: NAME=PATH',
+      );
+    }
+    if (sockets.some(({ path }) => resolve(path) === resolve(socket.path))) {
+      throw new InvalidArgumentError('two sockets have one path; give each a path of its own');
+    }
+    sockets.push(socket);
+  }
+  return sockets;
 }
 
 /**

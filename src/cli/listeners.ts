@@ -6,7 +6,14 @@ import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
 import { createOpsGuard } from '../ops/guard.ts';
 import type { LogFields } from '../ops/log.ts';
 import { systemCode } from '../secret-volume/index.ts';
-import { formatAddress, servedHosts, type TcpAddress } from './address.ts';
+import {
+  formatAddress,
+  formatSocket,
+  type SocketAddress,
+  servedHosts,
+  type TcpAddress,
+  tcpCaller,
+} from './address.ts';
 import { CommandFailure } from './failure.ts';
 import { limitSendBuffers } from './harden.ts';
 import { claimSocket, directoryProblem, withMode } from './socket.ts';
@@ -14,7 +21,7 @@ import { claimSocket, directoryProblem, withMode } from './socket.ts';
 export interface ListenerFlags {
   readonly listen: TcpAddress | 'none';
   readonly opsListen: TcpAddress | 'none';
-  readonly socket?: string;
+  readonly socket?: readonly SocketAddress[];
   readonly socketMode: number;
   readonly allowedHost: readonly string[];
   readonly opsAllowedHost: readonly string[];
@@ -28,7 +35,7 @@ interface TcpListener extends Listener {
 /** Of a TCP address there may be two listeners, with the same port; see `beside`. */
 export interface Listeners {
   signing: readonly TcpListener[];
-  socket?: Listener;
+  readonly sockets: Listener[];
   ops: readonly TcpListener[];
 }
 
@@ -37,6 +44,14 @@ type Handling = Omit<ListenOptions, 'address' | 'guard'>;
 /** How often to look for a port that is free on both loopback addresses. */
 const maxAttempts = 16;
 
+/** The names of the callers that the listeners let in. */
+export function callersOf({
+  listen,
+  socket = [],
+}: Pick<ListenerFlags, 'listen' | 'socket'>): readonly string[] {
+  return [...(listen === 'none' ? [] : [tcpCaller]), ...socket.map(({ caller }) => caller)];
+}
+
 /**
  * Opens all listeners or none.
  * @param signing called with the name of the caller: whoever comes in through that listener
@@ -44,26 +59,26 @@ const maxAttempts = 16;
  */
 export async function openListeners(
   flags: ListenerFlags,
-  signing: (caller: 'tcp' | 'socket') => Handling,
+  signing: (caller: string) => Handling,
   ops: Handling,
 ): Promise<Listeners> {
   const guard = (address: TcpAddress) => createGuard(servedHosts(flags.allowedHost, address));
-  const opened: Listeners = { signing: [], ops: [] };
+  const opened: Listeners = { signing: [], sockets: [], ops: [] };
   try {
     if (flags.listen !== 'none') {
       const { host } = flags.listen;
       opened.signing = await openTcp('--listen', flags.listen, (address) =>
-        listen({ ...signing('tcp'), address, guard: (port = address.port) => guard({ host, port }) }),
+        listen({ ...signing(tcpCaller), address, guard: (port = address.port) => guard({ host, port }) }),
       );
     }
-    if (flags.socket !== undefined) {
-      const path = flags.socket;
+    for (const { path, caller } of flags.socket ?? []) {
       await claimSocket(path);
-      opened.socket = orListenFailure('--socket', path, () =>
+      const listener = orListenFailure('--socket', path, () =>
         withMode(path, flags.socketMode, () =>
-          listen({ ...signing('socket'), address: { path }, guard: () => createGuard() }),
+          listen({ ...signing(caller), address: { path }, guard: () => createGuard() }),
         ),
       );
+      opened.sockets.push(listener);
     }
     if (flags.opsListen !== 'none') {
       const opsGuard = createOpsGuard(flags.opsAllowedHost);
@@ -80,20 +95,20 @@ export async function openListeners(
 }
 
 /** @param graceMs how long requests that have begun may take to finish */
-export async function stopListeners({ signing, socket, ops }: Listeners, graceMs: number): Promise<void> {
-  await Promise.all([...signing, ...(socket ? [socket] : [])].map((each) => each.stop(graceMs)));
+export async function stopListeners({ signing, sockets, ops }: Listeners, graceMs: number): Promise<void> {
+  await Promise.all([...signing, ...sockets].map((each) => each.stop(graceMs)));
   // The ops listener stops last, so that probes see that the signer is stopping.
   await Promise.all(ops.map((each) => each.stop(0)));
 }
 
 /** The addresses for the log. */
-export function listenerFields({ socket }: ListenerFlags, opened: Listeners): LogFields {
+export function listenerFields({ socket = [] }: ListenerFlags, opened: Listeners): LogFields {
   const [signing, ...signingToo] = opened.signing;
   const [ops, ...opsToo] = opened.ops;
   const also = [...signingToo, ...opsToo].map(({ at }) => at);
   return {
     ...(signing && { signing: signing.at }),
-    ...(socket && { socket }),
+    ...(socket.length > 0 && { sockets: socket.map(formatSocket) }),
     ...(ops && { ops: ops.at }),
     ...(also.length > 0 && { also }),
   };

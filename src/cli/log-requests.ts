@@ -4,6 +4,7 @@ import type { ListenOptions } from '../http/listen.ts';
 import { operationPath } from '../http/paths.ts';
 import type { Snapshot } from '../key-sets/snapshot.ts';
 import type { Log, LogFields } from '../ops/log.ts';
+import { lookUpKeySet } from '../signer.ts';
 
 type Handling = Pick<ListenOptions, 'handle' | 'onFault' | 'onRequest' | 'onAnswer'>;
 
@@ -27,6 +28,10 @@ export function logRequests(
   snapshot: () => Snapshot | undefined,
 ): Handling {
   const requests = new WeakMap<Request, Begun>();
+  const isVisible = (name: string): boolean => {
+    const current = snapshot();
+    return current !== undefined && lookUpKeySet(current, name, caller) !== undefined;
+  };
   return {
     ...handling,
     onRequest: (request) => {
@@ -35,7 +40,7 @@ export function logRequests(
     },
     handle: (request, path, mediaType) => {
       const begun = requests.get(request);
-      if (begun !== undefined) begun.fields = describeOperation(request, path, snapshot()) ?? begun.fields;
+      if (begun !== undefined) begun.fields = describeOperation(request, path, isVisible) ?? begun.fields;
       return handling.handle(request, path, mediaType);
     },
     onAnswer: (status, request) => {
@@ -51,14 +56,14 @@ export function logRequests(
 function describeOperation(
   { method, headers }: Request,
   path: string,
-  snapshot: Snapshot | undefined,
+  isVisible: (keySet: string) => boolean,
 ): LogFields | undefined {
   const [, keySet, operation] = operationPath.exec(path) ?? [];
   if (method !== 'POST' || keySet === undefined || operation === undefined) return undefined;
   const bytes = headers.get('content-length');
   return {
-    // A name that does not exist is the text of the caller.
-    ...(snapshot?.keySets.has(keySet) && { keySet }),
+    // A name that does not exist for the caller is the caller's text.
+    ...(isVisible(keySet) && { keySet }),
     operation,
     ...(bytes !== null && { bytes: Number(bytes) }),
   };

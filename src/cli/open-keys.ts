@@ -4,7 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { everyFile } from '../config/defaults.ts';
 import { type MountedKeys, type MountedKeysOptions, mountKeys, problemsOf } from '../key-sets/mounted.ts';
 import type { Result } from '../key-sets/result.ts';
-import type { ConfigurationFile } from '../key-sets/settings.ts';
+import type { ConfigurationFile, KnownCallers } from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
 import type { VolumeProblem } from '../secret-volume/index.ts';
 import { inTurns } from '../turns.ts';
@@ -17,10 +17,13 @@ export interface KeyOptions {
   readonly config?: string;
 }
 
-/** @throws {CommandFailure} if there is neither a directory nor a configuration */
+/**
+ * @param callers those that the configuration can name; default: any
+ * @throws {CommandFailure} if there is neither a directory nor a configuration
+ */
 export function openKeys(
   { keys, config }: KeyOptions,
-  more: Pick<MountedKeysOptions, 'watch' | 'events'> = {},
+  { callers, ...more }: Pick<MountedKeysOptions, 'watch' | 'events'> & { callers?: KnownCallers } = {},
 ): MountedKeys {
   if (keys.length === 0 && config === undefined) {
     throw new CommandFailure('--keys none needs a --config that takes every key from a variable ("env")');
@@ -32,7 +35,7 @@ export function openKeys(
           directory: dirname(resolve(config)),
           file: basename(config),
           path: config,
-          parse: readConfiguration,
+          parse: (text: string) => readConfiguration(text, callers),
         };
   // Let the import run while the files are read.
   if (config !== undefined) void importParser();
@@ -48,11 +51,12 @@ export interface OnceRead {
 }
 
 /** Reads everything once, as `serve` would. @throws {CommandFailure} as `openKeys` does */
-export async function readKeysOnce(options: KeyOptions): Promise<OnceRead> {
+export async function readKeysOnce(options: KeyOptions, callers?: KnownCallers): Promise<OnceRead> {
   const warnings: string[] = [];
   const mounted = openKeys(options, {
     watch: false,
-    events: { leftOut: (warning) => warnings.push(warning) },
+    events: { leftOut: (warning) => warnings.push(warning), note: (note) => warnings.push(note) },
+    ...(callers && { callers }),
   });
   await mounted.settled();
   const problems = mounted.mounts.flatMap((mount) => {
@@ -68,9 +72,12 @@ export async function readKeysOnce(options: KeyOptions): Promise<OnceRead> {
   return { store: mounted.store, problems, warnings };
 }
 
-export async function readConfiguration(text: string): Promise<Result<ConfigurationFile>> {
+export async function readConfiguration(
+  text: string,
+  callers?: KnownCallers,
+): Promise<Result<ConfigurationFile>> {
   const { parseConfiguration } = await importParser();
-  return inTurns(parseConfiguration(text));
+  return inTurns(parseConfiguration(text, callers));
 }
 
 /** Imported only if there is a configuration, because that takes half of the start-up time. */

@@ -4,6 +4,7 @@ import { Argument, Command, Option } from 'commander';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import type { CheckOptions } from './check.ts';
 import {
   collect,
   collectHeaders,
@@ -16,12 +17,13 @@ import {
   parseMode,
   parseSeconds,
   parseSwitch,
-  socketFlag,
+  socketsFlag,
   withKeyFlags,
   withSignerFlags,
 } from './flags.ts';
 import type { HealthOptions } from './healthcheck.ts';
 import { createKeysCommand } from './keys/program.ts';
+import type { ListenerFlags } from './listeners.ts';
 import type { ServeOptions } from './serve.ts';
 import type { VerifyOptions } from './verify.ts';
 
@@ -33,16 +35,7 @@ export function createProgram(): Command {
     .description('keeps HMAC keys and signs on behalf of your app, which never sees them')
     .version(version, '-V, --version', 'print the version')
     .addCommand(createServeCommand(lazyKeyAction(async () => (await import('./serve.ts')).serve)))
-    .addCommand(
-      withKeyFlags(new Command('check'))
-        .description('read the keys as serve would and print every problem')
-        .option(
-          '--secret <manifest>',
-          'check this Kubernetes Secret manifest (YAML) instead of mounted keys; - for standard input',
-        )
-        .addOption(jsonFlag())
-        .action(lazyKeyAction(async () => (await import('./check.ts')).check)),
-    )
+    .addCommand(createCheckCommand(lazyKeyAction(async () => (await import('./check.ts')).check)))
     .addCommand(
       withSignerFlags(new Command('sign'))
         .description('sign a message through a running signer (raw and webhook formats)')
@@ -68,14 +61,27 @@ export function createProgram(): Command {
   return program;
 }
 
+function createCheckCommand(action: (options: CheckOptions) => Promise<void>): Command {
+  const command = withKeyFlags(new Command('check'))
+    .description('read the keys as serve would and print every problem')
+    .option(
+      '--secret <manifest>',
+      'check this Kubernetes Secret manifest (YAML) instead of mounted keys; - for standard input',
+    )
+    .addOption(listenFlag())
+    .addOption(socketsFlag())
+    .addOption(jsonFlag());
+  return command.action((options: CheckOptions) => action(withoutImpliedTcp(command, options)));
+}
+
 /** @param action starts the server; called only if the flags are consistent */
 export function createServeCommand(action: (options: ServeOptions) => Promise<void>): Command {
   const command = withKeyFlags(new Command('serve'))
     .description('read keys from mounted directories and serve signing and verification on this machine')
     .addOption(listenFlag())
-    .addOption(socketFlag())
+    .addOption(socketsFlag())
     .addOption(
-      flag('--socket-mode <mode>', 'file mode of the socket').argParser(parseMode).default(0o660, '0660'),
+      flag('--socket-mode <mode>', 'file mode of the sockets').argParser(parseMode).default(0o660, '0660'),
     )
     .addOption(opsListenFlag())
     .addOption(
@@ -110,7 +116,8 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
         .choices(logFormats)
         .default('auto'),
     );
-  return command.action(async (options: ServeOptions) => {
+  return command.action(async (given: ServeOptions) => {
+    const options = withoutImpliedTcp(command, given);
     if (options.listen === 'none' && options.socket === undefined) {
       command.error('error: nothing to listen on; give --listen HOST:PORT or --socket PATH');
     }
@@ -121,6 +128,17 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
     }
     await action(options);
   });
+}
+
+/** If a socket has a name, there is a TCP listener only if an address is given. */
+function withoutImpliedTcp<T extends Pick<ListenerFlags, 'listen' | 'socket'>>(
+  command: Command,
+  options: T,
+): T {
+  const isImplied = command.getOptionValueSource('listen') === 'default';
+  return isImplied && options.socket?.some(({ isNamed }) => isNamed)
+    ? { ...options, listen: 'none' }
+    : options;
 }
 
 function createVerifyCommand(

@@ -9,7 +9,7 @@ import { describeStatus, version } from '../ops/status.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
 import { hardenProcess } from './harden.ts';
-import { type ListenerFlags, listenerFields, openListeners, stopListeners } from './listeners.ts';
+import { callersOf, type ListenerFlags, listenerFields, openListeners, stopListeners } from './listeners.ts';
 import { logKeyEvents } from './log-keys.ts';
 import { logRequests } from './log-requests.ts';
 import { type KeyOptions, openKeys } from './open-keys.ts';
@@ -55,6 +55,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const firstKeys = Promise.withResolvers<void>();
   const keys = openKeys(options, {
     events: logKeyEvents(log, options.config, () => keys, firstKeys.resolve),
+    callers: { names: callersOf(options), mayBeMore: false },
   });
   const { store } = keys;
   let stopping = false;
@@ -72,11 +73,12 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const metrics = () => formatMetrics(status(), counters);
   const ops = createOpsApp({ status, metrics, onFault });
 
-  const signing = { handle: api, onFault, onAnswer: counters.answer };
   const listeners = await openListeners(
     options,
-    (caller) =>
-      options.logLevel === 'debug' ? logRequests(log, caller, signing, () => store.current) : signing,
+    (caller) => {
+      const signing = { handle: api(caller), onFault, onAnswer: counters.answer };
+      return options.logLevel === 'debug' ? logRequests(log, caller, signing, () => store.current) : signing;
+    },
     { handle: (request) => ops.fetch(request), onFault },
   ).catch(async (error) => {
     await keys.close();

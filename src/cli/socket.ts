@@ -3,6 +3,7 @@
 import { accessSync, chmodSync, constants, lstatSync, type Stats, statSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { callerNameRule } from '../key-sets/settings.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import { CommandFailure } from './failure.ts';
 
@@ -82,7 +83,9 @@ export function whyNoAnswer(path: string): string {
 export function directoryProblem(path: string, code: string): string | undefined {
   const directory = dirname(path);
   if (code === 'ENOENT' || code === 'ENOTDIR') {
-    return `the directory ${directory} does not exist; create it, or mount a volume there (Kubernetes: emptyDir)`;
+    const problem = `the directory ${directory} does not exist; create it, or mount a volume there (Kubernetes: emptyDir)`;
+    // `Web=/run/signer.sock`: what cannot be a name belongs to the path.
+    return /^[^/]*=/.test(path) ? `${problem}. Before "=", a name has ${callerNameRule}` : problem;
   }
   if (code !== 'EACCES' && code !== 'EPERM' && code !== 'EROFS') return undefined;
   const remedy =

@@ -1,6 +1,6 @@
 /** The client: the options of a connection to a signer, and the key sets there. */
 
-import type { Formats, KeySetDescription } from '../api/messages.ts';
+import type { Formats, KeySetDescription, KeySetList } from '../api/messages.ts';
 import { socketPathProblem } from '../api/socket-path.ts';
 import { hasKeySets } from './answer.ts';
 import { createCall } from './call.ts';
@@ -68,11 +68,11 @@ export class SignerClient {
   }
 
   /**
-   * Returns all key sets that the signer has loaded.
+   * Returns all key sets that this application may use.
    * @throws {SignerError} with one of {@link SignerErrorCode}
    */
   async keySets(options?: CallOptions): Promise<readonly KeySetDescription[]> {
-    const { keys } = await this.#call<{ keys: readonly KeySetDescription[] }>(
+    const { keys } = await this.#call<KeySetList>(
       { path: '/v1/keys', method: 'GET', headers: {}, isAnswer: hasKeySets },
       options,
     );
@@ -105,6 +105,11 @@ function pathOfSocket(socketPath: string): string {
   // With an empty path, the runtimes would connect to port 80 on this machine.
   const problem = socketPathProblem(socketPath);
   if (problem !== undefined) throw new TypeError(`"socketPath" option: ${problem}`);
+  if (/[=,]/.test(socketPath)) {
+    throw new TypeError(
+      '"socketPath" option must be the path of one socket, without "=" or a comma. If it comes from SIGNER_SOCKET of the signer, which may hold NAME=PATH and several of them, give only the path of the socket that this application uses',
+    );
+  }
   return socketPath;
 }
 

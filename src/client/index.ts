@@ -5,6 +5,7 @@ export type {
   Formats,
   HttpHeaders,
   KeySetDescription,
+  KeySetDescriptionForCaller,
   TenantRequest,
   Verification,
   VerificationFailure,

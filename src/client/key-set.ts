@@ -7,7 +7,7 @@ import type {
   ChallengeRequest,
   Formats,
   HttpHeaders,
-  KeySetDescription,
+  KeySetDescriptionForCaller,
   Operation,
   TenantRequest,
 } from '../api/messages.ts';
@@ -149,7 +149,7 @@ export interface KeySet<F extends keyof Formats> {
    */
   challenge(request: ForTenant<ChallengeRequest>, options?: CallOptions): Promise<ChallengeAnswer>;
   /** Returns the format, the key ids and the limits of the key set. */
-  describe(options?: CallOptions): Promise<KeySetDescription>;
+  describe(options?: CallOptions): Promise<KeySetDescriptionForCaller>;
 }
 
 /** A request, and what its answer must be besides a JSON object. */

@@ -1,5 +1,6 @@
 /** The settings of a key set from its fields, with defaults for those that are not given. */
 
+import type { Operation } from '../api/messages.ts';
 import type { FormatDefinition } from '../formats/definition.ts';
 // Not the table of all formats: without a configuration file, loading the others would only cost memory.
 import { raw } from '../formats/raw.ts';
@@ -30,8 +31,10 @@ export function settingsOf(
 ): KeySettings {
   const { rateLimit, tenants } = fields;
   const source = sourceOf(name, fields);
+  const callers = fields.callers && Object.entries(fields.callers);
   const policy: Policy = {
-    allow: operations.filter((operation) => (fields.allow ?? usualOperations).includes(operation)),
+    allow: inOrder(callers?.flatMap(([, allow]) => allow) ?? fields.allow ?? usualOperations),
+    ...(callers && { callers: new Map(callers.map(([caller, allow]) => [caller, inOrder(allow)])) }),
     maxMessageBytes: fields.maxMessageBytes ?? Number.POSITIVE_INFINITY,
     rateLimit: rateLimit && {
       perSecond: rateLimit.perSecond,
@@ -52,6 +55,11 @@ export function settingsOf(
     allowWeakKey: fields.allowWeakKey ?? false,
     allowUndecoded: fields.allowUndecoded ?? false,
   };
+}
+
+/** Each operation once. */
+function inOrder(allow: readonly Operation[]): readonly Operation[] {
+  return operations.filter((operation) => allow.includes(operation));
 }
 
 function sourceOf(name: string, { file = name, env, deriveFrom }: KeySetFields): KeySource {

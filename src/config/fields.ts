@@ -3,7 +3,9 @@
 import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
 import {
+  callerNameRule,
   filePathRule,
+  isCallerName,
   isFilePath,
   isKeySetName,
   keyEncodings,
@@ -20,6 +22,10 @@ const file = z.optional(
   z.string().check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` })),
 );
 const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
+const someOperations = z.array(z.enum(operations)).check(z.minLength(1));
+const notACaller = `the name of a caller has ${callerNameRule}`;
+const caller = z.string().check(z.refine(isCallerName, { error: notACaller }));
+const callers = z.record(caller, someOperations);
 const keySetFields = {
   file,
   env: z.optional(z.string()),
@@ -29,7 +35,14 @@ const keySetFields = {
   encoding: z.optional(z.enum(keyEncodings)),
   format: z.optional(z.enum([...formats.keys()] as [string, ...string[]])),
   algorithm: z.optional(z.enum(algorithmNames)),
-  allow: z.optional(z.array(z.enum(operations)).check(z.minLength(1))),
+  allow: z.optional(someOperations),
+  callers: z.optional(
+    callers.check(
+      z.refine((given) => Object.keys(given).length > 0, {
+        error: 'must name at least one caller, with what it may do, for instance web: [verify]',
+      }),
+    ),
+  ),
   maxMessageBytes: z.optional(positive),
   rateLimit: z.optional(
     z.strictObject({ perSecond: z.number().check(z.positive()), burst: z.optional(positive) }),
@@ -73,6 +86,11 @@ export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFie
   const conflicts: [keyof KeySetFields, string][] = [];
   const [, ...more] = (['file', 'env', 'deriveFrom'] as const).filter(has);
   for (const field of more) conflicts.push([field, 'give only one of file, env, deriveFrom']);
+  if (has('allow') && has('callers')) {
+    conflicts.push(['callers', 'give either allow, for every caller, or callers; remove one of them']);
+  }
+  // The schema leaves this name out of what it checks.
+  if (Object.hasOwn(Object(fieldOf(value, 'callers')), '__proto__')) conflicts.push(['callers', notACaller]);
   if (has('deriveFrom')) {
     if (fieldOf(value, 'allowWeakKey') === true) {
       const why = 'because anyone with a key derived from it could guess it';

@@ -13,8 +13,10 @@ import {
   fileOf,
   isKeySetName,
   type KeySettings,
+  type KnownCallers,
   keySetNameRule,
 } from '../key-sets/settings.ts';
+import { callerNotes, isForEveryCaller, noSuchListener, unknownCallers } from './callers.ts';
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, neededFields, shapeOf, variablePattern } from './fields.ts';
 import { readYaml } from './yaml.ts';
@@ -22,11 +24,17 @@ import { readYaml } from './yaml.ts';
 /** @returns where a node of the document begins, for the end of a message */
 type LineOf = (node: unknown) => string;
 
+const anyCaller: KnownCallers = { names: [], mayBeMore: true };
+
 /**
  * Yields between its steps, so that requests can be answered.
+ * @param known the callers that there are
  * @returns the configuration with warnings about what was left out, or everything that is wrong with it
  */
-export function* parseConfiguration(text: string): Generator<void, Result<ConfigurationFile>> {
+export function* parseConfiguration(
+  text: string,
+  known: KnownCallers = anyCaller,
+): Generator<void, Result<ConfigurationFile>> {
   const yaml = yield* readYaml(text);
   if (!yaml.ok) return yaml;
   const { document, lineAt } = yaml.value;
@@ -35,6 +43,7 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
   let count = 0;
   const warnings: string[] = [];
   const settings = new Map<string, KeySettings>();
+  const open: string[] = [];
   for (const found of keySetsOf(document, lineOf)) {
     yield;
     if (typeof found === 'string') {
@@ -44,10 +53,11 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
       const { name, pair } = found;
       const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
       yield;
-      const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)));
+      const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)), known);
       if (parsed.ok) {
         if (typeof parsed.value === 'string') warnings.push(parsed.value);
         else settings.set(name, parsed.value);
+        if (isForEveryCaller(value)) open.push(name);
       } else {
         for (const problem of parsed.problems) {
           yield;
@@ -62,7 +72,8 @@ export function* parseConfiguration(text: string): Generator<void, Result<Config
   if (problems.size === 0 && settings.size === 0) return refused('keys: no key set is left', ...warnings);
   if (problems.size > 0) return refused(...problems);
   const files = new Set([...settings.values()].flatMap(({ source }) => fileOf(source) ?? []));
-  return ok({ configuration: { files, keySets: () => settings }, warnings });
+  const notes = callerNotes(settings, open, known);
+  return ok({ configuration: { files, keySets: () => settings }, warnings, notes });
 }
 
 /** The entries of `keys`, and what is wrong with the others and around them. */
@@ -97,6 +108,7 @@ function parseKeySet(
   name: string,
   value: unknown,
   lineOf: (path: readonly PropertyKey[]) => string,
+  known: KnownCallers,
 ): ParsedKeySet {
   const format = formats.get(String(fieldOf(value, 'format') ?? 'raw'));
   const shape = shapeOf(format);
@@ -133,16 +145,24 @@ function parseKeySet(
   );
   if (problems.length > 0) return refused(...problems);
   const settings = settingsOf(name, format, parsed.data);
-  const { algorithm, allowUndecoded, allow, env } = parsed.data;
+  const { algorithm, allowUndecoded, allow, callers = {}, env } = parsed.data;
   const { algorithms } = settings.format;
   if (algorithm !== undefined && !algorithms.includes(algorithm)) {
     const message = `must be one of ${algorithms.join(', ')} with the format ${settings.format.name}`;
     problems.push(problem(['algorithm'], message));
   }
-  if (allow?.includes('challenge') && settings.format.challenge === undefined) {
+  if (settings.format.challenge === undefined) {
     const message =
       'may hold "challenge" only with a format whose provider sends challenges (zoom, x), or whose scheme has one';
-    problems.push(problem(['allow'], message));
+    if (allow?.includes('challenge')) problems.push(problem(['allow'], message));
+    for (const [caller, allowed] of Object.entries(callers)) {
+      if (allowed.includes('challenge')) problems.push(problem(['callers', caller], message));
+    }
+  }
+  if (!known.mayBeMore) {
+    for (const caller of unknownCallers(settings, known)) {
+      problems.push(problem(['callers', caller], noSuchListener(known)));
+    }
   }
   const isText = settings.encoding === 'text' && !('root' in settings.source);
   if (allowUndecoded !== undefined && !(isText && settings.format.secretEncoding === 'whsec')) {

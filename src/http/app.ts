@@ -5,7 +5,15 @@ import { SignerError } from '../api/errors.ts';
 import type { Operation } from '../api/messages.ts';
 import { parseExactJson } from '../bytes/exact-json.ts';
 import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
-import { type AuthorizedOperation, findKeySet, type Outcome, type Signer } from '../signer.ts';
+import {
+  type AuthorizedOperation,
+  findKeySet,
+  isVisible,
+  lookUpKeySet,
+  type Outcome,
+  type Signer,
+} from '../signer.ts';
+import { allowedTo } from '../signing/policy.ts';
 import { yieldTurns } from '../turns.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
@@ -24,7 +32,7 @@ const batchTurnMs = 1;
 
 /** The path is derived once, before the router. */
 interface Routed {
-  Bindings: { readonly path: string };
+  Bindings: { readonly path: string; readonly caller: string };
 }
 
 export interface AppOptions {
@@ -38,7 +46,9 @@ export interface AppOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-export function createApp({ snapshot, bodies, signer, onOperation, onFault }: AppOptions): Handler {
+/** @returns the handler of a listener, by the name of the caller: whoever comes in through that listener */
+export function createApp(options: AppOptions): (caller: string) => Handler {
+  const { snapshot, bodies, signer, onOperation, onFault } = options;
   const app = new Hono<Routed>({ getPath: (_request, options) => options?.env?.path ?? '' });
 
   const current = (): Snapshot => {
@@ -48,8 +58,8 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
   };
 
   /** @throws {SignerError} `not_ready`, `unknown_key`, `operation_not_allowed` */
-  const authorize = (name: string, operation: Operation): AuthorizedOperation =>
-    signer.authorize(findKeySet(current(), name), operation);
+  const authorize = (caller: string, name: string, operation: Operation): AuthorizedOperation =>
+    signer.authorize(findKeySet(current(), name, caller), operation, caller);
 
   const streamed = async (authorized: AuthorizedOperation, request: Request): Promise<object> => {
     const sink = authorized.start((name) => request.headers.get(name) ?? undefined);
@@ -95,14 +105,21 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
     return asSignerError(error);
   };
 
+  /** Whether there is such a key set for the caller. */
+  const isKnown = (caller: string, name: string): boolean => {
+    const ready = snapshot();
+    return ready !== undefined && lookUpKeySet(ready, name, caller) !== undefined;
+  };
+
   const operate = async (
+    caller: string,
     name: string,
     { operation, isBatch }: (typeof operationPaths)[keyof typeof operationPaths],
     request: Request,
     mediaType: MediaType | undefined,
   ) => {
     try {
-      const authorized = authorize(name, operation);
+      const authorized = authorize(caller, name, operation);
       if (mediaType !== 'json') {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
         return jsonResponse(await streamed(authorized, request));
@@ -111,21 +128,27 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
       if (isBatch) {
         // Look the key set up again when the batch's turn has come: a key may have been removed since.
         return await bodies.inTurn(request, 'send fewer items at once', (bytes) =>
-          batch(authorize(name, operation), bytes),
+          batch(authorize(caller, name, operation), bytes),
         );
       }
       const advice = authorized.takesStream ? adviceToStream : 'send less';
       return jsonResponse(carriedOut(authorized, await bodies.json(request, advice, parserFor(authorized))));
     } catch (thrown) {
       const error = fault(thrown);
-      // Count only key sets that exist, which bounds the number of labels, and only callers that still wait.
-      if (!request.signal.aborted && snapshot()?.keySets.has(name)) onOperation(name, operation, error.code);
+      // Count only key sets that exist, which bounds the number of labels, and only callers that still wait. Count none
+      // that is hidden from the caller: it counts like a name that does not exist.
+      if (!request.signal.aborted && isKnown(caller, name)) onOperation(name, operation, error.code);
       return problemResponse(error);
     }
   };
 
-  app.get('/v1/keys', () => jsonResponse({ keys: [...current().keySets.values()].map(describe) }));
-  app.get('/v1/keys/:name', (c) => jsonResponse(describe(findKeySet(current(), c.req.param('name')))));
+  app.get('/v1/keys', ({ env: { caller } }) => {
+    const visible = [...current().keySets.values()].filter((keySet) => isVisible(keySet, caller));
+    return jsonResponse({ caller, keys: visible.map((keySet) => describe(keySet, caller)) });
+  });
+  app.get('/v1/keys/:name', ({ env: { caller }, req }) =>
+    jsonResponse({ caller, ...describe(findKeySet(current(), req.param('name'), caller), caller) }),
+  );
 
   app.notFound(({ req }) => {
     const allow = methodOf(req.path);
@@ -133,23 +156,23 @@ export function createApp({ snapshot, bodies, signer, onOperation, onFault }: Ap
   });
   app.onError((error) => problemResponse(fault(error)));
 
-  return (request, path, mediaType) => {
+  return (caller) => (request, path, mediaType) => {
     // Operations do not pass the router, which costs a seventh of their throughput.
     const [, name, segment] = operationPath.exec(path) ?? [];
-    if (name === undefined || request.method !== 'POST') return app.fetch(request, { path });
-    return operate(name, operationPaths[segment as keyof typeof operationPaths], request, mediaType);
+    if (name === undefined || request.method !== 'POST') return app.fetch(request, { path, caller });
+    return operate(caller, name, operationPaths[segment as keyof typeof operationPaths], request, mediaType);
   };
 }
 
 /** What a caller may know about a key set: never key material. */
-function describe({ name, settings, keys, tenantKeys, since }: KeySet): object {
+function describe({ name, settings, keys, tenantKeys, since }: KeySet, caller: string): object {
   const { format, policy } = settings;
   const [primary] = keys;
   return {
     name,
     format: format.name,
     algorithm: primary.mac.algorithm,
-    allow: policy.allow,
+    allow: allowedTo(policy, caller),
     keyIds: keys.map(({ id }) => id),
     primary: primary.id,
     since: since.toISOString(),

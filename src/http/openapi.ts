@@ -82,10 +82,12 @@ function describePath(template: string, path: Path): object {
   };
 }
 
+const caller = { type: 'string', description: 'The name of the listener through which the request came.' };
+
 /** What the paths that describe key sets answer. */
 const descriptions: Readonly<Record<string, Schema>> = {
-  '/v1/keys': object({ keys: { type: 'array', items: ref('schemas', 'keySet') } }),
-  '/v1/keys/{name}': ref('schemas', 'keySet'),
+  '/v1/keys': object({ caller, keys: { type: 'array', items: ref('schemas', 'keySet') } }),
+  '/v1/keys/{name}': { ...ref('schemas', 'keySet'), ...object({ caller }) },
 };
 
 const orMessage =

@@ -28,7 +28,7 @@ export const operationPaths = {
 
 /** Every path by its template. */
 export const paths: Readonly<Record<string, Path>> = {
-  '/v1/keys': { method: 'GET', operationId: 'listKeySets', summary: 'Lists all key sets' },
+  '/v1/keys': { method: 'GET', operationId: 'listKeySets', summary: 'Lists the key sets of the caller' },
   '/v1/keys/{name}': { method: 'GET', operationId: 'getKeySet', summary: 'Describes a key set' },
   ...Object.fromEntries(
     Object.entries(operationPaths).map(([segment, path]) => [`/v1/keys/{name}/${segment}`, path]),

@@ -61,6 +61,8 @@ export interface MountedKeysEvents {
   warning?(mount: Mount, warning: VolumeWarning): void;
   /** A part of the configuration was left out. */
   leftOut?(warning: string): void;
+  /** What somebody who checks the configuration should know. */
+  note?(note: string): void;
 }
 
 /** A directory that takes longer to read, on a broken network for instance, must not hold up the others. */
@@ -125,8 +127,9 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
   }
   if (file !== undefined) {
     const parse = async (reading: Reading) => {
-      const { configuration: parsed, warnings } = await readConfigurationFile(reading, file);
+      const { configuration: parsed, warnings, notes } = await readConfigurationFile(reading, file);
       for (const warning of warnings) events.leftOut?.(warning);
+      for (const note of notes) events.note?.(note);
       return parsed;
     };
     const volume = openVolume(file.directory, { ...watch, optional: [file.file], parse });

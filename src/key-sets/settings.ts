@@ -44,6 +44,15 @@ export interface Configuration {
 export interface ConfigurationFile {
   readonly configuration: Configuration;
   readonly warnings: readonly string[];
+  /** What somebody who checks the configuration should know. */
+  readonly notes: readonly string[];
+}
+
+/** The callers that a configuration can name. */
+export interface KnownCallers {
+  readonly names: readonly string[];
+  /** Whether there may be others, because the listeners are not known. */
+  readonly mayBeMore: boolean;
 }
 
 /** Names that fit into a path of the API. `..data` belongs to the kubelet, and `.` is no name in a path. */
@@ -65,6 +74,15 @@ export function isFilePath(path: string): boolean {
 
 export const filePathRule =
   'without control characters, no part of it may be "." or begin with "..", and / stands only between sub-directories';
+
+/** The name of a listener, and of whoever comes in through it. */
+const callerNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
+
+export function isCallerName(name: string): boolean {
+  return callerNamePattern.test(name);
+}
+
+export const callerNameRule = '1 to 63 of a-z 0-9 - and begin with a letter';
 
 export const keySetNameRule = '1 to 253 of A-Z a-z 0-9 . _ - and do not begin with ".."';
 

@@ -12,7 +12,10 @@ export const usualOperations: readonly Operation[] = ['sign', 'verify'];
 
 /** What a key set may be used for. It belongs to the key set, not to a key, so rotating a key cannot change it. */
 export interface Policy {
+  /** What any caller may do; with `callers`, what at least one of them may do. */
   readonly allow: readonly Operation[];
+  /** What each caller may do, by its name. The key set is hidden from the others. Undefined if all are alike. */
+  readonly callers?: ReadonlyMap<string, readonly Operation[]> | undefined;
   /** The most bytes that one message may have. */
   readonly maxMessageBytes: number;
   /** Counts signatures and verifications together; undefined for no limit. */
@@ -35,14 +38,31 @@ export interface Allowance {
   readonly atMs: number;
 }
 
-/** @throws {SignerError} `operation_not_allowed` unless the operation is listed */
-export function authorize(policy: Policy, operation: Operation): void {
-  if (!policy.allow.includes(operation)) {
-    throw new SignerError(
-      'operation_not_allowed',
-      `this key is not allowed to ${operation}; its configuration allows only: ${policy.allow.join(', ')}`,
-    );
-  }
+/** What a caller may do; undefined if the key set is hidden from it. */
+export function allowedTo({ allow, callers }: Policy, caller: string): readonly Operation[] | undefined {
+  return callers === undefined ? allow : callers.get(caller);
+}
+
+/** @throws {SignerError} `operation_not_allowed` unless the operation is listed; `unknown_key` if the key set is hidden */
+export function authorize(policy: Policy, operation: Operation, caller: string): void {
+  const allowed = allowedTo(policy, caller);
+  if (allowed === undefined) throw unknownKey();
+  if (allowed.includes(operation)) return;
+  const list = allowed.join(', ');
+  throw new SignerError(
+    'operation_not_allowed',
+    policy.callers === undefined
+      ? `this key is not allowed to ${operation}; its configuration allows only: ${list}`
+      : `this caller is not allowed to ${operation} with this key; its configuration (callers) allows it only: ${list}`,
+  );
+}
+
+/** The same for every name that is not there and for every key set that is hidden from the caller. */
+export function unknownKey(): SignerError {
+  return new SignerError(
+    'unknown_key',
+    'there is no key set of this name for this caller; GET /v1/keys lists those that it may use',
+  );
 }
 
 /** @throws {SignerError} `message_too_large` */

@@ -17,7 +17,7 @@ function open(fields = '') {
   const signer = createSigner(clocks);
   const keySet = () => {
     if (store.current === undefined) throw new Error('nothing is loaded');
-    return findKeySet(store.current, 'k');
+    return findKeySet(store.current, 'k', 'tcp');
   };
   return {
     store,
@@ -31,12 +31,12 @@ function open(fields = '') {
     /** Makes another snapshot of the same keys. */
     reload: () => configure(yaml(latest)),
     signsWith: (key: Uint8Array, algorithm: Algorithm = 'HS256') => {
-      const answer = signer.authorize(keySet(), 'sign').carryOut({ message: 'm' });
+      const answer = signer.authorize(keySet(), 'sign', 'tcp').carryOut({ message: 'm' });
       return 'signature' in answer && answer.signature === tagOf(algorithm, key, 'm').toString('hex');
     },
     verifies: (key: Uint8Array, algorithm: Algorithm = 'HS256') => {
       const signature = tagOf(algorithm, key, 'm').toString('hex');
-      const answer = signer.authorize(keySet(), 'verify').carryOut({ message: 'm', signature });
+      const answer = signer.authorize(keySet(), 'verify', 'tcp').carryOut({ message: 'm', signature });
       return 'valid' in answer && answer.valid === true;
     },
   };
@@ -65,7 +65,7 @@ describe('a replaced file', () => {
     await put(next);
     const verify = (key: Uint8Array) =>
       createSigner(manualClocks())
-        .authorize(keySet(), 'verify')
+        .authorize(keySet(), 'verify', 'tcp')
         .carryOut({
           message: 'm',
           signature: tagOf('HS256', key, 'm').toString('hex'),

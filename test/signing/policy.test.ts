@@ -24,10 +24,12 @@ const refusal = (act: () => unknown) => {
 
 describe('an operation', () => {
   const allow = (allowed: readonly Operation[], operation: Operation) => {
-    expect(refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation))).toBeUndefined();
+    expect(
+      refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation, 'tcp')),
+    ).toBeUndefined();
   };
   const deny = (allowed: readonly Operation[], operation: Operation) => {
-    expect(refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation))).toMatchObject({
+    expect(refusal(() => authorize({ allow: allowed, maxMessageBytes: 1 }, operation, 'tcp'))).toMatchObject({
       code: 'operation_not_allowed',
       message: `this key is not allowed to ${operation}; its configuration allows only: ${allowed.join(', ')}`,
     });

@@ -163,7 +163,7 @@ describe('an answer that is an error', () => {
       code: 1,
       stdout: '',
       stderr:
-        'sidecar-signer: no key set of this name is loaded; "sidecar-signer keys list" lists those that are (unknown_key)\n',
+        'sidecar-signer: there is no key set of this name for this caller; "sidecar-signer keys list" lists those that it may use (unknown_key)\n',
     };
     expect(await run(['sign', 'other', file, '--socket', socket])).toEqual(expected);
     expect(await run(['verify', 'other', signature, file, '--socket', socket])).toEqual(expected);
