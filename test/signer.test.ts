@@ -199,6 +199,20 @@ describe('a rate limit', () => {
     ]);
   });
 
+  it('is of one caller, not of another, and is not refilled for one by the other', async () => {
+    const { signer, keySet } = await open('rateLimit: { perSecond: 1 }');
+    const use = (caller: string) =>
+      codeOf(() => signer.authorize(keySet(), 'sign', caller).carryOut({ message: 'm' }));
+    expect(['web', 'worker', 'web', 'worker', 'tcp', 'tcp'].map(use)).toEqual([
+      undefined,
+      undefined,
+      'rate_limited',
+      'rate_limited',
+      undefined,
+      'rate_limited',
+    ]);
+  });
+
   it('goes by the time that passes, not by the clock on the wall', async () => {
     const { signer, keySet, clocks } = await open('rateLimit: { perSecond: 1 }');
     sign(signer, keySet());

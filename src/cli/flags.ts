@@ -74,13 +74,13 @@ export function collect(value: string, previous: readonly string[]): readonly st
   return [...previous, ...given];
 }
 
-/** Like `collect`, for sockets. @throws {InvalidArgumentError} also if two have one name or one path */
+/** Like `collect`, for sockets. @throws {InvalidArgumentError} if one cannot be used, or two have one name or one path */
 export function collectSockets(
   value: string,
   previous: readonly SocketAddress[] = [],
 ): readonly SocketAddress[] {
   const sockets = [...previous];
-  for (const text of collect(value, [])) {
+  for (const text of value.split(',')) {
     const socket = parseSocket(text);
     const same = sockets.find(({ caller }) => caller === socket.caller);
     if (same !== undefined) {

@@ -23,7 +23,7 @@ const file = z.optional(
 );
 const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
 const someOperations = z.array(z.enum(operations)).check(z.minLength(1));
-const notACaller = `the name of a caller has ${callerNameRule}`;
+const notACaller = `not a usable name of a caller; use ${callerNameRule}`;
 const caller = z.string().check(z.refine(isCallerName, { error: notACaller }));
 const callers = z.record(caller, someOperations);
 const keySetFields = {

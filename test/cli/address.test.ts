@@ -2,8 +2,10 @@ import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
 import {
   formatAddress,
+  formatSocket,
   isLoopback,
   parseAddress,
+  parseSocket,
   reachable,
   servedHosts,
   type TcpAddress,
@@ -50,6 +52,46 @@ describe('an address', () => {
     'NONE',
   ])('%j is not', (text) => {
     expect(() => parseAddress(text)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('a socket', () => {
+  const named = (caller: string, path: string) => ({ caller, path, isNamed: true });
+  const unnamed = (path: string) => ({ caller: 'socket', path, isNamed: false });
+
+  it.each([
+    ['/run/signer.sock', unnamed('/run/signer.sock')],
+    ['web=/run/web.sock', named('web', '/run/web.sock')],
+    ['a=s', named('a', 's')],
+    ['socket=s', named('socket', 's')],
+    ['web-1=a=b', named('web-1', 'a=b')],
+    ['web==b', named('web', '=b')],
+    [`${'a'.repeat(63)}=s`, named('a'.repeat(63), 's')],
+    // What cannot be a name belongs to the path.
+    ['./web=s', unnamed('./web=s')],
+    ['/run/a=b/s', unnamed('/run/a=b/s')],
+    ['Web=s', unnamed('Web=s')],
+    ['1a=s', unnamed('1a=s')],
+    ['=s', unnamed('=s')],
+    ['a b=s', unnamed('a b=s')],
+    ['a_b=s', unnamed('a_b=s')],
+    [`${'a'.repeat(64)}=s`, unnamed(`${'a'.repeat(64)}=s`)],
+    [`web=${'x'.repeat(107)}`, named('web', 'x'.repeat(107))],
+  ])('%s is taken, and written back', (text, socket) => {
+    expect(parseSocket(text)).toEqual(socket);
+    expect(formatSocket(socket)).toBe(text);
+  });
+
+  it.each([
+    ['', 'expected the path of a file'],
+    ['@web', 'expected the path of a file'],
+    ['web=', 'expected the path of a file'],
+    ['web=@s', 'expected the path of a file'],
+    ['tcp=s', 'the name "tcp" belongs to --listen; choose another name'],
+    [`web=${'x'.repeat(108)}`, 'at most 107 bytes, and this one has 108'],
+  ])('%j is refused', (text, message) => {
+    expect(() => parseSocket(text)).toThrow(InvalidArgumentError);
+    expect(() => parseSocket(text)).toThrow(message);
   });
 });
 

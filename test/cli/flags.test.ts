@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { collectHeaders, parseMode, parseSwitch } from '../../src/cli/flags.ts';
+import { collectHeaders, collectSockets, parseMode, parseSwitch } from '../../src/cli/flags.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 
 describe('a header', () => {
@@ -22,6 +22,35 @@ describe('a header', () => {
     expect(() => collectHeaders(`@${file}`, {})).toThrow(
       `line ${line} of ${file} is not "Name: value"${advice}`,
     );
+  });
+});
+
+describe('sockets', () => {
+  const collected = (...values: readonly string[]) =>
+    values.reduce<ReturnType<typeof collectSockets>>((all, value) => collectSockets(value, all), []);
+
+  it('are collected from several flags, or from one variable with commas', () => {
+    const both = [
+      { caller: 'web', path: '/run/web/s.sock', isNamed: true },
+      { caller: 'socket', path: 's.sock', isNamed: false },
+    ];
+    expect(collected('web=/run/web/s.sock', 's.sock')).toEqual(both);
+    expect(collected('web=/run/web/s.sock,s.sock')).toEqual(both);
+  });
+
+  it.each([
+    [['a', 'b'], 'of several sockets, each needs a name of its own: NAME=PATH'],
+    [['a,b'], 'of several sockets, each needs a name of its own: NAME=PATH'],
+    [['web=a', 'web=b'], 'two sockets have the name "web"; give each a name of its own'],
+    [['web=a,web=a'], 'two sockets have the name "web"; give each a name of its own'],
+    [['a', 'socket=b'], 'two sockets have the name "socket"; give each a name of its own'],
+    [['web=a', 'worker=a'], 'two sockets have one path; give each a path of its own'],
+    [['web=/run/a/../s', 'worker=/run//s'], 'two sockets have one path; give each a path of its own'],
+    [['web=a,'], 'expected the path of a file'],
+    [[',web=a'], 'expected the path of a file'],
+  ])('%j are refused', (values, message) => {
+    expect(() => collected(...values)).toThrow(InvalidArgumentError);
+    expect(() => collected(...values)).toThrow(message);
   });
 });
 

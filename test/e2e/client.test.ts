@@ -329,6 +329,13 @@ describe('when there is no answer', () => {
     ],
     [{ socketPath: '@signer' }, TypeError, '"socketPath" option: expected the path of a file'],
     [{ socketPath: '' }, TypeError, '"socketPath" option: expected the path of a file'],
+    ...['web=/run/signer/web.sock', '/run/a.sock,/run/b.sock', 'a=b', '/run/a=b/s.sock', ','].map(
+      (socketPath): [ClientOptions, ErrorConstructor, string] => [
+        { socketPath },
+        TypeError,
+        '"socketPath" option must be the path of one socket, without "=" or a comma. If it comes from SIGNER_SOCKET of the signer',
+      ],
+    ),
     ...[0, -1, 1.5, Number.NaN, 2 ** 31].map((timeoutMs): [ClientOptions, ErrorConstructor, string] => [
       { timeoutMs },
       RangeError,

@@ -46,6 +46,16 @@ describe('an operation', () => {
     deny([], 'verify');
   });
 
+  it('is denied to a caller that is not listed, as if there were no such key set', () => {
+    const callers = new Map<string, readonly Operation[]>([['web', ['verify']]]);
+    const ask = (caller: string, operation: Operation) =>
+      refusal(() => authorize({ allow: operations, callers, maxMessageBytes: 1 }, operation, caller))?.code;
+    expect(ask('web', 'verify')).toBeUndefined();
+    expect(ask('web', 'sign')).toBe('operation_not_allowed');
+    for (const caller of ['', 'tcp', 'Web', 'get', '__proto__', 'constructor'])
+      for (const operation of operations) expect(ask(caller, operation)).toBe('unknown_key');
+  });
+
   it('is one of three, and a challenge must be allowed by name', () => {
     expect(operations).toEqual(['sign', 'verify', 'challenge']);
     expect(usualOperations).toEqual(['sign', 'verify']);

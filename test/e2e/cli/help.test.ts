@@ -20,7 +20,14 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--log-level': 'SIGNER_LOG_LEVEL',
     '--log-format': 'SIGNER_LOG_FORMAT',
   },
-  check: { '--keys': 'SIGNER_KEYS', '--config': 'SIGNER_CONFIG', '--secret': '', '--json': '' },
+  check: {
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--secret': '',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--json': '',
+  },
   sign: { '<key>': '', '[file]': '', '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
   verify: {
     '<key>': '',

@@ -314,7 +314,7 @@ describe('a variable', () => {
 
   it('that is empty is not set', async () => {
     const signer = await start([], { SIGNER_SOCKET: '', SIGNER_LOG_LEVEL: '', SIGNER_SOCKET_MODE: '' });
-    expect(signer.output()).not.toContain('"socket"');
+    expect(signer.output()).not.toContain('"sockets"');
   });
 
   it('SIGNER_ALLOWED_HOST adds to the hosts that are served, separated by commas', async () => {
