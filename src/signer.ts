@@ -8,7 +8,7 @@ import type { Operation } from './api/messages.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
-import type { HeaderLookup, MessageSink, SigningContext } from './signing/format.ts';
+import type { HeaderLookup, MessageSink, Notes, SigningContext } from './signing/format.ts';
 import {
   type Allowance,
   allowedTo,
@@ -33,16 +33,21 @@ export interface AuthorizedOperation {
   readonly keySet: KeySet;
   readonly operation: Operation;
   readonly caller: string;
-  /** Carries out one request of the key set's format. @throws {SignerError} */
-  carryOut(request: unknown): object;
+  /**
+   * Carries out one request of the key set's format.
+   * @param notes is filled with what the audit may record
+   * @throws {SignerError}
+   */
+  carryOut(request: unknown, notes?: Notes): object;
   /** Whether `start` can be called: the format takes a message alone, and the key set has no tenants. */
   readonly takesStream: boolean;
   /**
    * Signs or verifies a message that arrives in parts.
    * @param header the HTTP headers of the request, which carry the signature to verify
+   * @param notes is filled with what the audit may record
    * @throws {SignerError} `unsupported_media_type`, `malformed_request`; `message_too_large` as it is fed
    */
-  start(header: HeaderLookup): MessageSink<object>;
+  start(header: HeaderLookup, notes?: Notes): MessageSink<object>;
 }
 
 /** The result of an operation: success, an invalid signature, or an error code. */
@@ -84,13 +89,22 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
     return first;
   };
 
-  const begin = ({ name, keys, settings: { policy } }: KeySet, caller: string): SigningContext => {
+  const begin = (
+    { name, keys, settings: { policy } }: KeySet,
+    caller: string,
+    notes: Notes | undefined,
+  ): SigningContext => {
     const { rateLimit } = policy;
     if (rateLimit !== undefined) {
       const own = allowancesOf(caller);
       own.set(name, spend(rateLimit, own.get(name), monotonicMs()));
     }
-    return { keys, now: now(), random, checkSize: (messageBytes) => checkSize(policy, messageBytes) };
+    const check = (messageBytes: number) => {
+      // Infinity stands for a message that is somewhere else.
+      if (notes && Number.isFinite(messageBytes)) notes.bytes = messageBytes;
+      checkSize(policy, messageBytes);
+    };
+    return { keys, now: now(), random, checkSize: check, notes };
   };
 
   return {
@@ -108,17 +122,18 @@ export function createSigner({ now, monotonicMs, random }: Environment): Signer 
         keySet,
         operation,
         caller,
-        carryOut: (body) => {
-          const context = begin(keySet, caller);
+        carryOut: (body, notes) => {
+          const context = begin(keySet, caller, notes);
           if (tenantKeys === undefined) return carryOut(context, body);
           const { tenant, request } = takeTenant(body);
+          if (notes) notes.tenant = tenant;
           checkTenant(policy, tenant);
           return carryOut({ ...context, keys: tenantKeys(tenant) }, request);
         },
         takesStream: stream !== undefined && tenantKeys === undefined,
-        start: (header) => {
+        start: (header, notes) => {
           if (stream === undefined || tenantKeys !== undefined) throw jsonOnly(keySet);
-          const context = begin(keySet, caller);
+          const context = begin(keySet, caller, notes);
           return bounded(stream(context, header), context);
         },
       };

@@ -11,6 +11,7 @@ const layers: readonly (readonly string[])[] = [
   ['cli'],
   ['ops'],
   ['http', 'client', 'config'],
+  ['audit'],
   ['signer'],
   ['key-sets', 'formats'],
   ['signing'],
@@ -25,6 +26,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'node:fs': ['cli', 'secret-volume'],
   'node:http': ['client/over-node-http.ts'],
   'node:net': ['cli', 'ops'],
+  'node:os': ['cli'],
   'node:path': ['cli', 'secret-volume'],
   'node:stream': ['client/over-node-http.ts'],
   'node:util': ['cli', 'formats'],
@@ -66,6 +68,7 @@ const globals: Readonly<Record<string, readonly string[]>> = {
 
 /** Given the time and everything else as arguments, these can only compute. */
 const pure = [
+  'audit',
   'signer',
   'key-sets/snapshot.ts',
   'formats',

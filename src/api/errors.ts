@@ -18,6 +18,7 @@ export const errorCodes = {
   rate_limited: { status: 429, title: 'The key is used too often' },
   overloaded: { status: 503, title: 'The signer is busy' },
   not_ready: { status: 503, title: 'The signer has no keys yet' },
+  unrecorded: { status: 503, title: 'The signer cannot write its audit' },
   internal: { status: 500, title: 'The signer failed' },
 } as const;
 

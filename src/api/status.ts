@@ -9,6 +9,21 @@ export interface Status {
   readonly loadedAt: string | null;
   readonly keySets: number;
   readonly volumes: readonly VolumeStatus[];
+  /** Absent if no audit is kept. */
+  readonly audit?: AuditStatus;
+}
+
+export interface AuditStatus {
+  /** The path, or `-` for standard output. */
+  readonly file: string;
+  /** What happens to a request that cannot be recorded. */
+  readonly onFailure: 'refuse' | 'continue';
+  /** Why the last line could not be written; null if it could. */
+  readonly problem: string | null;
+  /** How many operations could not be recorded. */
+  readonly failures: number;
+  /** The end of the chain: the number of the last line, and its SHA-256 in hex. */
+  readonly head: { readonly seq: number; readonly hash: string };
 }
 
 export interface VolumeStatus {

@@ -1,6 +1,7 @@
 /** The commands with their flags and help. What a command does is in the file that has its name. */
 
 import { Argument, Command, Option } from 'commander';
+import { failureChoices } from '../audit/journal.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
@@ -115,6 +116,12 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
       flag('--log-format <format>', 'how to write the log; auto: readable on a terminal, and JSON otherwise')
         .choices(logFormats)
         .default('auto'),
+    )
+    .addOption(flag('--audit <file>', 'append a line for each operation to this file; - for standard output'))
+    .addOption(
+      flag('--audit-on-failure <choice>', 'what happens to a request that the audit cannot record')
+        .choices(failureChoices)
+        .default('refuse'),
     );
   return command.action(async (given: ServeOptions) => {
     const options = withoutImpliedTcp(command, given);

@@ -8,6 +8,7 @@ import { createOpsApp } from '../ops/routes.ts';
 import { describeStatus, version } from '../ops/status.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
+import { type AuditFlags, keepAudit } from './audit/keep.ts';
 import { hardenProcess } from './harden.ts';
 import { callersOf, type ListenerFlags, listenerFields, openListeners, stopListeners } from './listeners.ts';
 import { logKeyEvents } from './log-keys.ts';
@@ -15,7 +16,7 @@ import { logRequests } from './log-requests.ts';
 import { type KeyOptions, openKeys } from './open-keys.ts';
 import { openLogOutput } from './output.ts';
 
-export interface ServeOptions extends KeyOptions, ListenerFlags {
+export interface ServeOptions extends KeyOptions, ListenerFlags, AuditFlags {
   readonly allowRemote: boolean;
   /** Seconds. */
   readonly shutdownDelay: number;
@@ -52,6 +53,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
       'the process could not be hardened on this system: core dumps, memory access or the limit of descriptors',
     );
 
+  const audit = keepAudit(options, log);
   const firstKeys = Promise.withResolvers<void>();
   const keys = openKeys(options, {
     events: logKeyEvents(log, options.config, () => keys, firstKeys.resolve),
@@ -66,10 +68,11 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     snapshot: () => store.current,
     bodies: createBodyReader(defaultBodyLimits, () => Bun.gc(true)),
     signer: createSigner({ ...systemClocks, random }),
+    audit,
     onOperation: counters.operation,
     onFault,
   });
-  const status = () => describeStatus(store.current, keys.mounts, stopping);
+  const status = () => describeStatus(store.current, keys.mounts, stopping, audit?.status());
   const metrics = () => formatMetrics(status(), counters);
   const ops = createOpsApp({ status, metrics, onFault });
 
@@ -93,6 +96,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
 
   process.on('SIGHUP', () => {
     for (const { volume } of keys.mounts) volume.refresh();
+    audit?.reopen();
   });
   await stopped;
   stopping = true;
@@ -102,6 +106,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   await stopListeners(listeners, graceMs);
   await keys.close();
   store.drop();
+  audit?.close();
   log.info('stopped');
   await log.end();
   // Exit here, because a log line that nobody reads would keep the process alive.
@@ -121,7 +126,7 @@ function exitOnFaults(log: Log): void {
 /** Resolves on SIGTERM or SIGINT. */
 function untilStopped(): Promise<void> {
   // By default, these signals would end the process.
-  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE'] as const)
+  for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGPIPE', 'SIGXFSZ'] as const)
     process.on(signal, () => undefined);
   return new Promise((resolve) => {
     // Keep the handlers: a second SIGTERM must not kill a process that is finishing its requests.

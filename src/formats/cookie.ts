@@ -41,7 +41,9 @@ export const cookie = defineFormat({
       const message = messageBytes('value', value);
       context.checkSize(message.length);
       const [{ id, mac }] = context.keys;
-      return { cookie: `${prefix}${value}.${withoutPadding(tagOf(mac, message))}`, keyId: id };
+      const tag = withoutPadding(tagOf(mac, message));
+      if (context.notes) context.notes.signature = tag;
+      return { cookie: `${prefix}${value}.${tag}`, keyId: id };
     },
     verify: (context, request): CookieVerification => {
       const { cookie } = parse(verify, request);
@@ -53,7 +55,9 @@ export const cookie = defineFormat({
       const value = cookie.slice(prefix.length, end);
       const message = Buffer.from(value);
       const answer = verifyTag(context.keys, [tag], ({ mac }) => tagOf(mac, message));
-      return answer.valid ? { ...answer, value } : answer;
+      if (!answer.valid) return answer;
+      if (context.notes) context.notes.signature = cookie.slice(end + 1);
+      return { ...answer, value };
     },
   }),
 });

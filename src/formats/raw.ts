@@ -68,7 +68,7 @@ function signatureOf(header: string | undefined): string {
 }
 
 function startSigning(
-  { keys: [{ id, mac }] }: SigningContext,
+  { keys: [{ id, mac }], notes }: SigningContext,
   output: BytesEncoding,
 ): MessageSink<RawSignature> {
   const stream = mac.start();
@@ -76,7 +76,11 @@ function startSigning(
     update: (part) => {
       stream.update(part);
     },
-    finish: () => ({ signature: encode(stream.digest(), output), keyId: id, algorithm: mac.algorithm }),
+    finish: () => {
+      const signature = encode(stream.digest(), output);
+      if (notes) notes.signature = signature;
+      return { signature, keyId: id, algorithm: mac.algorithm };
+    },
   };
 }
 
@@ -95,7 +99,9 @@ function startVerification(
       if (tag === undefined || keys.every(({ mac }) => tagBytes(mac.algorithm) !== tag.length)) {
         return invalid('malformed');
       }
-      return verifyTag(keys, [tag], ({ stream }) => stream.digest());
+      const answer = verifyTag(keys, [tag], ({ stream }) => stream.digest());
+      if (context.notes && answer.valid) context.notes.signature = signature;
+      return answer;
     },
   };
 }

@@ -3,6 +3,7 @@
 import { Hono } from 'hono';
 import { SignerError } from '../api/errors.ts';
 import type { Operation } from '../api/messages.ts';
+import type { Journal } from '../audit/journal.ts';
 import { parseExactJson } from '../bytes/exact-json.ts';
 import type { KeySet, Snapshot } from '../key-sets/snapshot.ts';
 import {
@@ -13,8 +14,10 @@ import {
   type Outcome,
   type Signer,
 } from '../signer.ts';
+import type { Notes } from '../signing/format.ts';
 import { allowedTo } from '../signing/policy.ts';
 import { yieldTurns } from '../turns.ts';
+import { eventOf, outcomeOf } from './audited.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import { noSuchPath } from './guard.ts';
@@ -22,7 +25,8 @@ import { mostOfBatch, parseJson } from './json-body.ts';
 import type { Handler } from './listen.ts';
 import type { MediaType } from './media.ts';
 import { methodOf, operationPath, operationPaths } from './paths.ts';
-import { asSignerError, jsonResponse, notReady, problemResponse, toProblem } from './problem.ts';
+import { asSignerError, jsonResponse, notReady, problemResponse, toProblem, unrecorded } from './problem.ts';
+import { refuseTwoSignatures } from './two-signatures.ts';
 
 /** What to do about a JSON request that is too long, where its message could have any length. */
 const adviceToStream = 'send the message itself as application/octet-stream';
@@ -35,11 +39,20 @@ interface Routed {
   Bindings: { readonly path: string; readonly caller: string };
 }
 
+interface BatchItem {
+  readonly result: object;
+  readonly outcome: Outcome;
+  /** Of the audit; see `Journal`. */
+  readonly mayLeave: Promise<boolean> | undefined;
+}
+
 export interface AppOptions {
   /** The current snapshot, if there is one yet. */
   readonly snapshot: () => Snapshot | undefined;
   readonly bodies: BodyReader;
   readonly signer: Signer;
+  /** Absent if no audit is kept. */
+  readonly audit?: Pick<Journal, 'record'> | undefined;
   /** Called with the outcome of each operation of a key set. Each item of a batch is an operation. */
   readonly onOperation: (keySet: string, operation: Operation, outcome: Outcome) => void;
   /** Called with an error that is a fault of the signer. */
@@ -48,7 +61,7 @@ export interface AppOptions {
 
 /** @returns the handler of a listener, by the name of the caller: whoever comes in through that listener */
 export function createApp(options: AppOptions): (caller: string) => Handler {
-  const { snapshot, bodies, signer, onOperation, onFault } = options;
+  const { snapshot, bodies, signer, audit, onOperation, onFault } = options;
   const app = new Hono<Routed>({ getPath: (_request, options) => options?.env?.path ?? '' });
 
   const current = (): Snapshot => {
@@ -61,43 +74,52 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
   const authorize = (caller: string, name: string, operation: Operation): AuthorizedOperation =>
     signer.authorize(findKeySet(current(), name, caller), operation, caller);
 
-  const streamed = async (authorized: AuthorizedOperation, request: Request): Promise<object> => {
-    const sink = authorized.start((name) => request.headers.get(name) ?? undefined);
+  const streamed = async (
+    authorized: AuthorizedOperation,
+    request: Request,
+    notes: Notes | undefined,
+  ): Promise<object> => {
+    const sink = authorized.start((name) => request.headers.get(name) ?? undefined, notes);
     for await (const part of bodies.parts(request)) sink.update(part);
-    return counted(authorized, sink.finish());
-  };
-
-  const carriedOut = (authorized: AuthorizedOperation, request: unknown): object =>
-    counted(authorized, authorized.carryOut(request));
-
-  const counted = ({ operation, keySet: { name } }: AuthorizedOperation, answer: object): object => {
-    onOperation(name, operation, 'valid' in answer && answer.valid === false ? 'invalid' : 'ok');
-    return answer;
+    return sink.finish();
   };
 
   /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
-  const batchItem = (authorized: AuthorizedOperation, item: unknown): object => {
+  const batchItem = (authorized: AuthorizedOperation, item: unknown): BatchItem => {
+    const notes: Notes | undefined = audit && {};
     let label: Labelled['label'] = {};
+    let answer: object | undefined;
+    let error: SignerError | undefined;
     try {
       const labelled = takeReference(item);
       label = labelled.label;
-      return { ...carriedOut(authorized, labelled.request), ...label };
+      answer = authorized.carryOut(labelled.request, notes);
     } catch (thrown) {
-      const error = fault(thrown);
-      onOperation(authorized.keySet.name, authorized.operation, error.code);
-      return { error: toProblem(error), ...label };
+      error = fault(thrown);
     }
+    const outcome = error?.code ?? outcomeOf(answer);
+    return {
+      result: { ...(error === undefined ? answer : { error: toProblem(error) }), ...label },
+      outcome,
+      mayLeave: audit?.record({ ...eventOf(authorized, outcome, notes, answer), ...label }),
+    };
   };
 
   /** A thousand items may take a second, so other requests get their turns in between. */
   const batch = async (authorized: AuthorizedOperation, bytes: Uint8Array): Promise<Response> => {
     const pause = yieldTurns(batchTurnMs);
-    const results: object[] = [];
+    const items: BatchItem[] = [];
     for (const item of parseBatch(parseJson(bytes, mostOfBatch, parserFor(authorized)))) {
       await pause();
-      results.push(batchItem(authorized, item));
+      items.push(batchItem(authorized, item));
     }
-    return jsonResponse({ results });
+    if (audit !== undefined) {
+      // Many items wait for the same write.
+      const written = await Promise.all(new Set(items.map(({ mayLeave }) => mayLeave)));
+      if (written.includes(false)) throw unrecorded();
+    }
+    for (const { outcome } of items) onOperation(authorized.keySet.name, authorized.operation, outcome);
+    return jsonResponse({ results: items.map(({ result }) => result) });
   };
 
   const fault = (error: unknown): SignerError => {
@@ -105,10 +127,10 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
     return asSignerError(error);
   };
 
-  /** Whether there is such a key set for the caller. */
-  const isKnown = (caller: string, name: string): boolean => {
+  /** The key set of this name, if there is one for the caller. */
+  const known = (caller: string, name: string): KeySet | undefined => {
     const ready = snapshot();
-    return ready !== undefined && lookUpKeySet(ready, name, caller) !== undefined;
+    return ready && lookUpKeySet(ready, name, caller);
   };
 
   const operate = async (
@@ -118,26 +140,43 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
     request: Request,
     mediaType: MediaType | undefined,
   ) => {
+    const notes: Notes | undefined = audit && {};
     try {
       const authorized = authorize(caller, name, operation);
+      let answer: object;
       if (mediaType !== 'json') {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-        return jsonResponse(await streamed(authorized, request));
+        answer = await streamed(authorized, request, notes);
+      } else {
+        refuseTwoSignatures(request, authorized);
+        if (isBatch) {
+          // Look the key set up again when the batch's turn has come: a key may have been removed since.
+          return await bodies.inTurn(request, 'send fewer items at once', (bytes) =>
+            batch(authorize(caller, name, operation), bytes),
+          );
+        }
+        const advice = authorized.takesStream ? adviceToStream : 'send less';
+        answer = authorized.carryOut(await bodies.json(request, advice, parserFor(authorized)), notes);
       }
-      refuseTwoSignatures(request, authorized);
-      if (isBatch) {
-        // Look the key set up again when the batch's turn has come: a key may have been removed since.
-        return await bodies.inTurn(request, 'send fewer items at once', (bytes) =>
-          batch(authorize(caller, name, operation), bytes),
-        );
+      const outcome = outcomeOf(answer);
+      if (audit !== undefined) {
+        const mayLeave = await audit.record(eventOf(authorized, outcome, notes, answer));
+        if (mayLeave === false) throw unrecorded();
       }
-      const advice = authorized.takesStream ? adviceToStream : 'send less';
-      return jsonResponse(carriedOut(authorized, await bodies.json(request, advice, parserFor(authorized))));
+      onOperation(name, operation, outcome);
+      return jsonResponse(answer);
     } catch (thrown) {
-      const error = fault(thrown);
-      // Count only key sets that exist, which bounds the number of labels, and only callers that still wait. Count none
-      // that is hidden from the caller: it counts like a name that does not exist.
-      if (!request.signal.aborted && isKnown(caller, name)) onOperation(name, operation, error.code);
+      let error = fault(thrown);
+      // Nobody waits for the answer, and nothing was signed.
+      if (request.signal.aborted) return problemResponse(error);
+      const keySet = known(caller, name);
+      if (audit !== undefined && error.code !== 'unrecorded') {
+        const mayLeave = await audit.record(eventOf({ caller, operation, keySet }, error.code, notes));
+        if (mayLeave === false) error = unrecorded();
+      }
+      // Count only key sets that exist, which bounds the number of labels. Count none that is hidden from the caller: it
+      // counts like a name that does not exist.
+      if (keySet !== undefined) onOperation(name, operation, error.code);
       return problemResponse(error);
     }
   };
@@ -194,23 +233,6 @@ function parserFor({
   },
 }: AuthorizedOperation): (text: string) => unknown {
   return operation === 'sign' && format.exactNumbers ? parseExactJson : JSON.parse;
-}
-
-/** A receiver sets these beside a message, also beside one that came without any signature. */
-const targetHeaders = ['sec-signer-url', 'sec-signer-method'];
-
-/**
- * Refuses a verify request that carries a signature in its HTTP headers and is JSON all the same. A receiver that passes on
- * the sender's Content-Type would otherwise let the sender write the whole verify request, with a signature that it has.
- */
-function refuseTwoSignatures({ headers }: Request, { operation, keySet }: AuthorizedOperation): void {
-  const { verificationHeaders } = keySet.settings.format;
-  if (operation !== 'verify' || verificationHeaders === undefined) return;
-  if (![...verificationHeaders, ...targetHeaders].some((name) => headers.has(name))) return;
-  throw new SignerError(
-    'malformed_request',
-    'the signature is in the HTTP headers, so the body must be the message itself with Content-Type: application/octet-stream; in JSON, the headers belong in the field "headers"',
-  );
 }
 
 function methodNotAllowed(allow: string): SignerError {

@@ -48,6 +48,13 @@ export function notReady(): SignerError {
   return new SignerError('not_ready', detail, { 'retry-after': '1' });
 }
 
+/** Its line in the audit could not be written. A client may retry after one second. */
+export function unrecorded(): SignerError {
+  const detail =
+    'the audit cannot be written, and nothing is answered without it; the log and /status on the ops listener say why';
+  return new SignerError('unrecorded', detail, { 'retry-after': '1' });
+}
+
 /** Turns whatever was thrown into an error that may be shown. */
 export function asSignerError(error: unknown): SignerError {
   if (error instanceof SignerError) return error;

@@ -57,7 +57,7 @@ export async function formatMetrics(status: Status, counters: Counters): Promise
     const metric = new Metric({ name: `sidecar_signer_${name}`, help, labelNames, registers: [registry] });
     for (const [labels, value] of samples) if (value !== undefined) metric.inc(labels, value);
   };
-  const { version, ready, generation, loadedAt, keySets, volumes } = status;
+  const { version, ready, generation, loadedAt, keySets, volumes, audit } = status;
   const addForVolumes = (name: string, help: string, measure: (volume: VolumeStatus) => Sample[1]) => {
     const labels = ({ directory, content }: VolumeStatus) => ({ directory, content });
     add(
@@ -100,6 +100,18 @@ export async function formatMetrics(status: Status, counters: Counters): Promise
       ),
     ),
   );
+  if (audit !== undefined) {
+    add('audit_up', 'Whether the last line of the audit could be written; /status says why not.', [
+      [{}, Number(audit.problem === null)],
+    ]);
+    add('audit_failures_total', 'Operations that could not be recorded.', [[{}, audit.failures]]);
+    add('audit_head_seq', 'The number of the last line of the audit.', [[{}, audit.head.seq]]);
+    add(
+      'audit_head_hash',
+      'The first 13 digits, of 64 in hex, of the hash of the last line of the audit, as a number.',
+      [[{}, Number.parseInt(audit.head.hash.slice(0, 13), 16)]],
+    );
+  }
   addForVolumes(
     'volume_rejected_total',
     'Complete contents of a directory that were refused.',

@@ -1,7 +1,7 @@
 /** The status of the key store and its volumes, as the ops listener reports it. */
 
 import packageJson from '../../package.json' with { type: 'json' };
-import type { Status, VolumeStatus } from '../api/status.ts';
+import type { AuditStatus, Status, VolumeStatus } from '../api/status.ts';
 import { type Mount, problemsOf } from '../key-sets/mounted.ts';
 import type { Snapshot } from '../key-sets/snapshot.ts';
 
@@ -11,6 +11,7 @@ export function describeStatus(
   snapshot: Snapshot | undefined,
   mounts: readonly Mount[],
   stopping: boolean,
+  audit?: AuditStatus,
 ): Status {
   return {
     version,
@@ -19,6 +20,7 @@ export function describeStatus(
     loadedAt: snapshot?.loadedAt.toISOString() ?? null,
     keySets: snapshot?.keySets.size ?? 0,
     volumes: mounts.map(statusOf),
+    ...(audit && { audit }),
   };
 }
 

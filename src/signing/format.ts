@@ -65,7 +65,24 @@ export interface SigningContext {
   random(size: number): Buffer;
   /** A format calls this with the size of the message before it signs. @throws {SignerError} `message_too_large` */
   checkSize(messageBytes: number): void;
+  /** Present if there is an audit. A format fills in what it may tell of a signature that it made or found valid. */
+  readonly notes?: Notes | undefined;
 }
+
+/** What the audit may record of one operation: never a key, a message, a token or a tag. */
+export interface Notes {
+  tenant?: string;
+  /** The length of the message. */
+  bytes?: number;
+  /** The id of the key, where the answer does not have it. */
+  keyId?: string;
+  /** The text of the tag as it is written, without what stands around it. The audit records a hash of it. */
+  signature?: string;
+  about?: About;
+}
+
+/** What a format tells about the signed message. The audit writes texts, numbers and lists of texts, and leaves out the rest. */
+export type About = Readonly<Record<string, unknown>>;
 
 /** Receives a message in any number of parts. The caller calls `finish` once, after the last part. */
 export interface MessageSink<Answer> {

@@ -7,10 +7,11 @@ import type { AwsPost, AwsPostForm, AwsPostRequest } from '../../api/aws-post.ts
 import { malformedField, SignerError } from '../../api/errors.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
+import { nowSeconds } from '../tolerance.ts';
 import type { AwsPolicy } from './options.ts';
 import { addressOf } from './post-address.ts';
 import { chosenFields } from './post-request.ts';
-import { chosen, forbidden, notAllowed } from './request-policy.ts';
+import { aboutOf, chosen, forbidden, notAllowed } from './request-policy.ts';
 import { algorithm, awsTime, credentialScope, type Scope, type SigningKeys } from './signing-key.ts';
 
 /** As the AWS SDK has it, where the policy allows as much. */
@@ -20,7 +21,7 @@ const usualExpiresSeconds = 3600;
 export function signPost(
   policy: AwsPolicy,
   signingKeys: SigningKeys,
-  { keys, now, checkSize }: SigningContext,
+  { keys, now, checkSize, notes }: SigningContext,
   request: AwsPostRequest,
 ): AwsPostForm {
   const { post } = request;
@@ -61,6 +62,10 @@ export function signPost(
   };
   const Policy = Buffer.from(JSON.stringify(document)).toString('base64');
   const signature = tagOf(signingKeys(mac, scope, scope.date), Buffer.from(Policy)).toString('hex');
+  if (notes) {
+    notes.signature = signature;
+    notes.about = { ...aboutOf(policy, message, service, nowSeconds(now) + expiresSeconds), bucket };
+  }
   // S3 puts the name of the uploaded file in the place of ${filename}.
   const key = isPrefix ? `${name}\${filename}` : name;
   return {

@@ -1,6 +1,7 @@
 /** Which AWS requests a key may sign. The signer refuses every request that these lists do not allow. */
 
 import { malformedField, SignerError } from '../../api/errors.ts';
+import type { About } from '../../signing/format.ts';
 import { mayLeave } from '../dot-segments.ts';
 import type { HttpMessage } from '../http-request.ts';
 import { isListedHost } from '../request-limits.ts';
@@ -32,9 +33,8 @@ export function forbidden(
 ): 'hosts' | 'methods' | 'pathPrefixes' | 'allowCopy' | undefined {
   if (hosts !== undefined && !isListedHost(hosts, authority)) return 'hosts';
   if (methods?.includes(method) === false) return 'methods';
-  const comparable = comparablePath(service, path);
-  const isPath = (prefix: string) => comparable.startsWith(comparablePath(service, prefix));
-  if (pathPrefixes?.some(isPath) === false) return 'pathPrefixes';
+  if (pathPrefixes !== undefined && matchingPrefix(pathPrefixes, path, service) === undefined)
+    return 'pathPrefixes';
   const limit = pathPrefixes ? 'pathPrefixes' : hosts && 'hosts';
   if (limit !== undefined && mayLeave(path)) return limit;
   if (allowCopy) return undefined;
@@ -43,6 +43,21 @@ export function forbidden(
   return [...fields.keys(), ...inQuery].some((name) => namesAnotherObject.test(name))
     ? 'allowCopy'
     : undefined;
+}
+
+function matchingPrefix(prefixes: readonly string[], path: string, service: string): string | undefined {
+  const comparable = comparablePath(service, path);
+  return prefixes.find((prefix) => comparable.startsWith(comparablePath(service, prefix)));
+}
+
+/** What the audit may tell of a request. A path can name a person, so it tells only the prefix that allows it. */
+export function aboutOf(
+  { pathPrefixes = [] }: AwsPolicy,
+  { method, authority, path }: HttpMessage,
+  service: string,
+  expires: number | undefined,
+): About {
+  return { method, host: authority, pathPrefix: matchingPrefix(pathPrefixes, path, service), expires };
 }
 
 export function notAllowed(option: keyof AwsPolicy): SignerError {

@@ -5,6 +5,7 @@ import type { AwsSignature, AwsSignRequest } from '../../api/messages.ts';
 import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { type HttpMessage, parseHttpRequest } from '../http-request.ts';
+import { nowSeconds } from '../tolerance.ts';
 import {
   encodeOnce,
   hashRequest,
@@ -21,7 +22,7 @@ import {
   unsignedPayload,
 } from './canonical-request.ts';
 import type { AwsPolicy } from './options.ts';
-import { chosen, forbidden, notAllowed } from './request-policy.ts';
+import { aboutOf, chosen, forbidden, notAllowed } from './request-policy.ts';
 import {
   algorithm,
   awsTime,
@@ -80,9 +81,14 @@ export function sign(
       payloadHash === unsignedPayload,
     signature: (headers, covered) => {
       const requestHash = hashRequest(message, service, covered, headers, payloadHash);
-      return tagOf(signingKeys(mac, scope, scope.date), stringToSign(time, scope, requestHash)).toString(
-        'hex',
-      );
+      const tag = tagOf(signingKeys(mac, scope, scope.date), stringToSign(time, scope, requestHash));
+      const signature = tag.toString('hex');
+      if (context.notes) {
+        const expires = request.presign && nowSeconds(context.now) + request.presign.expiresSeconds;
+        context.notes.signature = signature;
+        context.notes.about = aboutOf(policy, message, service, expires);
+      }
+      return signature;
     },
   };
   if (request.presign === undefined) return signByHeaders(signing);

@@ -19,13 +19,13 @@ import {
 } from './canonical-request.ts';
 import type { AwsPolicy } from './options.ts';
 import { type ReceivedSignature, readSignature } from './received.ts';
-import { forbidden } from './request-policy.ts';
+import { aboutOf, forbidden } from './request-policy.ts';
 import { awsTime, type SigningKeys, stringToSign } from './signing-key.ts';
 
 export function verify(
   policy: AwsPolicy,
   signingKeys: SigningKeys,
-  { keys, now, checkSize }: SigningContext,
+  { keys, now, checkSize, notes }: SigningContext,
   request: AwsRequest,
 ): Verification {
   const message = parseHttpRequest(request);
@@ -46,7 +46,15 @@ export function verify(
   const today = awsTime(now).slice(0, 8);
   const answer = verifyTag(keys, [tag], ({ mac }) => tagOf(signingKeys(mac, scope, today), bytes));
   if (!answer.valid) return answer;
-  return checkPolicy(policy, message, signature, payloadHash) ?? checkTime(policy, now, signature) ?? answer;
+  const failure = checkPolicy(policy, message, signature, payloadHash) ?? checkTime(policy, now, signature);
+  if (failure !== undefined) return failure;
+  if (notes) {
+    const { timeMs, expiresSeconds } = signature;
+    const expires = expiresSeconds === undefined ? undefined : timeMs / 1000 + expiresSeconds;
+    notes.signature = Buffer.from(tag).toString('hex');
+    notes.about = aboutOf(policy, message, scope.service, expires);
+  }
+  return answer;
 }
 
 /** The payload hash that the signature covers; undefined if the payload has another hash. */

@@ -3,11 +3,11 @@
 import { type BareItem, serializeParameters } from 'structured-headers';
 import { malformedField } from '../../api/errors.ts';
 import type { HttpSignature } from '../../api/messages.ts';
-import type { SigningContext } from '../../signing/format.ts';
+import type { About, SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import type { HttpMessage } from '../http-request.ts';
 import { nowSeconds } from '../tolerance.ts';
-import { signatureBase } from './component.ts';
+import { type Component, signatureBase } from './component.ts';
 import { contentDigest } from './content-digest.ts';
 import { algorithm, type CoveragePolicy, coveredBy } from './coverage.ts';
 
@@ -32,6 +32,10 @@ export function sign(policy: CoveragePolicy, context: SigningContext, message: H
     throw malformedField(missing.parameter === undefined ? 'headers' : 'url', what);
   }
   const tag = tagOf(mac, Buffer.from(base)).toString('base64');
+  if (context.notes) {
+    context.notes.signature = tag;
+    context.notes.about = aboutOf(message, components);
+  }
   return {
     headers: {
       ...(digest !== undefined && { 'Content-Digest': digest }),
@@ -39,6 +43,15 @@ export function sign(policy: CoveragePolicy, context: SigningContext, message: H
       Signature: `${policy.label}=:${tag}:`,
     },
     keyId: id,
+  };
+}
+
+/** What the audit may tell of a signature of a request. */
+export function aboutOf({ method, authority }: HttpMessage, components: readonly Component[]): About {
+  return {
+    method,
+    host: authority,
+    covers: components.map(({ identifier }) => identifier.slice(1).replace('"', '')),
   };
 }
 

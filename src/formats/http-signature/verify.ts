@@ -10,6 +10,7 @@ import { covers, signatureBase } from './component.ts';
 import { isDigestOf } from './content-digest.ts';
 import { algorithm, type CoveragePolicy, coveredBy } from './coverage.ts';
 import { type ReceivedSignature, readSignatures } from './received.ts';
+import { aboutOf } from './sign.ts';
 
 /** One valid signature is enough: the others may come from a proxy, or use another algorithm. */
 export function verify(
@@ -20,12 +21,18 @@ export function verify(
   context.checkSize(message.body?.length ?? 0);
   const received = readSignatures(message);
   if ('valid' in received) return received;
-  const answers = received
+  const own = received
     .filter(({ alg = algorithm }) => alg === algorithm)
-    .filter(({ applicationTag }) => policy.tag === undefined || applicationTag === policy.tag)
-    .map((signature) => verifyOne(policy, context, message, signature));
+    .filter(({ applicationTag }) => policy.tag === undefined || applicationTag === policy.tag);
+  const answers = own.map((signature) => verifyOne(policy, context, message, signature));
+  const at = answers.findIndex(({ valid }) => valid);
+  const accepted = own[at];
+  if (context.notes && accepted !== undefined) {
+    context.notes.signature = Buffer.from(accepted.tag).toString('base64');
+    context.notes.about = aboutOf(message, accepted.components);
+  }
   return (
-    answers.find(({ valid }) => valid) ??
+    answers[at] ??
     // Every reason except a mismatch means that one of the keys made the signature, so it says more.
     answers.find((answer) => !answer.valid && answer.reason !== 'mismatch') ??
     answers[0] ??

@@ -133,8 +133,10 @@ function signToken(
   if (payload.length > maxClaimsBytes) throw claimsTooLarge();
   const input = `${headerOf(key)}.${encode(payload, 'base64url')}`;
   context.checkSize(input.length);
+  const tag = encode(tagOf(key.mac, Buffer.from(input, 'latin1')), 'base64url');
+  note(context, claims, tag);
   return {
-    token: `${input}.${encode(tagOf(key.mac, Buffer.from(input, 'latin1')), 'base64url')}`,
+    token: `${input}.${tag}`,
     keyId: key.id,
     expiresAt: new Date(claims.exp * 1000).toISOString(),
   };
@@ -164,7 +166,17 @@ function verifyToken(
   const claims = parseObject(payload);
   if (claims === undefined) return invalid('malformed');
   if (!isOfType(type, header.typ)) return invalid('not_allowed', 'typ is not the configured type');
-  return checkClaims(policy, claims, context.now) ?? { ...answer, claims };
+  const failure = checkClaims(policy, claims, context.now);
+  if (failure !== undefined) return failure;
+  note(context, claims, token.slice(token.lastIndexOf('.') + 1));
+  return { ...answer, claims };
+}
+
+/** Tells the audit which token it was. The other claims are the content. */
+function note({ notes }: SigningContext, { sub, jti, aud, exp }: Claims, tag: string): void {
+  if (notes === undefined) return;
+  notes.signature = tag;
+  notes.about = { sub, jti, aud, exp };
 }
 
 interface Header {

@@ -38,6 +38,7 @@ export function akamaiScheme({ tokenName, salt, acl, escapeEarly }: AkamaiSettin
   return {
     form: 'absolute',
     coversMethod: false,
+    output: 'hex',
     pathProblem: (path) => plainPathProblem(path) ?? fieldProblem(path),
     problem: ({ parameters }) =>
       parameters.length > 0

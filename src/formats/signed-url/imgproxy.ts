@@ -66,6 +66,7 @@ export function imgproxyScheme({ salt, sources, options, pathPrefix }: ImgproxyS
   return {
     form: 'absolute',
     coversMethod: false,
+    output: 'base64url',
     pathProblem: (path) =>
       afterPrefix(path) === undefined ? 'must have a path that begins with imgproxy.pathPrefix' : undefined,
     problem: (url) => {
@@ -80,6 +81,10 @@ export function imgproxyScheme({ salt, sources, options, pathPrefix }: ImgproxyS
       const parsed = parse(url);
       if (typeof parsed === 'string' || !isWithin(sources, parsed.source)) return 'imgproxy.sources';
       return parsed.options.every(({ name }) => options.includes(name)) ? undefined : 'imgproxy.options';
+    },
+    matching: (url) => {
+      const parsed = parse(url);
+      return typeof parsed === 'string' ? undefined : sources.find((each) => parsed.source.startsWith(each));
     },
     draft: ({ start, authority, path }, { expires }) => {
       const covered = `/exp:${expires}${afterPrefix(path) ?? ''}`;

@@ -16,6 +16,7 @@ export function laravelScheme(form: UrlForm): UrlScheme {
   return {
     form,
     coversMethod: false,
+    output: 'hex',
     pathProblem: (path) => plainPathProblem(path) ?? slashProblem(form, path),
     problem: ({ parameters }) => {
       if (parameters.some(isOwn))

@@ -1,6 +1,7 @@
 /** Which URLs a key may sign, and how long they are valid. */
 
 import { SignerError } from '../../api/errors.ts';
+import type { About } from '../../signing/format.ts';
 import { isListedHost } from '../request-limits.ts';
 import { akamaiScheme, defaultTokenName } from './akamai.ts';
 import { defaultOptions, imgproxyScheme } from './imgproxy.ts';
@@ -66,6 +67,16 @@ export function forbidden({ scheme, hosts, pathPrefixes }: UrlPolicy, url: UrlPa
   if (hosts !== undefined && !isListedHost(hosts, url.authority)) return 'hosts';
   if (pathPrefixes?.some((prefix) => url.path.startsWith(prefix)) === false) return 'pathPrefixes';
   return scheme.forbidden(url);
+}
+
+/** What the audit may tell of a URL. A path can name a person, so it tells only the prefix that allows it. */
+export function aboutOf(
+  { scheme, pathPrefixes }: UrlPolicy,
+  url: UrlParts,
+  expires: number | undefined,
+): About {
+  const pathPrefix = pathPrefixes?.find((prefix) => url.path.startsWith(prefix)) ?? scheme.matching?.(url);
+  return { host: url.authority === '' ? undefined : url.authority, pathPrefix, expires };
 }
 
 export function notAllowed(option: string): SignerError {

@@ -1,5 +1,6 @@
 /** What a scheme of signed URLs decides: the text that is signed, and how the signature is written into the URL. */
 
+import type { BytesEncoding } from '../../api/encodings.ts';
 import type { UrlForm, UrlParts } from './url-parts.ts';
 
 /** How one kind of signed URL is written and read, with the settings of a key set. */
@@ -7,6 +8,8 @@ export interface UrlScheme {
   readonly form: UrlForm;
   /** Whether signatures cover the method of the request. */
   readonly coversMethod: boolean;
+  /** How the tag is written into a URL. */
+  readonly output: BytesEncoding;
   /** What is wrong with a path; completes the sentence `field "url": …`. */
   pathProblem(path: string): string | undefined;
   /**
@@ -16,6 +19,8 @@ export interface UrlScheme {
   problem(url: UrlParts): string | undefined;
   /** The setting that does not allow this URL, which has no signature yet. */
   forbidden(url: UrlParts): string | undefined;
+  /** The setting under which the URL is allowed, where the scheme has a list of its own. */
+  matching?(url: UrlParts): string | undefined;
   draft(url: UrlParts, terms: Terms): Draft;
   /** Takes the signature out of a URL. */
   read(url: UrlParts, method: string | undefined): Received | 'missing' | 'malformed' | 'unsupported';

@@ -35,6 +35,7 @@ export function sidecarScheme(names: ParameterNames, hasMethods: boolean): UrlSc
   return {
     form: 'absolute',
     coversMethod: true,
+    output: 'base64url',
     pathProblem: plainPathProblem,
     problem: ({ parameters }) =>
       parameters.some(isOwn)

@@ -6,13 +6,13 @@ import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import { methodPattern } from '../http-request.ts';
 import { nowSeconds } from '../tolerance.ts';
-import { forbidden, notAllowed, type UrlPolicy } from './policy.ts';
+import { aboutOf, forbidden, notAllowed, type UrlPolicy } from './policy.ts';
 import { parseUrl } from './url-parts.ts';
 
 /** @throws {SignerError} `malformed_request`, `operation_not_allowed`, `message_too_large` */
 export function sign(
   policy: UrlPolicy,
-  { keys, now, checkSize }: SigningContext,
+  { keys, now, checkSize, notes }: SigningContext,
   { url, method, expiresSeconds = policy.maxExpiresSeconds }: SignedUrlSignRequest,
 ): SignedUrl {
   const { scheme, methods, maxExpiresSeconds } = policy;
@@ -29,8 +29,13 @@ export function sign(
   const [{ id, mac }] = keys;
   const expires = nowSeconds(now) + expiresSeconds;
   const draft = scheme.draft(parts, { expires, keyId: id, method });
+  const tag = tagOf(mac, draft.signed);
+  if (notes) {
+    notes.signature = tag.toString(scheme.output);
+    notes.about = aboutOf(policy, parts, expires);
+  }
   return {
-    url: draft.write(tagOf(mac, draft.signed)),
+    url: draft.write(tag),
     expiresAt: new Date(expires * 1000).toISOString(),
     keyId: id,
   };

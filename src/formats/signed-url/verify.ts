@@ -5,7 +5,7 @@ import type { SigningContext } from '../../signing/format.ts';
 import { type Key, tagOf } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { nowSeconds } from '../tolerance.ts';
-import { forbidden, type UrlPolicy } from './policy.ts';
+import { aboutOf, forbidden, type UrlPolicy } from './policy.ts';
 import type { Received } from './scheme.ts';
 import { checkMethod } from './sign.ts';
 import { parseUrl } from './url-parts.ts';
@@ -16,7 +16,7 @@ const clockDifferenceSeconds = 60;
 /** @throws {SignerError} `malformed_request`, `message_too_large` */
 export function verify(
   policy: UrlPolicy,
-  { keys, now, checkSize }: SigningContext,
+  { keys, now, checkSize, notes }: SigningContext,
   { url, method }: SignedUrlVerifyRequest,
 ): SignedUrlVerification {
   const { scheme } = policy;
@@ -30,6 +30,10 @@ export function verify(
   if (!answer.valid) return answer;
   const failure = checkPolicy(policy, received, method, now) ?? checkTime(received, now);
   if (failure !== undefined) return failure;
+  if (notes) {
+    notes.signature = Buffer.from(received.tag).toString(scheme.output);
+    notes.about = aboutOf(policy, received.url, received.expires);
+  }
   return { ...answer, expiresAt: new Date((received.expires ?? 0) * 1000).toISOString() };
 }
 

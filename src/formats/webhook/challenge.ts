@@ -90,7 +90,7 @@ function collisionOf(
 /** @throws {SignerError} `malformed_request` */
 export function answerChallenge(
   { signed, response, output, token }: Challenge,
-  { keys: [primary] }: SigningContext,
+  { keys: [primary], notes }: SigningContext,
   request: unknown,
 ): ChallengeAnswer {
   const { token: given } = parse(challengeRequest, request);
@@ -101,5 +101,7 @@ export function answerChallenge(
     );
   }
   const tag = tagOf(primary.mac, Buffer.from(write(signed, () => given)));
-  return { response: write(response, () => encode(tag, output)) };
+  const signature = encode(tag, output);
+  if (notes) Object.assign(notes, { signature, keyId: primary.id, bytes: Buffer.byteLength(given) });
+  return { response: write(response, () => signature) };
 }

@@ -8,8 +8,8 @@ import type {
   WebhookVerification,
 } from '../../api/messages.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
-import type { MessageSink, SigningContext } from '../../signing/format.ts';
-import { tagBytes } from '../../signing/mac.ts';
+import type { About, MessageSink, SigningContext } from '../../signing/format.ts';
+import { equalTags, tagBytes } from '../../signing/mac.ts';
 import { invalid, verifyTag } from '../../signing/verify-tag.ts';
 import { framesOf, startHashing } from './hashing.ts';
 import { readHeaders } from './read-headers.ts';
@@ -50,13 +50,20 @@ export function startSigning(
     update: hashing.update,
     finish: () => {
       const tags = hashing.tags();
-      if (scheme.time?.pointer !== undefined) checkOwnTime(scheme.time, hashing.body(), context.now);
+      const ownTime =
+        scheme.time?.pointer === undefined
+          ? undefined
+          : checkedTime(scheme.time, hashing.body(), context.now);
       const signature = ({ id }: { readonly id: string }, at: number): KeySignature => {
         const tag = tags[at];
         if (tag === undefined) throw malformedField('url', 'has the "bodySHA256" of another body');
         return { keyId: id, signature: encode(tag, scheme.output) };
       };
       const signatures = [signature(primary, 0), ...rest.map((key, at) => signature(key, at + 1))] as const;
+      if (context.notes) {
+        context.notes.signature = signatures[0].signature;
+        context.notes.about = aboutOf(values, ownTime);
+      }
       return { headers: writeHeaders(scheme, values, signatures), keyId: primary.id };
     },
   };
@@ -72,10 +79,11 @@ export function startVerification(
   const received = readHeaders(scheme, told.header);
   if (typeof received === 'string') return refusing(received);
   if (fromRequest === 'missing') return refusing('missing');
-  const tags = received.signatures.slice(0, scheme.maxSignatures).flatMap((signature) => {
+  const written = received.signatures.slice(0, scheme.maxSignatures).flatMap((signature) => {
     const tag = decodeExactly(signature, scheme.output);
-    return tag?.length === tagBytes(scheme.algorithm) ? [tag] : [];
+    return tag?.length === tagBytes(scheme.algorithm) ? [{ signature, tag }] : [];
   });
+  const tags = written.map(({ tag }) => tag);
   if (tags.length === 0) return refusing('malformed');
   const frames = framesOf(scheme, { ...fromRequest, ...received.values });
   const keys = context.keys.flatMap(({ id, mac }) => frames.map((frame) => ({ id, mac, frame })));
@@ -95,6 +103,12 @@ export function startVerification(
       }
       // With several frames, the primary stands there several times.
       const primary = answer.keyId === context.keys[0].id;
+      if (context.notes) {
+        // Anybody can put other signatures before the one that is valid.
+        const made = written.find(({ tag }) => expected.some((each) => each && equalTags(each, tag)));
+        if (made !== undefined) context.notes.signature = made.signature;
+        context.notes.about = aboutOf(received.values, timestamp);
+      }
       return { ...answer, primary, ...proofOf(received.values, timestamp) };
     },
   };
@@ -113,6 +127,11 @@ function proofOf({ id, nonce }: Values, timestamp: string | undefined): WebhookP
     ...(timestamp !== undefined && { timestamp }),
     ...(nonce !== undefined && { nonce }),
   };
+}
+
+/** What the audit may tell of a message: which one it is, and its time as it is written. */
+function aboutOf({ id, timestamp }: Values, time: string | undefined = timestamp): About {
+  return { id, time };
 }
 
 /** The values that the headers of a new message carry. */
@@ -141,7 +160,7 @@ function newValues(
 }
 
 /** The caller wrote the time into the body. It must be about now, or the signature would be one for another day. */
-function checkOwnTime(time: Time, body: Uint8Array, nowMs: number): void {
+function checkedTime(time: Time, body: Uint8Array, nowMs: number): string {
   const text = bodyTime(time, body);
   if (text === undefined) {
     const { name } = notations[time.unit];
@@ -153,4 +172,5 @@ function checkOwnTime(time: Time, body: Uint8Array, nowMs: number): void {
       `the time in the body, at "${time.pointer}", must be within the tolerance of the signer's clock`,
     );
   }
+  return text;
 }

@@ -1,0 +1,152 @@
+/** Opens what `--audit` names: a file, or whatever else can be opened for appending. */
+
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+import { type Head, origin } from '../../audit/chain.ts';
+import { systemCode } from '../../secret-volume/index.ts';
+import { CommandFailure } from '../failure.ts';
+import { directoryProblem } from '../socket.ts';
+import { readEnd } from './end.ts';
+import { lockFile } from './lock.ts';
+
+const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK } = constants;
+const mode = 0o640;
+
+export interface Opened {
+  readonly descriptor: number;
+  readonly kind: 'file' | 'pipe' | 'other';
+  /** Where the chain of a file goes on. */
+  readonly head: Head;
+  /** How many bytes of a line that was cut off have been removed. */
+  readonly removedBytes: number;
+  readonly stats: Stats;
+}
+
+/** @throws {CommandFailure} with what to do */
+export function openTarget(path: string, keyDirectories: readonly string[]): Opened {
+  refusePlace(path, keyDirectories);
+  const descriptor = openForAppending(path);
+  try {
+    const stats = fstatSync(descriptor);
+    if (stats.isFIFO()) return { descriptor, kind: 'pipe', head: origin, removedBytes: 0, stats };
+    // What is not a file may have no end: /dev/full can be read for ever.
+    if (!stats.isFile()) return { descriptor, kind: 'other', head: origin, removedBytes: 0, stats };
+    if (!lockFile(descriptor)) {
+      throw failure(
+        path,
+        'another process has locked it, or its file system has no locks; give each signer a file of its own',
+      );
+    }
+    return { descriptor, kind: 'file', ...continueChain(path, descriptor), stats };
+  } catch (error) {
+    closeSync(descriptor);
+    throw error;
+  }
+}
+
+/** Removes the last line if it was cut off. */
+function continueChain(path: string, descriptor: number): Pick<Opened, 'head' | 'removedBytes'> {
+  let reader: number;
+  try {
+    reader = openSync(path, 'r');
+  } catch (error) {
+    const code = systemCode(error) ?? 'unknown error';
+    throw failure(
+      path,
+      `it cannot be read (${code}), and its chain goes on from its last line; make it readable`,
+    );
+  }
+  try {
+    const end = readEnd(reader);
+    if (end === undefined || fstatSync(reader).ino !== fstatSync(descriptor).ino) {
+      throw failure(path, 'it does not end with a line of an audit; move it away, or choose another --audit');
+    }
+    if (end.cutBytes > 0) ftruncateSync(descriptor, end.length);
+    return { head: end.head, removedBytes: end.cutBytes };
+  } finally {
+    closeSync(reader);
+  }
+}
+
+function refusePlace(path: string, keyDirectories: readonly string[]): void {
+  let place = resolve(path);
+  try {
+    const isDangling =
+      lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() &&
+      !statSync(path, { throwIfNoEntry: false });
+    if (isDangling)
+      throw failure(
+        path,
+        'it is a symbolic link to a file that does not exist; create the file, or remove the link',
+      );
+    place = statSync(path, { throwIfNoEntry: false })
+      ? realpathSync(path)
+      : resolve(realpathSync(dirname(path)), relative(dirname(path), path));
+  } catch (error) {
+    if (error instanceof CommandFailure) throw error;
+    // To open it fails as well, and tells why.
+  }
+  const directory = keyDirectories.find((each) => isWithin(real(each), place));
+  if (directory === undefined) return;
+  throw failure(path, `it lies in ${directory}, from which the signer reads keys; choose another directory`);
+}
+
+function isWithin(directory: string, path: string): boolean {
+  return path === directory || path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
+}
+
+function real(directory: string): string {
+  try {
+    return realpathSync(directory);
+  } catch {
+    return resolve(directory);
+  }
+}
+
+function openForAppending(path: string): number {
+  try {
+    // A FIFO without a reader must not hold up the start.
+    return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, mode);
+  } catch (error) {
+    const code = systemCode(error) ?? 'unknown error';
+    throw failure(path, whyNotOpened(path, code));
+  }
+}
+
+function whyNotOpened(path: string, code: string): string {
+  const found = look(path);
+  if (code === 'EISDIR' || found?.isDirectory()) return 'it is a directory; give the path of a file in it';
+  if (code === 'ENXIO') {
+    return found?.isSocket()
+      ? 'it is a socket; give a file, a device, or a FIFO that has a reader'
+      : 'it is a FIFO that nobody reads; start its reader first';
+  }
+  const inDirectory = found === undefined ? directoryProblem(path, code) : undefined;
+  if (inDirectory !== undefined) return inDirectory;
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return `uid ${process.geteuid?.()} may not write to it (${code}); change its owner or its mode, or choose another --audit`;
+  }
+  return `${code}; choose another --audit`;
+}
+
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function failure(path: string, why: string): CommandFailure {
+  return new CommandFailure(`cannot write the audit to ${path}: ${why}`);
+}

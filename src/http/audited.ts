@@ -1,0 +1,43 @@
+/** What the audit records of an operation. */
+
+import type { AuditEvent } from '../audit/line.ts';
+import type { KeySet } from '../key-sets/snapshot.ts';
+import type { AuthorizedOperation, Outcome } from '../signer.ts';
+import type { Notes } from '../signing/format.ts';
+
+/** @param answer undefined if the operation failed */
+export function outcomeOf(answer: object | undefined): Outcome {
+  return answer !== undefined && 'valid' in answer && answer.valid === false ? 'invalid' : 'ok';
+}
+
+/** Who wanted to do what. */
+interface Attempt extends Pick<AuthorizedOperation, 'caller' | 'operation'> {
+  /** Undefined for a name that does not exist, or is hidden from the caller. Such a name is the text of the caller. */
+  readonly keySet: KeySet | undefined;
+}
+
+/** @param answer undefined if the operation failed */
+export function eventOf(
+  { caller, operation, keySet }: Attempt,
+  outcome: Outcome,
+  { bytes, tenant, keyId, signature, about }: Notes = {},
+  answer?: object,
+): AuditEvent {
+  const attempt = {
+    caller,
+    keySet: keySet?.name,
+    format: keySet?.settings.format.name,
+    operation,
+    outcome,
+    tenant,
+  };
+  const size = bytes === undefined ? undefined : { bytes };
+  // What is not valid can be anything, also a secret in the wrong place.
+  if (outcome !== 'ok') return { ...attempt, about: size };
+  return {
+    ...attempt,
+    keyId: answer !== undefined && 'keyId' in answer ? String(answer.keyId) : keyId,
+    about: { ...size, ...about },
+    signature,
+  };
+}
