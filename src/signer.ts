@@ -53,6 +53,19 @@ export interface AuthorizedOperation {
 /** The result of an operation: success, an invalid signature, or an error code. */
 export type Outcome = 'ok' | 'invalid' | ErrorCode;
 
+/** An operation of a key set that was carried out or refused, for whoever counts them. */
+export interface OperationResult {
+  readonly caller: string;
+  /** The name of the key set. */
+  readonly keySet: string;
+  readonly operation: Operation;
+  readonly outcome: Outcome;
+  /** Absent if the operation failed. */
+  readonly answer?: object | undefined;
+  /** How long it took, without waiting for its request. Absent if it was refused before it began. */
+  readonly durationMs?: number | undefined;
+}
+
 /** What a signer cannot know by itself. */
 export interface Environment extends Clocks {
   /** Unpredictable bytes. */

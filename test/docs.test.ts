@@ -29,11 +29,14 @@ import { webhookAlgorithms } from '../src/formats/webhook/custom.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
-import { createCounters, formatMetrics } from '../src/ops/metrics.ts';
+import { createCounters } from '../src/ops/counters.ts';
+import { signerMetrics } from '../src/ops/metrics.ts';
+import { processMetrics } from '../src/ops/process.ts';
 import { createSigner } from '../src/signer.ts';
 import { type CodeBlock, page, pages } from './support/docs.ts';
 import { atOnce } from './support/keys.ts';
 import { readTexts } from './support/source-tree.ts';
+import { status } from './support/status.ts';
 
 const root = join(import.meta.dirname, '..');
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -90,31 +93,42 @@ describe('the tables', () => {
   });
 
   it('list every metric with its labels and what it tells, and no page names another', async () => {
-    const volume = {
-      directory: '/k',
-      content: 'keys',
-      layout: 'atomic',
-      watcher: 'up',
-      problems: [],
+    const counters = createCounters(() => 0);
+    const answer = { valid: false, reason: 'mismatch' };
+    const done = {
+      keySet: 'orders',
+      operation: 'verify',
+      outcome: 'invalid',
+      answer,
+      durationMs: 1,
     } as const;
-    const instant = new Date(0).toISOString();
-    const volumes = [{ ...volume, generation: 1, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
-    const status = { version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes };
-    const counters = createCounters();
-    counters.answer(200);
-    counters.operation('demo', 'sign', 'ok');
-    const lines = (await formatMetrics(status, counters)).split('\n');
-    const actual = lines
-      .filter((line) => line.startsWith('# HELP '))
-      .map((line) => {
-        const [, name = '', help] = /^# HELP sidecar_signer_(\S+) (.*)$/.exec(line) ?? [];
-        const value = lines.find((each) => new RegExp(`^sidecar_signer_${name}\\b`).test(each)) ?? '';
-        return [name, [...value.matchAll(/(\w+)="/g)].map(([, label]) => label).join(', '), help];
-      });
+    const head = { seq: 1, hash: '0'.repeat(64) };
+    const audit = { file: '-', onFailure: 'refuse', problem: null, failures: 0, head } as const;
+    const use = {
+      cpuSeconds: 1,
+      startedAt: new Date(),
+      residentBytes: 1,
+      openDescriptors: 1,
+      maxDescriptors: 1,
+    };
+    for (const caller of ['web', 'worker']) {
+      counters.answer(caller, 200);
+      counters.operation({ ...done, caller });
+    }
+    const metrics = [
+      ...signerMetrics({ ...status, audit }, counters, ['web', 'worker']),
+      ...processMetrics(use),
+    ];
+    const actual = metrics.map(({ name, help, samples: [[labels] = [{}]] }) => [
+      name,
+      Object.keys(labels).join(', '),
+      help,
+    ]);
     expect(page('docs/operations.md').table('Metrics', 'metric').rows).toEqual(actual);
-    const used = pages.flatMap(({ text }) => [...text.matchAll(/\bsidecar_signer_(\w+)/g)]);
+    const used = pages.flatMap(({ text }) => text.match(/\b(?:sidecar_signer|process)_[a-z]\w*/g) ?? []);
     const known = actual.map(([name]) => name);
-    expect(used.map(([, name]) => name).filter((name) => !known.includes(name))).toEqual([]);
+    const isKnown = (name: string) => known.includes(name.replace(/_(?:bucket|sum|count)$/, ''));
+    expect(used.filter((name) => !isKnown(name))).toEqual([]);
   });
 
   it('list every encoding of a key', () => {

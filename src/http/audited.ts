@@ -1,9 +1,10 @@
-/** What the audit records of an operation. */
+/** What the audit and the counters are told of an operation. */
 
 import type { AuditEvent } from '../audit/line.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
-import type { AuthorizedOperation, Outcome } from '../signer.ts';
+import type { AuthorizedOperation, OperationResult, Outcome } from '../signer.ts';
 import type { Notes } from '../signing/format.ts';
+import type { Timed } from './timed.ts';
 
 /** @param answer undefined if the operation failed */
 export function outcomeOf(answer: object | undefined): Outcome {
@@ -40,4 +41,13 @@ export function eventOf(
     about: { ...size, ...about },
     signature,
   };
+}
+
+/** @param done undefined if the operation failed */
+export function resultOf(
+  { caller, operation, keySet: { name } }: AuthorizedOperation,
+  outcome: Outcome,
+  done: Timed<object> | undefined,
+): OperationResult {
+  return { caller, keySet: name, operation, outcome, answer: done?.answer, durationMs: done?.durationMs };
 }

@@ -1,0 +1,109 @@
+/** Counts what the signing listeners do. Every label is bounded by the configuration, whatever callers send. */
+
+import type { ErrorCode } from '../api/errors.ts';
+import type { Operation } from '../api/messages.ts';
+import type { VerificationFailure } from '../api/verification.ts';
+import type { OperationResult, Outcome } from '../signer.ts';
+import { operations } from '../signing/policy.ts';
+
+/** The upper bounds of the buckets in seconds. The last bucket, of everything beyond, is not among them. */
+export const durationBounds: readonly number[] = [0.000_02, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.01, 0.1];
+
+export const roles = ['primary', 'other'] as const;
+export type KeyRole = (typeof roles)[number];
+
+export interface Counters {
+  /** Counts an answer to a caller, with any status. */
+  answer(caller: string, status: number): void;
+  /** Counts an operation of a key set; each item of a batch is one. */
+  operation(result: OperationResult): void;
+  /** By the name of the caller, then by status. */
+  readonly answers: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** By the name of the key set. */
+  readonly keySets: ReadonlyMap<string, KeySetUse>;
+  readonly durations: Readonly<Record<Operation, Durations>>;
+}
+
+/** What a key set was used for. */
+export type KeySetUse = Readonly<Record<Operation, OperationUse>>;
+
+export interface OperationUse {
+  /** By the name of the caller. */
+  readonly outcomes: ReadonlyMap<string, ReadonlyMap<Outcome, number>>;
+  readonly failures: ReadonlyMap<string, ReadonlyMap<VerificationFailure, number>>;
+  /** When a key of this role was last used, in milliseconds since the epoch. */
+  readonly lastUsedMs: Readonly<Partial<Record<KeyRole, number>>>;
+}
+
+/** How long operations took. */
+export interface Durations {
+  /** How many took at most as long as each bound, and longer than the one before; then how many took longer than all. */
+  readonly counts: readonly number[];
+  readonly seconds: number;
+}
+
+/** Maps keep their place, so that counting on is one look-up for each level. */
+type Counts<K> = Map<string, Map<K, number>>;
+
+interface CountedUse {
+  readonly outcomes: Counts<'ok' | 'invalid' | ErrorCode>;
+  readonly failures: Counts<VerificationFailure>;
+  readonly lastUsedMs: { primary?: number; other?: number };
+}
+
+export function createCounters(now: () => number): Counters {
+  const answers: Counts<number> = new Map();
+  const keySets = new Map<string, Record<Operation, CountedUse>>();
+  const durations = perOperation(() => ({ counts: durationBounds.map(() => 0).concat(0), seconds: 0 }));
+  return {
+    answers,
+    keySets,
+    durations,
+    answer: (caller, status) => increment(answers, caller, status),
+    operation: ({ caller, keySet, operation, outcome, answer, durationMs }) => {
+      let uses = keySets.get(keySet);
+      if (uses === undefined) {
+        uses = perOperation(() => ({ outcomes: new Map(), failures: new Map(), lastUsedMs: {} }));
+        keySets.set(keySet, uses);
+      }
+      const use = uses[operation];
+      increment(use.outcomes, caller, outcome);
+      if (durationMs !== undefined) observe(durations[operation], durationMs / 1000);
+      if (outcome === 'ok') use.lastUsedMs[roleOf(answer)] = now();
+      else if (outcome === 'invalid') increment(use.failures, caller, reasonOf(answer));
+    },
+  };
+}
+
+function perOperation<T>(create: () => T): Record<Operation, T> {
+  const [sign, verify, challenge] = operations.map(create) as [T, T, T];
+  return { sign, verify, challenge };
+}
+
+function increment<K>(counts: Counts<K>, caller: string, key: K): void {
+  let own = counts.get(caller);
+  if (own === undefined) {
+    own = new Map();
+    counts.set(caller, own);
+  }
+  own.set(key, (own.get(key) ?? 0) + 1);
+}
+
+function observe(durations: { counts: number[]; seconds: number }, seconds: number): void {
+  let bucket = 0;
+  for (const bound of durationBounds) {
+    if (seconds <= bound) break;
+    bucket += 1;
+  }
+  durations.counts[bucket] = (durations.counts[bucket] ?? 0) + 1;
+  durations.seconds += seconds;
+}
+
+/** Only a verification can succeed with a key that is not the primary. */
+function roleOf(answer: OperationResult['answer']): KeyRole {
+  return answer !== undefined && 'primary' in answer && answer.primary === false ? 'other' : 'primary';
+}
+
+function reasonOf(answer: OperationResult['answer']): VerificationFailure {
+  return answer !== undefined && 'reason' in answer ? (answer.reason as VerificationFailure) : 'mismatch';
+}
