@@ -5,6 +5,7 @@
 
 import { type ErrorCode, malformedField, SignerError } from './api/errors.ts';
 import type { Operation } from './api/messages.ts';
+import type { VerificationFailure } from './api/verification.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
@@ -60,8 +61,10 @@ export interface OperationResult {
   readonly keySet: string;
   readonly operation: Operation;
   readonly outcome: Outcome;
-  /** Absent if the operation failed. */
-  readonly answer?: object | undefined;
+  /** The ids of the key that signed or verified; of several, if it is not known which of them it was. */
+  readonly keyIds?: readonly string[] | undefined;
+  /** Why a signature did not verify. */
+  readonly reason?: VerificationFailure | undefined;
   /** How long it took, without waiting for its request. Absent if it was refused before it began. */
   readonly durationMs?: number | undefined;
 }

@@ -30,6 +30,7 @@ import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
 import { createCounters } from '../src/ops/counters.ts';
+import { logEvents } from '../src/ops/log-events.ts';
 import { signerMetrics } from '../src/ops/metrics.ts';
 import { processMetrics } from '../src/ops/process.ts';
 import { createSigner } from '../src/signer.ts';
@@ -52,6 +53,11 @@ const formatsIn = (cells: readonly string[]) => {
   const others = Object.keys(providers).filter((name) => !listed.includes(name));
   return listed.flatMap((name) => (name === `${others.length} other providers` ? others : name)).sort();
 };
+/** `?` marks a field that not every line has. */
+const fieldCell = (fields: Readonly<Record<string, string>>) =>
+  Object.entries(fields)
+    .map(([name, type]) => (type.endsWith('?') ? `${name}?` : name))
+    .join(', ');
 const isOfOthers = (cell: string) => / other providers$/.test(cell);
 const hasPage = (name: string) => existsSync(join(root, `docs/formats/${name}.md`));
 const optionsOf = (schema: unknown) => {
@@ -94,14 +100,8 @@ describe('the tables', () => {
 
   it('list every metric with its labels and what it tells, and no page names another', async () => {
     const counters = createCounters(() => 0);
-    const answer = { valid: false, reason: 'mismatch' };
-    const done = {
-      keySet: 'orders',
-      operation: 'verify',
-      outcome: 'invalid',
-      answer,
-      durationMs: 1,
-    } as const;
+    const failed = { outcome: 'invalid', reason: 'mismatch' } as const;
+    const done = { keySet: 'orders', operation: 'verify', ...failed, durationMs: 1 } as const;
     const head = { seq: 1, hash: '0'.repeat(64) };
     const audit = { file: '-', onFailure: 'refuse', problem: null, failures: 0, head } as const;
     const use = {
@@ -129,6 +129,19 @@ describe('the tables', () => {
     const known = actual.map(([name]) => name);
     const isKnown = (name: string) => known.includes(name.replace(/_(?:bucket|sum|count)$/, ''));
     expect(used.filter((name) => !isKnown(name))).toEqual([]);
+  });
+
+  it('list every line of the log with its fields, and every field', () => {
+    const actual = Object.entries(logEvents).flatMap(([level, events]) =>
+      Object.entries(events).map(([message, fields]) => [level, message, fieldCell(fields)]),
+    );
+    const { rows } = page('docs/logs.md').table('All lines', 'level');
+    const listed = rows.map(([level, message, fields]) => [level, message, fields]);
+    expect(listed.map(String).sort()).toEqual(actual.map(String).sort());
+    const used = Object.values(logEvents)
+      .flatMap((events) => Object.values(events))
+      .flatMap(Object.keys);
+    expect(firstColumn('docs/logs.md', 'All fields', 'field')).toEqual([...new Set(used)].sort());
   });
 
   it('list every encoding of a key', () => {
@@ -309,7 +322,8 @@ describe('the pages', () => {
   it('quote messages that the program has', () => {
     const isMade = messages();
     const columns = ['message', 'msg', 'detail', 'last lines of the log'];
-    const parts = [...page('docs/operations.md').tables, ...page('docs/troubleshooting.md').tables]
+    const parts = ['docs/operations.md', 'docs/logs.md', 'docs/troubleshooting.md']
+      .flatMap((path) => page(path).tables)
       // These are partly those of the system and of curl.
       .filter(({ heading }) => heading !== 'The signer cannot be reached')
       .flatMap(({ header, sources }) =>

@@ -39,8 +39,6 @@ export interface KeySetStatus {
   readonly since: string;
   /** All keys that verify, the primary first. */
   readonly keys: readonly KeyStatus[];
-  /** When keys were last used in this process; nothing for what has not happened. */
-  readonly lastUsed: readonly KeyUse[];
 }
 
 export interface KeyStatus {
@@ -50,12 +48,8 @@ export interface KeyStatus {
   readonly role: 'primary' | 'other';
   /** Set if the key was replaced and is kept in memory: when it stops verifying, or with the process. */
   readonly until?: string;
-}
-
-export interface KeyUse {
-  readonly role: KeyStatus['role'];
-  readonly operation: Operation;
-  readonly at: string;
+  /** When the key last signed, or last verified a valid signature, in this process. Empty if it has not been used. */
+  readonly lastUsed: Readonly<Partial<Record<Operation, string>>>;
 }
 
 export interface ListenerStatus {

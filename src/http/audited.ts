@@ -1,5 +1,6 @@
 /** What the audit and the counters are told of an operation. */
 
+import type { VerificationFailure } from '../api/verification.ts';
 import type { AuditEvent } from '../audit/line.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
 import type { AuthorizedOperation, OperationResult, Outcome } from '../signer.ts';
@@ -45,9 +46,24 @@ export function eventOf(
 
 /** @param done undefined if the operation failed */
 export function resultOf(
-  { caller, operation, keySet: { name } }: AuthorizedOperation,
+  { caller, operation, keySet }: AuthorizedOperation,
   outcome: Outcome,
   done: Timed<object> | undefined,
 ): OperationResult {
-  return { caller, keySet: name, operation, outcome, answer: done?.answer, durationMs: done?.durationMs };
+  const result = { caller, keySet: keySet.name, operation, outcome, durationMs: done?.durationMs };
+  if (outcome === 'ok') return { ...result, keyIds: usedKeyIds(keySet, done?.answer) };
+  return outcome === 'invalid' ? { ...result, reason: reasonOf(done?.answer) } : result;
+}
+
+/** Only a verification can succeed with a key that is not the primary. */
+function usedKeyIds({ keys, tenantKeys }: KeySet, answer: object | undefined): readonly string[] {
+  const isOther = answer !== undefined && 'primary' in answer && answer.primary === false;
+  if (!isOther) return [keys[0].id];
+  // The id in the answer is that of a tenant's key, and not of the root from which it is derived.
+  if (tenantKeys !== undefined) return keys.slice(1).map(({ id }) => id);
+  return 'keyId' in answer ? [String(answer.keyId)] : [];
+}
+
+function reasonOf(answer: object | undefined): VerificationFailure | undefined {
+  return answer !== undefined && 'reason' in answer ? (answer.reason as VerificationFailure) : undefined;
 }

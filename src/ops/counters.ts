@@ -9,9 +9,6 @@ import { operations } from '../signing/policy.ts';
 /** The upper bounds of the buckets in seconds. The last bucket, of everything beyond, is not among them. */
 export const durationBounds: readonly number[] = [0.000_02, 0.000_05, 0.000_1, 0.000_25, 0.001, 0.01, 0.1];
 
-export const roles = ['primary', 'other'] as const;
-export type KeyRole = (typeof roles)[number];
-
 export interface Counters {
   /** Counts an answer to a caller, with any status. */
   answer(caller: string, status: number): void;
@@ -31,8 +28,8 @@ export interface OperationUse {
   /** By the name of the caller. */
   readonly outcomes: ReadonlyMap<string, ReadonlyMap<Outcome, number>>;
   readonly failures: ReadonlyMap<string, ReadonlyMap<VerificationFailure, number>>;
-  /** When a key of this role was last used, in milliseconds since the epoch. */
-  readonly lastUsedMs: Readonly<Partial<Record<KeyRole, number>>>;
+  /** When each key was last used, by its id, in milliseconds since the epoch. */
+  readonly lastUsedMs: ReadonlyMap<string, number>;
 }
 
 /** How long operations took. */
@@ -48,7 +45,7 @@ type Counts<K> = Map<string, Map<K, number>>;
 interface CountedUse {
   readonly outcomes: Counts<'ok' | 'invalid' | ErrorCode>;
   readonly failures: Counts<VerificationFailure>;
-  readonly lastUsedMs: { primary?: number; other?: number };
+  readonly lastUsedMs: Map<string, number>;
 }
 
 export function createCounters(now: () => number): Counters {
@@ -60,17 +57,17 @@ export function createCounters(now: () => number): Counters {
     keySets,
     durations,
     answer: (caller, status) => increment(answers, caller, status),
-    operation: ({ caller, keySet, operation, outcome, answer, durationMs }) => {
+    operation: ({ caller, keySet, operation, outcome, keyIds = [], reason, durationMs }) => {
       let uses = keySets.get(keySet);
       if (uses === undefined) {
-        uses = perOperation(() => ({ outcomes: new Map(), failures: new Map(), lastUsedMs: {} }));
+        uses = perOperation(() => ({ outcomes: new Map(), failures: new Map(), lastUsedMs: new Map() }));
         keySets.set(keySet, uses);
       }
       const use = uses[operation];
       increment(use.outcomes, caller, outcome);
       if (durationMs !== undefined) observe(durations[operation], durationMs / 1000);
-      if (outcome === 'ok') use.lastUsedMs[roleOf(answer)] = now();
-      else if (outcome === 'invalid') increment(use.failures, caller, reasonOf(answer));
+      if (reason !== undefined) increment(use.failures, caller, reason);
+      for (const id of keyIds) markUsed(use.lastUsedMs, id, now());
     },
   };
 }
@@ -99,11 +96,12 @@ function observe(durations: { counts: number[]; seconds: number }, seconds: numb
   durations.seconds += seconds;
 }
 
-/** Only a verification can succeed with a key that is not the primary. */
-function roleOf(answer: OperationResult['answer']): KeyRole {
-  return answer !== undefined && 'primary' in answer && answer.primary === false ? 'other' : 'primary';
-}
+/** More than a key set has. Keys that were replaced since are forgotten, those that were used least recently first. */
+const maxKeys = 1024;
 
-function reasonOf(answer: OperationResult['answer']): VerificationFailure {
-  return answer !== undefined && 'reason' in answer ? (answer.reason as VerificationFailure) : 'mismatch';
+function markUsed(lastUsedMs: Map<string, number>, id: string, atMs: number): void {
+  lastUsedMs.set(id, atMs);
+  if (lastUsedMs.size <= maxKeys) return;
+  const [[oldest] = [id]] = [...lastUsedMs].sort(([, a], [, b]) => a - b);
+  lastUsedMs.delete(oldest);
 }

@@ -1,6 +1,6 @@
 /** The metrics of the signer in the format of Prometheus. */
 
-import type { Status, VolumeStatus } from '../api/status.ts';
+import type { KeySetStatus, Status, VolumeStatus } from '../api/status.ts';
 import { operations } from '../signing/policy.ts';
 import { type Counters, durationBounds } from './counters.ts';
 
@@ -78,12 +78,8 @@ export function signerMetrics(
     ),
     metric(
       'key_last_used_timestamp_seconds',
-      'When a key of this role last signed, or last verified a valid signature, in this process.',
-      keys.flatMap(({ name, lastUsed }) =>
-        lastUsed.map(
-          ({ role, operation, at }): Sample => [{ key_set: name, role, operation }, secondsOf(at)],
-        ),
-      ),
+      'When a key that has this role now last signed, or last verified a valid signature, in this process.',
+      keys.flatMap(lastUses),
     ),
     ofVolumes(
       'volume_degraded',
@@ -164,6 +160,17 @@ export function signerMetrics(
       ({ rescuedByPoll }) => rescuedByPoll,
     ),
   ];
+}
+
+/** Of several other keys, the last use of any. */
+function lastUses({ name, keys }: KeySetStatus): readonly Sample[] {
+  return (['primary', 'other'] as const).flatMap((role) => {
+    const uses = keys.filter((key) => key.role === role).map(({ lastUsed }) => lastUsed);
+    return operations.map((operation): Sample => {
+      const times = uses.flatMap((each) => secondsOf(each[operation] ?? null) ?? []);
+      return [{ key_set: name, role, operation }, times.length === 0 ? undefined : Math.max(...times)];
+    });
+  });
 }
 
 /** Cumulative, as the format wants it. An operation that was never carried out has no buckets. */

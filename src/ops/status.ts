@@ -4,7 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import type {
   AuditStatus,
   KeySetStatus,
-  KeyUse,
+  KeyStatus,
   ListenerStatus,
   Status,
   VolumeStatus,
@@ -14,9 +14,12 @@ import { type Mount, problemsOf } from '../key-sets/mounted.ts';
 import { expiryMs, type KeySet, type RetainedKey, type Snapshot } from '../key-sets/snapshot.ts';
 import type { Clocks } from '../signing/clocks.ts';
 import { allowedTo, operations } from '../signing/policy.ts';
-import { type Counters, type KeySetUse, roles } from './counters.ts';
+import type { Counters, KeySetUse } from './counters.ts';
 
 export const version: string = packageJson.version;
+
+/** The last moment that a date can be (ECMA-262 §21.4.1.1). A configuration can keep keys for longer. */
+const lastMoment = 8.64e15;
 
 /** What there is to describe. */
 export interface Described {
@@ -60,7 +63,9 @@ function keySetStatus(
   const { format, policy } = settings;
   const [primary] = keys;
   const untilMs = (key: RetainedKey) => clocks.now() + expiryMs(key, settings) - clocks.monotonicMs();
-  const ends = new Map(retained.map((each) => [each.key, new Date(untilMs(each)).toISOString()]));
+  const ends = new Map(
+    retained.map((each) => [each.key, new Date(Math.min(untilMs(each), lastMoment)).toISOString()]),
+  );
   const allowed = listeners.flatMap(({ caller }) => {
     const operations = allowedTo(policy, caller);
     return operations === undefined ? [] : [[caller, operations] as const];
@@ -78,20 +83,18 @@ function keySetStatus(
         id: shownId(key.id),
         role: key === primary ? 'primary' : 'other',
         ...(until !== undefined && { until }),
+        lastUsed: usesOf(counters.keySets.get(name), key.id),
       };
     }),
-    lastUsed: usesOf(counters.keySets.get(name)),
   };
 }
 
-function usesOf(use: KeySetUse | undefined): readonly KeyUse[] {
-  if (use === undefined) return [];
-  return operations.flatMap((operation) =>
-    roles.flatMap((role): readonly KeyUse[] => {
-      const atMs = use[operation].lastUsedMs[role];
-      return atMs === undefined ? [] : [{ role, operation, at: new Date(atMs).toISOString() }];
-    }),
-  );
+function usesOf(use: KeySetUse | undefined, id: string): KeyStatus['lastUsed'] {
+  const uses = operations.flatMap((operation) => {
+    const atMs = use?.[operation].lastUsedMs.get(id);
+    return atMs === undefined ? [] : [[operation, new Date(atMs).toISOString()] as const];
+  });
+  return Object.fromEntries(uses);
 }
 
 function statusOf(mount: Mount): VolumeStatus {

@@ -6,7 +6,7 @@ import { createCounters, durationBounds } from '../../src/ops/counters.ts';
 import { formatMetrics, signerMetrics } from '../../src/ops/metrics.ts';
 import { processMetrics } from '../../src/ops/process.ts';
 import type { OperationResult } from '../../src/signer.ts';
-import { status, volume } from '../support/status.ts';
+import { keySet, status, volume } from '../support/status.ts';
 
 const newCounters = () => createCounters(() => 1_795_478_401_500);
 
@@ -21,18 +21,16 @@ const signed: OperationResult = {
   keySet: 'orders',
   operation: 'sign',
   outcome: 'ok',
-  answer: { signature: 'x', keyId: 'a' },
+  keyIds: ['a'],
   durationMs: 0.03,
 };
-const verified: OperationResult = {
-  ...signed,
-  operation: 'verify',
-  answer: { valid: true, keyId: 'a', primary: true },
-};
 const notValid: OperationResult = {
-  ...verified,
+  caller: 'tcp',
+  keySet: 'orders',
+  operation: 'verify',
   outcome: 'invalid',
-  answer: { valid: false, reason: 'mismatch' },
+  reason: 'mismatch',
+  durationMs: 0.03,
 };
 const refused: OperationResult = {
   caller: 'tcp',
@@ -43,9 +41,8 @@ const refused: OperationResult = {
 
 describe('of a signer that has just started', () => {
   it('the state is told, and nothing is counted', async () => {
-    const [keySet] = status.keys;
-    if (keySet === undefined) throw new Error('a key set is missing');
-    expect(await values({ ...status, keys: [{ ...keySet, lastUsed: [] }] })).toEqual([
+    const unused = keySet.keys.map((key) => ({ ...key, lastUsed: {} }));
+    expect(await values({ ...status, keys: [{ ...keySet, keys: unused }] })).toEqual([
       'sidecar_signer_build_info{version="1.2.3"} 1',
       'sidecar_signer_ready 1',
       'sidecar_signer_generation 3',
@@ -167,9 +164,7 @@ describe('the time of operations', () => {
 
 describe('keys', () => {
   it('of which the ids are withheld and look alike are told once', async () => {
-    const [keySet] = status.keys;
-    if (keySet === undefined) throw new Error('a key set is missing');
-    const withheld = { id: '(an id of 43 characters)', role: 'other' } as const;
+    const withheld = { id: '(an id of 43 characters)', role: 'other', lastUsed: {} } as const;
     const lines = await values({ ...status, keys: [{ ...keySet, keys: [withheld, withheld] }] });
     expect(lines.filter((line) => line.includes('key_info'))).toEqual([
       'sidecar_signer_key_info{key_set="orders",key_id="(an id of 43 characters)",role="other"} 1',
@@ -183,16 +178,34 @@ describe('keys', () => {
     );
   });
 
-  it('are used by what succeeds, in the role that the answer tells', () => {
+  it('are used by what succeeds', () => {
     const counters = newCounters();
-    const before = { ...verified, answer: { valid: true, keyId: 'b', primary: false } };
-    counters.operation({ ...before, keySet: 'old' });
-    for (const each of [notValid, refused, { ...signed, keySet: 'other' }]) counters.operation(each);
-    const atMs = 1_795_478_401_500;
-    expect(counters.keySets.get('old')?.verify.lastUsedMs).toEqual({ other: atMs });
-    expect(counters.keySets.get('orders')?.verify.lastUsedMs).toEqual({});
-    expect(counters.keySets.get('orders')?.sign.lastUsedMs).toEqual({});
-    expect(counters.keySets.get('other')?.sign.lastUsedMs).toEqual({ primary: atMs });
+    for (const each of [notValid, refused]) counters.operation(each);
+    expect(counters.keySets.get('orders')?.verify.lastUsedMs).toEqual(new Map());
+    expect(counters.keySets.get('orders')?.sign.lastUsedMs).toEqual(new Map());
+    counters.operation(signed);
+    expect(counters.keySets.get('orders')?.sign.lastUsedMs).toEqual(new Map([['a', 1_795_478_401_500]]));
+  });
+
+  it('are forgotten when there were more than a key set can have', () => {
+    let nowMs = 0;
+    const counters = createCounters(() => nowMs++);
+    for (let number = 0; number < 2000; number++) counters.operation({ ...signed, keyIds: [`${number}`] });
+    const left = [...(counters.keySets.get('orders')?.sign.lastUsedMs.keys() ?? [])];
+    expect([left.length, left[0], left.at(-1)]).toEqual([1024, '976', '1999']);
+  });
+
+  it('have the last use of any other key', async () => {
+    const used = (at: string) => ({ id: at, role: 'other', lastUsed: { verify: at } }) as const;
+    const keys = [
+      used('2026-11-24T00:00:03.000Z'),
+      used('2026-11-24T00:00:09.000Z'),
+      used('2026-11-24T00:00:04.000Z'),
+    ];
+    const lines = await values({ ...status, keys: [{ ...keySet, keys }] });
+    expect(lines.filter((line) => line.includes('last_used'))).toEqual([
+      'sidecar_signer_key_last_used_timestamp_seconds{key_set="orders",role="other",operation="verify"} 1795478409',
+    ]);
   });
 });
 
