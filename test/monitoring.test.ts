@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { errorCodes } from '../src/api/errors.ts';
 import { createCounters } from '../src/ops/counters.ts';
-import { type Metric, signerMetrics } from '../src/ops/metrics.ts';
+import { formatMetrics, type Metric, signerMetrics } from '../src/ops/metrics.ts';
 import { processMetrics } from '../src/ops/process.ts';
 import { operations } from '../src/signing/policy.ts';
 import { page } from './support/docs.ts';
@@ -300,6 +300,16 @@ describe.skipIf(!promtool)(`promtool${skipped}`, () => {
       encoding: 'utf8',
     });
     expect([code, stdout + stderr]).toEqual([0, expect.stringContaining(`${rules.length} rules found`)]);
+  });
+
+  it('finds nothing wrong with the metrics', async () => {
+    const input = await formatMetrics(everyMetric());
+    const {
+      status: code,
+      stdout,
+      stderr,
+    } = spawnSync('promtool', ['check', 'metrics'], { encoding: 'utf8', input });
+    expect([code, stdout + stderr]).toEqual([0, '']);
   });
 
   it('has a case for each alarm', () => {

@@ -29,7 +29,7 @@ export function logKeyEvents(
   const file = { file: config ?? '' };
   const isReady = () => keys().store.current !== undefined;
   return {
-    leftOut: (warning) => log.warn('… so this key set is left out', file, warning),
+    leftOut: (warning) => log.warn('… so this key set is left out …', file, warning),
     refused: (mount) => {
       const { directory } = mount.volume;
       const problems = problemsOf(mount).map(({ message }) => message);

@@ -59,7 +59,7 @@ export const logEvents = {
       problems: 'list',
     },
     'a key set …': { key: 'text' },
-    '… so this key set is left out': aboutConfiguration,
+    '… so this key set is left out …': aboutConfiguration,
     '… is a … mount …': aboutKeys,
     '… does not report every change; the poll finds them': aboutKeys,
     '… changed from …': aboutKeys,
