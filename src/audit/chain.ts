@@ -22,6 +22,7 @@ export function hashOf(line: string | Uint8Array): string {
 
 /** What a line says about its place; undefined if it is no line of an audit. */
 export interface Place {
+  readonly time: string;
   readonly seq: number;
   readonly prev: string;
 }
@@ -30,10 +31,14 @@ export interface Place {
 export function placeOf(line: string): Place | undefined {
   if (!isOfAudit(line)) return undefined;
   try {
-    const { seq, prev } = JSON.parse(line);
+    const { time, seq, prev } = JSON.parse(line);
     const isPlace =
-      Number.isSafeInteger(seq) && seq > 0 && typeof prev === 'string' && /^[0-9a-f]{64}$/.test(prev);
-    return isPlace ? { seq, prev } : undefined;
+      typeof time === 'string' &&
+      Number.isSafeInteger(seq) &&
+      seq > 0 &&
+      typeof prev === 'string' &&
+      /^[0-9a-f]{64}$/.test(prev);
+    return isPlace ? { time, seq, prev } : undefined;
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import { failureChoices } from '../audit/journal.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
+import { createAuditCommand } from './audit/program.ts';
 import type { CheckOptions } from './check.ts';
 import {
   collect,
@@ -50,7 +51,8 @@ export function createProgram(): Command {
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )
     .addCommand(createStatusCommand(lazyAction(async () => (await import('./status.ts')).status)))
-    .addCommand(createKeysCommand());
+    .addCommand(createKeysCommand())
+    .addCommand(createAuditCommand());
   const commands = [program, ...program.commands];
   for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command

@@ -19,6 +19,7 @@ it('has exactly the codes of the contract, each with its status and a title of i
     rate_limited: 429,
     overloaded: 503,
     not_ready: 503,
+    unrecorded: 503,
     internal: 500,
   });
   expect(new Set(Object.values(errorCodes).map(({ title }) => title)).size).toBe(statuses.length);

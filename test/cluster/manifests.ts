@@ -15,8 +15,8 @@ export const images = {
 
 export interface Manifests extends Disposable {
   readonly path: string;
-  /** Puts a key, in hex, where a kustomization looks for it. */
-  putKey(kustomization: string, key: Uint8Array): void;
+  /** Puts a key, in hex, where a kustomization looks for it. Default: `orders`. */
+  putKey(kustomization: string, key: Uint8Array, name?: string): void;
   /** An overlay that changes nothing of a kustomization but its images. Returns its directory. */
   withTestImages(kustomization: string): string;
   /** The objects that a kustomization comes to, as YAML. */
@@ -29,9 +29,9 @@ export function copyManifests(): Manifests {
   cpSync(join(root, 'manifests'), path, { recursive: true });
   return {
     path,
-    putKey: (kustomization, key) => {
+    putKey: (kustomization, key, name = 'orders') => {
       mkdirSync(join(path, kustomization, 'keys'), { recursive: true });
-      writeFileSync(join(path, kustomization, 'keys/orders'), Buffer.from(key).toString('hex'));
+      writeFileSync(join(path, kustomization, 'keys', name), Buffer.from(key).toString('hex'));
     },
     withTestImages: (kustomization) => {
       const overlay = join(path, `tested-${kustomization.replaceAll('/', '-')}`);

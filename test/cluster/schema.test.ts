@@ -15,6 +15,7 @@ const root = join(import.meta.dirname, '../..');
 /** Built without change; the sidecar is added to a Deployment that knows nothing of it. */
 const kustomizations = [
   'two-container-pod',
+  'two-callers',
   'deployment',
   'overlays/prod',
   'overlays/test',
@@ -85,8 +86,9 @@ describe('the manifests', () => {
   };
 
   beforeAll(() => {
-    for (const each of ['two-container-pod', 'overlays/prod', 'overlays/test'])
+    for (const each of ['two-container-pod', 'two-callers', 'overlays/prod', 'overlays/test'])
       manifests.putKey(each, randomBytes(32));
+    manifests.putKey('two-callers', randomBytes(32), 'payouts');
     const write = (name: string, kustomization: object) => {
       mkdirSync(join(manifests.path, name));
       writeFileSync(join(manifests.path, name, 'kustomization.yaml'), stringify(kustomization));
@@ -202,6 +204,25 @@ describe('the manifests', () => {
     expect(spec?.securityContext).toEqual(securityContext);
   });
 
+  test('two callers have a socket each, which nobody but the signer mounts too, and the configuration knows both', () => {
+    const objects = build('two-callers');
+    const [spec] = objects.flatMap((each) => podSpec(each) ?? []);
+    const socketsOf = (name: string) =>
+      spec?.containers
+        .find((each) => each.name === name)
+        ?.volumeMounts?.filter((mount) => mount.name.endsWith('-socket'));
+    const own = (name: string) => ({ name: `${name}-socket`, mountPath: '/run/signer', readOnly: true });
+    expect(socketsOf('web')).toEqual([own('web')]);
+    expect(socketsOf('worker')).toEqual([own('worker')]);
+    expect(socketsOf('signer')).toEqual([
+      { name: 'web-socket', mountPath: '/run/web' },
+      { name: 'worker-socket', mountPath: '/run/worker' },
+    ]);
+    const [documented] = page('docs/kubernetes.md').blocksUnder('Two applications in one pod', 'yaml');
+    const { data } = objects.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> };
+    expect(parse(data?.['signer.yaml'] ?? '')).toEqual(parse(documented?.code ?? ''));
+  });
+
   test('the pull secret is named where it is asked for, and nowhere else', () => {
     const pullSecrets = (name: string) =>
       build(name).flatMap(
@@ -235,7 +256,14 @@ describe('the manifests', () => {
   });
 
   test('one signer stands in all of them: the same security context, resources and probes', () => {
-    const signers = ['two-container-pod', 'deployment', 'overlays/prod', 'overlays/test', 'adopted']
+    const signers = [
+      'two-container-pod',
+      'two-callers',
+      'deployment',
+      'overlays/prod',
+      'overlays/test',
+      'adopted',
+    ]
       .flatMap((name) =>
         build(name).flatMap((each) => [
           ...(podSpec(each)?.initContainers ?? []),
@@ -243,7 +271,7 @@ describe('the manifests', () => {
         ]),
       )
       .filter(({ name }) => name === 'signer');
-    expect(signers).toHaveLength(5);
+    expect(signers).toHaveLength(6);
     for (const signer of signers) {
       expect(signer.securityContext).toMatchObject({
         runAsUser: 65532,
@@ -287,7 +315,7 @@ describe('the manifests', () => {
         parse(text, { merge: true }).services ?? {};
       return services['signer'] ?? [];
     });
-    expect(signers).toHaveLength(3);
+    expect(signers).toHaveLength(4);
     for (const { command, environment } of signers) {
       expect(command).toBeUndefined();
       expect(environment).toMatchObject({ SIGNER_CONFIG: '/etc/signer/config/signer.yaml' });
@@ -338,7 +366,12 @@ describe('the manifests', () => {
   test('every line of security says why', () => {
     const lines =
       /^\s*(?:automountServiceAccountToken|enableServiceLinks|shareProcessNamespace|runAsNonRoot|fsGroup|seccompProfile|allowPrivilegeEscalation|readOnlyRootFilesystem):/;
-    for (const file of ['two-container-pod/pod.yaml', 'deployment/deployment.yaml', 'sidecar/signer.yaml']) {
+    for (const file of [
+      'two-container-pod/pod.yaml',
+      'two-callers/pod.yaml',
+      'deployment/deployment.yaml',
+      'sidecar/signer.yaml',
+    ]) {
       const text = spawnSync('cat', [join(root, 'manifests', file)])
         .stdout.toString()
         .split('\n');

@@ -212,12 +212,13 @@ describe.each(['tcp', 'socket'] as const)('over %s', (transport) => {
   it('describes the key sets', async () => {
     const [description] = await client.keySets();
     expect(description).toMatchObject({ name: 'orders', format: 'raw', allow: ['sign', 'verify'] });
-    expect(await client.keySet('orders', 'raw').describe()).toEqual(description);
+    const described = await client.keySet('orders', 'raw').describe();
+    expect(described).toEqual({ caller: transport, ...description });
   });
 
   it('rejects with the code and the detail of the problem', async () => {
     const error = await client.keySet('nope', 'raw').sign({ message: 'x' }).catch(String);
-    expect(error).toContain('GET /v1/keys lists those that are');
+    expect(error).toContain('GET /v1/keys lists those that it may use');
     await expect(client.keySet('nope', 'raw').sign({ message: 'x' })).rejects.toMatchObject({
       name: 'SignerError',
       code: 'unknown_key',

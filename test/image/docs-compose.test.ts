@@ -48,7 +48,7 @@ test('makes a key, serves an application, exchanges the key, and starts either a
   const project = `signer-docs-${randomBytes(4).toString('hex')}`;
   const write = (path: string, text: string) => writeFileSync(join(place.path, path), text);
   chmodSync(place.path, 0o755);
-  mkdirSync(join(place.path, 'signer'));
+  for (const folder of ['signer', 'two-callers']) mkdirSync(join(place.path, folder));
   expect(files.map(({ file }) => file)).toContain('compose.yaml');
   for (const { file = '', code } of files) {
     write(
@@ -74,6 +74,7 @@ test('makes a key, serves an application, exchanges the key, and starts either a
   };
   try {
     run('docker compose -f compose.shared-network.yaml config --quiet');
+    run('docker compose -f compose.two-callers.yaml config --quiet');
     run('docker compose up --wait');
     const first = await sign();
     expect(first).toMatchObject({ signature: expect.stringMatching(/^[0-9a-f]{64}$/) });
@@ -101,5 +102,48 @@ test('makes a key, serves an application, exchanges the key, and starts either a
     }
   } finally {
     run('docker compose down --volumes --timeout 1');
+  }
+});
+
+test('gives two applications a socket each, and lets each do its own', { timeout: 300_000 }, () => {
+  using place = temporaryDirectory();
+  const project = `signer-docs-${randomBytes(4).toString('hex')}`;
+  const write = (path: string, text: string) => writeFileSync(join(place.path, path), text);
+  chmodSync(place.path, 0o755);
+  mkdirSync(join(place.path, 'two-callers'));
+  for (const { file = '', code } of files.filter((each) => each.file?.includes('two-callers')))
+    write(file, code.replace(/^ +ports:.*$/m, '').replaceAll('sidecar-signer:dev', image));
+  // The image's own health check asks a signer.
+  const healthcheck = { test: ['CMD', '/sidecar-signer', '--eval', '0'], interval: '1s' };
+  const each = { ...app, command: ['setInterval(() => {}, 1000)'], healthcheck };
+  write('override.yaml', JSON.stringify({ services: { web: each, worker: each } }));
+  const compose = (command: string) => {
+    const env = { ...process.env, COMPOSE_PROJECT_NAME: project };
+    const files = '-f compose.two-callers.yaml -f override.yaml';
+    return spawnSync('sh', ['-c', `printf hello | docker compose ${files} ${command}`], {
+      cwd: place.path,
+      env,
+      encoding: 'utf8',
+    });
+  };
+  const inside = (service: string, command: string) =>
+    compose(`exec -T -e BUN_BE_BUN= ${service} /sidecar-signer ${command}`);
+  try {
+    const up = compose('up --wait');
+    expect(up.status, up.stderr).toBe(0);
+    const signature = inside('worker', 'sign orders').stdout.trim();
+    expect(signature).toMatch(/^[0-9a-f]{64}$/);
+    expect(inside('web', `verify orders ${signature}`).stdout).toMatch(/^valid/);
+    expect(inside('web', 'sign orders')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('operation_not_allowed'),
+    });
+    expect(inside('worker', `verify orders ${signature}`).stderr).toContain('operation_not_allowed');
+    expect(inside('web', 'sign orders --socket /run/worker/signer.sock').stderr).toContain(
+      'there is no socket at',
+    );
+    expect(compose('exec -T signer /sidecar-signer check').stdout).toContain('web: verify; worker: sign');
+  } finally {
+    compose('down --volumes --timeout 1');
   }
 });

@@ -16,3 +16,9 @@ it.each(['torn', 'day', 'missed'])('%s, on Node and on Bun at the same time', as
   });
   await Promise.all(runs);
 });
+
+it('audit', async () => {
+  const args = [script, '--part', 'audit', '--operations', '20000'];
+  const { stdout } = await promisify(execFile)(process.execPath, args).catch((error) => error);
+  expect(stdout).toMatch(/^\S*✓\S* audit, [^\n]+\n$/);
+});

@@ -1,6 +1,6 @@
 /**
  * Long runs. Of the secret volume, on Node and on Bun: no torn reading, nothing that grows, no missed update, and what a
- * large volume costs. Of the compiled binary: mutations of every request. `npm run soak -- --help` lists the options; the
+ * large volume costs. Of the compiled binary: mutations of every request, and an audit that misses nothing. `npm run soak -- --help` lists the options; the
  * exit code is 1 when a bound is not kept.
  */
 
@@ -11,6 +11,7 @@ import { setup as buildBinary } from '../support/build-binary.ts';
 import type { Resources } from '../support/resources.ts';
 import { temporaryDirectory, waitFor } from '../support/signer.ts';
 import { startWriter, type Writer } from '../support/writer-process.ts';
+import { soakAudit } from './audit.ts';
 import { fuzz } from './fuzz.ts';
 import { type FormatName, formatNames } from './samples.ts';
 import { type Subject, startSubject, type WatcherKind } from './subject.ts';
@@ -20,7 +21,8 @@ const { values: options } = parseArgs({
     swaps: { type: 'string' },
     updates: { type: 'string', default: '50' },
     runtime: { type: 'string', multiple: true, default: ['node', 'bun'] },
-    part: { type: 'string', multiple: true, default: ['torn', 'day', 'missed', 'load', 'fuzz'] },
+    part: { type: 'string', multiple: true, default: ['torn', 'day', 'missed', 'load', 'fuzz', 'audit'] },
+    operations: { type: 'string', default: '200000' },
     mutations: { type: 'string', default: '10000' },
     seed: { type: 'string', default: `${randomInt(2 ** 31)}` },
     format: { type: 'string', multiple: true },
@@ -29,7 +31,7 @@ const { values: options } = parseArgs({
 });
 
 const help = `Long runs of the secret volume and of the compiled binary.
-  --part P       torn, day, missed, load or fuzz; repeatable; default: all
+  --part P       torn, day, missed, load, fuzz or audit; repeatable; default: all
 
 Of the secret volume (torn, day, missed, load):
   --swaps N      updates of the parts torn and day; default: 100,000 and 86,400
@@ -40,6 +42,9 @@ Of the compiled binary (fuzz):
   --mutations N  how many each operation of a format gets; default: 10,000
   --seed N       repeats a run; default: a random one, which is printed
   --format F     such as jwt; repeatable; default: all
+
+Of the audit that the compiled binary writes (audit):
+  --operations N how many are answered; default: 200,000
 `;
 
 const root = join(import.meta.dirname, '../..');
@@ -270,9 +275,10 @@ async function main(): Promise<void> {
     return;
   }
   if (options.part.includes('fuzz')) await runFuzz();
+  if (options.part.includes('audit')) await runAudit();
   const writer = startWriter();
   try {
-    for (const part of options.part.filter((each) => each !== 'fuzz')) {
+    for (const part of options.part.filter((each) => each !== 'fuzz' && each !== 'audit')) {
       for (const name of options.runtime) await run(part, name, writer);
     }
   } finally {
@@ -296,6 +302,12 @@ async function runFuzz(): Promise<void> {
     });
     started = performance.now();
   }
+}
+
+async function runAudit(): Promise<void> {
+  buildBinary();
+  const started = performance.now();
+  report('audit', started, await soakAudit(Number(options.operations)));
 }
 
 function formatNamed(name: string): FormatName {

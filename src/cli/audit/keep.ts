@@ -26,6 +26,9 @@ export interface Audit extends Pick<Journal, 'record'> {
 /** How often to log the end of the chain, if it has changed. */
 const logHeadEveryMs = 60_000;
 
+/** Problems that come and go are logged at most as often. */
+const complainEveryMs = 10_000;
+
 const messages = {
   refuse: 'the audit cannot be written: requests are refused',
   continue: 'the audit cannot be written: requests are answered without it',
@@ -38,6 +41,8 @@ export function keepAudit(
 ): Audit | undefined {
   if (file === undefined) return undefined;
   const { monotonicMs } = systemClocks;
+  let isUnsolved = false;
+  let complainedAtMs = Number.NEGATIVE_INFINITY;
   const sink = openSink({
     path: file,
     keyDirectories: keys,
@@ -56,8 +61,17 @@ export function keepAudit(
     later: (run, ms) => {
       setTimeout(run, ms).unref();
     },
-    onProblem: (problem) => log.warn(messages[onFailure], { file, problem }),
-    onSolved: () => log.info('the audit is written again', { file, failures: journal.failures }),
+    onProblem: (problem) => {
+      const now = monotonicMs();
+      // On a disk that is nearly full, short lines are written and long ones are not.
+      if (isUnsolved || now - complainedAtMs < complainEveryMs) return;
+      [isUnsolved, complainedAtMs] = [true, now];
+      log.warn(messages[onFailure], { file, problem });
+    },
+    onSolved: () => {
+      if (isUnsolved) log.info('the audit is written again', { file, failures: journal.failures });
+      isUnsolved = false;
+    },
   });
   if (sink.removedBytes > 0) {
     log.warn('the last line of the audit was cut off and has been removed', {

@@ -19,6 +19,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--shutdown-delay': 'SIGNER_SHUTDOWN_DELAY',
     '--log-level': 'SIGNER_LOG_LEVEL',
     '--log-format': 'SIGNER_LOG_FORMAT',
+    '--audit': 'SIGNER_AUDIT',
+    '--audit-on-failure': 'SIGNER_AUDIT_ON_FAILURE',
   },
   check: {
     '--keys': 'SIGNER_KEYS',
@@ -76,6 +78,8 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'keys list': { '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
   'keys show': { '<file>': '', '--entry': '', '--encoding': '', '--json': '' },
+  'audit verify': { '<file...>': '', '--json': '' },
+  'audit find': { '<file...>': '', '<signature>': '', '--json': '' },
 };
 
 /** The lines of help as it lists flags: `--listen`, and what it says of it on however many lines. */
