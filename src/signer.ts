@@ -61,8 +61,8 @@ export interface OperationResult {
   readonly keySet: string;
   readonly operation: Operation;
   readonly outcome: Outcome;
-  /** The ids of the key that signed or verified; of several, if it is not known which of them it was. */
-  readonly keyIds?: readonly string[] | undefined;
+  /** The id of the key that signed or verified; several, if it is not known which of them it was. */
+  readonly usedKeys?: string | readonly string[] | undefined;
   /** Why a signature did not verify. */
   readonly reason?: VerificationFailure | undefined;
   /** How long it took, without waiting for its request. Absent if it was refused before it began. */

@@ -5,7 +5,12 @@ import type { KeySetDescription } from '../api/messages.ts';
 import type { KeySetStatus, KeyStatus, Status, VolumeStatus } from '../api/status.ts';
 import { escapeControls } from '../bytes/text.ts';
 import { shownId } from '../key-sets/key-id.ts';
-import type { CallerStatus } from './status.ts';
+
+/** What a signer without an ops listener tells: that it is ready, and what this caller may use. */
+export interface CallerStatus extends Pick<Status, 'ready' | 'keySets'> {
+  readonly caller: string;
+  readonly keys: readonly KeySetDescription[];
+}
 
 interface Layout {
   /** Whether key sets were asked for by name. All of them are then printed. */

@@ -1,24 +1,17 @@
 /** `sidecar-signer status`: what a running signer has in force, and every problem. */
 
-import type { KeySetDescription } from '../api/messages.ts';
 import type { Status } from '../api/status.ts';
 import type { TcpAddress } from './address.ts';
 import { type CallOptions, callSigner, fetchFrom, notASigner, readAnswer } from './call.ts';
 import { CommandFailure } from './failure.ts';
 import { isListing } from './keys/list.ts';
 import { printResult } from './output.ts';
-import { formatStatus } from './status-text.ts';
+import { type CallerStatus, formatStatus } from './status-text.ts';
 
 const timeoutMs = 5000;
 
 export interface StatusOptions extends CallOptions {
   readonly opsListen: TcpAddress | 'none';
-}
-
-/** What a signer without an ops listener tells: that it is ready, and what this caller may use. */
-export interface CallerStatus extends Pick<Status, 'ready' | 'keySets'> {
-  readonly caller: string;
-  readonly keys: readonly KeySetDescription[];
 }
 
 /** @throws {CommandFailure} when no signer answers, or it has no key set of one of these names */

@@ -26,7 +26,7 @@ import type { Handler } from './listen.ts';
 import type { MediaType } from './media.ts';
 import { methodOf, operationPath, operationPaths } from './paths.ts';
 import { asSignerError, jsonResponse, notReady, problemResponse, toProblem, unrecorded } from './problem.ts';
-import { type Timed, timed } from './timed.ts';
+import { feedParts, type Timed } from './timed.ts';
 import { refuseTwoSignatures } from './two-signatures.ts';
 
 /** What to do about a JSON request that is too long, where its message could have any length. */
@@ -75,38 +75,26 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
   const authorize = (caller: string, name: string, operation: Operation): AuthorizedOperation =>
     signer.authorize(findKeySet(current(), name, caller), operation, caller);
 
-  const streamed = async (
-    authorized: AuthorizedOperation,
-    request: Request,
-    notes: Notes | undefined,
-  ): Promise<Timed<object>> => {
-    const sink = authorized.start((name) => request.headers.get(name) ?? undefined, notes);
-    let durationMs = 0;
-    for await (const part of bodies.parts(request)) {
-      durationMs += timed(() => sink.update(part)).durationMs;
-    }
-    const finished = timed(() => sink.finish());
-    return { ...finished, durationMs: durationMs + finished.durationMs };
-  };
-
   /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
   const batchItem = (authorized: AuthorizedOperation, item: unknown): BatchItem => {
     const notes: Notes | undefined = audit && {};
     let label: Labelled['label'] = {};
-    let done: Timed<object> | undefined;
+    let answer: object | undefined;
     let error: SignerError | undefined;
+    let durationMs: number | undefined;
     try {
       const labelled = takeReference(item);
       label = labelled.label;
-      done = timed(() => authorized.carryOut(labelled.request, notes));
+      const begunAt = performance.now();
+      answer = authorized.carryOut(labelled.request, notes);
+      durationMs = performance.now() - begunAt;
     } catch (thrown) {
       error = fault(thrown);
     }
-    const answer = done?.answer;
     const outcome = error?.code ?? outcomeOf(answer);
     return {
       result: { ...(error === undefined ? answer : { error: toProblem(error) }), ...label },
-      counted: resultOf(authorized, outcome, done),
+      counted: resultOf(authorized, outcome, answer, durationMs),
       mayLeave: audit?.record({ ...eventOf(authorized, outcome, notes, answer), ...label }),
     };
   };
@@ -149,10 +137,11 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
     const notes: Notes | undefined = audit && {};
     try {
       const authorized = authorize(caller, name, operation);
-      let done: Timed<object>;
+      let done: Timed;
       if (mediaType !== 'json') {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-        done = await streamed(authorized, request, notes);
+        const sink = authorized.start((header) => request.headers.get(header) ?? undefined, notes);
+        done = await feedParts(sink, bodies.parts(request));
       } else {
         refuseTwoSignatures(request, authorized);
         if (isBatch) {
@@ -163,15 +152,17 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
         }
         const advice = authorized.takesStream ? adviceToStream : 'send less';
         const body = await bodies.json(request, advice, parserFor(authorized));
-        done = timed(() => authorized.carryOut(body, notes));
+        const begunAt = performance.now();
+        const answer = authorized.carryOut(body, notes);
+        done = { answer, durationMs: performance.now() - begunAt };
       }
-      const { answer } = done;
+      const { answer, durationMs } = done;
       const outcome = outcomeOf(answer);
       if (audit !== undefined) {
         const mayLeave = await audit.record(eventOf(authorized, outcome, notes, answer));
         if (mayLeave === false) throw unrecorded();
       }
-      onOperation(resultOf(authorized, outcome, done));
+      onOperation(resultOf(authorized, outcome, answer, durationMs));
       return jsonResponse(answer);
     } catch (thrown) {
       let error = fault(thrown);

@@ -5,7 +5,6 @@ import type { AuditEvent } from '../audit/line.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
 import type { AuthorizedOperation, OperationResult, Outcome } from '../signer.ts';
 import type { Notes } from '../signing/format.ts';
-import type { Timed } from './timed.ts';
 
 /** @param answer undefined if the operation failed */
 export function outcomeOf(answer: object | undefined): Outcome {
@@ -44,24 +43,34 @@ export function eventOf(
   };
 }
 
-/** @param done undefined if the operation failed */
+/**
+ * @param answer undefined if the operation failed
+ * @param durationMs undefined if the operation failed
+ */
 export function resultOf(
   { caller, operation, keySet }: AuthorizedOperation,
   outcome: Outcome,
-  done: Timed<object> | undefined,
+  answer?: object,
+  durationMs?: number,
 ): OperationResult {
-  const result = { caller, keySet: keySet.name, operation, outcome, durationMs: done?.durationMs };
-  if (outcome === 'ok') return { ...result, keyIds: usedKeyIds(keySet, done?.answer) };
-  return outcome === 'invalid' ? { ...result, reason: reasonOf(done?.answer) } : result;
+  return {
+    caller,
+    keySet: keySet.name,
+    operation,
+    outcome,
+    durationMs,
+    usedKeys: outcome === 'ok' ? usedKeys(keySet, answer) : undefined,
+    reason: outcome === 'invalid' ? reasonOf(answer) : undefined,
+  };
 }
 
 /** Only a verification can succeed with a key that is not the primary. */
-function usedKeyIds({ keys, tenantKeys }: KeySet, answer: object | undefined): readonly string[] {
+function usedKeys({ keys, tenantKeys }: KeySet, answer: object | undefined): OperationResult['usedKeys'] {
   const isOther = answer !== undefined && 'primary' in answer && answer.primary === false;
-  if (!isOther) return [keys[0].id];
+  if (!isOther) return keys[0].id;
   // The id in the answer is that of a tenant's key, and not of the root from which it is derived.
   if (tenantKeys !== undefined) return keys.slice(1).map(({ id }) => id);
-  return 'keyId' in answer ? [String(answer.keyId)] : [];
+  return 'keyId' in answer ? String(answer.keyId) : undefined;
 }
 
 function reasonOf(answer: object | undefined): VerificationFailure | undefined {

@@ -1,12 +1,21 @@
-/** Measures work that does not wait. */
+/** How long the signer itself works on a request, without waiting for it. */
 
-export interface Timed<T> {
-  readonly answer: T;
+import type { MessageSink } from '../signing/format.ts';
+
+export interface Timed {
+  readonly answer: object;
   readonly durationMs: number;
 }
 
-export function timed<T>(work: () => T): Timed<T> {
+/** Feeds a message that arrives in parts. */
+export async function feedParts(sink: MessageSink<object>, parts: AsyncIterable<Uint8Array>): Promise<Timed> {
+  let durationMs = 0;
+  for await (const part of parts) {
+    const begunAt = performance.now();
+    sink.update(part);
+    durationMs += performance.now() - begunAt;
+  }
   const begunAt = performance.now();
-  const answer = work();
-  return { answer, durationMs: performance.now() - begunAt };
+  const answer = sink.finish();
+  return { answer, durationMs: durationMs + performance.now() - begunAt };
 }

@@ -15,7 +15,7 @@ export interface Counters {
   /** Counts an operation of a key set; each item of a batch is one. */
   operation(result: OperationResult): void;
   /** By the name of the caller, then by status. */
-  readonly answers: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  readonly answers: ReadonlyMap<string, ReadonlyMap<number, Readonly<Count>>>;
   /** By the name of the key set. */
   readonly keySets: ReadonlyMap<string, KeySetUse>;
   readonly durations: Readonly<Record<Operation, Durations>>;
@@ -26,8 +26,8 @@ export type KeySetUse = Readonly<Record<Operation, OperationUse>>;
 
 export interface OperationUse {
   /** By the name of the caller. */
-  readonly outcomes: ReadonlyMap<string, ReadonlyMap<Outcome, number>>;
-  readonly failures: ReadonlyMap<string, ReadonlyMap<VerificationFailure, number>>;
+  readonly outcomes: ReadonlyMap<string, ReadonlyMap<Outcome, Readonly<Count>>>;
+  readonly failures: ReadonlyMap<string, ReadonlyMap<VerificationFailure, Readonly<Count>>>;
   /** When each key was last used, by its id, in milliseconds since the epoch. */
   readonly lastUsedMs: ReadonlyMap<string, number>;
 }
@@ -39,8 +39,13 @@ export interface Durations {
   readonly seconds: number;
 }
 
-/** Maps keep their place, so that counting on is one look-up for each level. */
-type Counts<K> = Map<string, Map<K, number>>;
+/** Counted in place: a look-up costs as much as the rest of counting. */
+interface Count {
+  count: number;
+}
+
+/** By the name of the caller. */
+type Counts<K> = Map<string, Map<K, Count>>;
 
 interface CountedUse {
   readonly outcomes: Counts<'ok' | 'invalid' | ErrorCode>;
@@ -50,24 +55,31 @@ interface CountedUse {
 
 export function createCounters(now: () => number): Counters {
   const answers: Counts<number> = new Map();
+  /** Items of a batch have the same key set, one after the other. */
+  let last: { readonly keySet: string; readonly uses: Record<Operation, CountedUse> } | undefined;
   const keySets = new Map<string, Record<Operation, CountedUse>>();
   const durations = perOperation(() => ({ counts: durationBounds.map(() => 0).concat(0), seconds: 0 }));
+  const usesOf = (keySet: string): Record<Operation, CountedUse> => {
+    const known = keySets.get(keySet);
+    if (known !== undefined) return known;
+    const uses = perOperation(() => ({ outcomes: new Map(), failures: new Map(), lastUsedMs: new Map() }));
+    keySets.set(keySet, uses);
+    return uses;
+  };
+
   return {
     answers,
     keySets,
     durations,
     answer: (caller, status) => increment(answers, caller, status),
-    operation: ({ caller, keySet, operation, outcome, keyIds = [], reason, durationMs }) => {
-      let uses = keySets.get(keySet);
-      if (uses === undefined) {
-        uses = perOperation(() => ({ outcomes: new Map(), failures: new Map(), lastUsedMs: new Map() }));
-        keySets.set(keySet, uses);
-      }
-      const use = uses[operation];
+    operation: ({ caller, keySet, operation, outcome, usedKeys, reason, durationMs }) => {
+      if (last?.keySet !== keySet) last = { keySet, uses: usesOf(keySet) };
+      const use = last.uses[operation];
       increment(use.outcomes, caller, outcome);
       if (durationMs !== undefined) observe(durations[operation], durationMs / 1000);
       if (reason !== undefined) increment(use.failures, caller, reason);
-      for (const id of keyIds) markUsed(use.lastUsedMs, id, now());
+      if (typeof usedKeys === 'string') markUsed(use.lastUsedMs, usedKeys, now());
+      else for (const id of usedKeys ?? []) markUsed(use.lastUsedMs, id, now());
     },
   };
 }
@@ -83,7 +95,9 @@ function increment<K>(counts: Counts<K>, caller: string, key: K): void {
     own = new Map();
     counts.set(caller, own);
   }
-  own.set(key, (own.get(key) ?? 0) + 1);
+  const counted = own.get(key);
+  if (counted === undefined) own.set(key, { count: 1 });
+  else counted.count += 1;
 }
 
 function observe(durations: { counts: number[]; seconds: number }, seconds: number): void {

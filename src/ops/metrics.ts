@@ -101,7 +101,7 @@ export function signerMetrics(
       'Answers of the signing listener by HTTP status, errors included.',
       [...counters.answers].flatMap(([caller, answers]) =>
         [...answers].map(
-          ([code, count]): Sample => [{ status: String(code), ...callerLabel(caller) }, count],
+          ([code, { count }]): Sample => [{ status: String(code), ...callerLabel(caller) }, count],
         ),
       ),
     ),
@@ -111,7 +111,7 @@ export function signerMetrics(
       uses.flatMap(({ use, ...labels }) =>
         [...use.outcomes].flatMap(([caller, outcomes]) =>
           [...outcomes].map(
-            ([outcome, count]): Sample => [{ ...labels, outcome, ...callerLabel(caller) }, count],
+            ([outcome, { count }]): Sample => [{ ...labels, outcome, ...callerLabel(caller) }, count],
           ),
         ),
       ),
@@ -122,7 +122,7 @@ export function signerMetrics(
       uses.flatMap(({ use, key_set }) =>
         [...use.failures].flatMap(([caller, failures]) =>
           [...failures].map(
-            ([reason, count]): Sample => [{ key_set, reason, ...callerLabel(caller) }, count],
+            ([reason, { count }]): Sample => [{ key_set, reason, ...callerLabel(caller) }, count],
           ),
         ),
       ),

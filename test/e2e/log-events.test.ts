@@ -27,7 +27,6 @@ const events = Object.entries(logEvents).flatMap(([level, byMessage]) =>
 const elsewhere = [
   '… is a … mount …',
   '… does not report every change; the poll finds them',
-  'audit head',
   'the audit is written again',
   'the audit goes on in the file that was renamed',
   'the audit is beside the configuration, which is read again with each of its lines',

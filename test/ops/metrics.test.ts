@@ -21,7 +21,7 @@ const signed: OperationResult = {
   keySet: 'orders',
   operation: 'sign',
   outcome: 'ok',
-  keyIds: ['a'],
+  usedKeys: 'a',
   durationMs: 0.03,
 };
 const notValid: OperationResult = {
@@ -190,7 +190,7 @@ describe('keys', () => {
   it('are forgotten when there were more than a key set can have', () => {
     let nowMs = 0;
     const counters = createCounters(() => nowMs++);
-    for (let number = 0; number < 2000; number++) counters.operation({ ...signed, keyIds: [`${number}`] });
+    for (let number = 0; number < 2000; number++) counters.operation({ ...signed, usedKeys: `${number}` });
     const left = [...(counters.keySets.get('orders')?.sign.lastUsedMs.keys() ?? [])];
     expect([left.length, left[0], left.at(-1)]).toEqual([1024, '976', '1999']);
   });
