@@ -1,4 +1,4 @@
-/** Lines that are put together for one write. */
+/** Lines that are put together for one write. A block is valid until the next one is assembled. */
 
 import { type Head, hashOf } from './chain.ts';
 import { type Draft, finish } from './line.ts';
@@ -17,18 +17,39 @@ export interface Block {
  */
 export function assemble(rest: Uint8Array, drafts: readonly Draft[], instance: string, head: Head): Block {
   let { seq, hash } = head;
-  let text = '';
+  const bytes = room(drafts.reduce(lengthWith(instance), rest.length));
+  bytes.set(rest);
+  let end = rest.length;
   const ends: (readonly [number, Head])[] = [];
   for (const each of drafts) {
     seq += 1;
-    const line = finish(each, instance, seq, hash);
-    hash = hashOf(line);
-    text += `${line}\n`;
-    ends.push([rest.length + text.length, { seq, hash }]);
+    // The lines are ASCII, so each character is one byte.
+    const length = bytes.write(finish(each, instance, seq, hash), end, 'latin1');
+    hash = hashOf(bytes.subarray(end, end + length));
+    end += length;
+    bytes[end] = lineFeed;
+    end += 1;
+    ends.push([end, { seq, hash }]);
   }
-  // The lines are ASCII, so each character is one byte.
-  const lines = Buffer.from(text, 'latin1');
-  return { bytes: rest.length === 0 ? lines : Buffer.concat([rest, lines]), start: rest.length, ends };
+  return { bytes: bytes.subarray(0, end), start: rest.length, ends };
+}
+
+const usualLength = 64 * 1024;
+let usual: Buffer | undefined;
+
+/** Most blocks use the same memory, one after the other. */
+function room(length: number): Buffer {
+  if (length > usualLength) return Buffer.allocUnsafe(length);
+  usual ??= Buffer.allocUnsafeSlow(usualLength);
+  return usual;
+}
+
+const lineFeed = 0x0a;
+/** More than the names of members, the time, the number and the hash in a line take. */
+const frameLength = 256;
+
+function lengthWith(instance: string): (sum: number, each: Draft) => number {
+  return (sum, { members }) => sum + members.length + instance.length + frameLength;
 }
 
 /** Where the chain stands when only a part of a block is written. */

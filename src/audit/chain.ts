@@ -3,7 +3,7 @@
  * breaks it. The hash has no key, so whoever can write the whole file can write another chain.
  */
 
-import { digest } from '../bytes/digest.ts';
+import { hexDigest } from '../bytes/digest.ts';
 import { beginning } from './line.ts';
 
 /** The end of a chain. */
@@ -17,7 +17,7 @@ export interface Head {
 export const origin: Head = { seq: 0, hash: '0'.repeat(64) };
 
 export function hashOf(line: string | Uint8Array): string {
-  return digest('sha256', line).toString('hex');
+  return hexDigest('sha256', line);
 }
 
 /** What a line says about its place; undefined if it is no line of an audit. */

@@ -2,7 +2,7 @@
  * The fingerprint of a signature: whoever has the signature finds its line, and the line tells nothing of the signature.
  */
 
-import { digest } from '../bytes/digest.ts';
+import { hexDigest } from '../bytes/digest.ts';
 
 /**
  * The first 16 bytes, in hex, of SHA-256 over the text of the tag. Digits of hex count as lower case, because some programs
@@ -10,7 +10,7 @@ import { digest } from '../bytes/digest.ts';
  */
 export function fingerprint(tag: string): string {
   const text = /^[0-9A-Fa-f]*$/.test(tag) ? tag.toLowerCase() : tag;
-  return digest('sha256', text).toString('hex', 0, 16);
+  return hexDigest('sha256', text).slice(0, 32);
 }
 
 /** The lengths of tags as formats write them: 20, 32, 48 or 64 bytes in hex, base64 and base64url, without padding too. */

@@ -37,7 +37,7 @@ const maxTextLength = 256;
 /** What is known of a line before its place in the chain is. */
 export interface Draft {
   readonly time: string;
-  /** The members between `instance` and `prev`. */
+  /** The members between `instance` and `prev`, with a comma at the end. */
   readonly members: string;
 }
 
@@ -45,18 +45,16 @@ export interface Draft {
 export function draft(event: AuditEvent, nowMs: number): Draft {
   const { caller, keySet, keyId, format, operation, outcome, tenant, reference, about, signature, count } =
     event;
-  let members = '';
-  if (caller !== undefined) members += `"caller":${quote(caller)},`;
-  if (keySet !== undefined) members += `"keySet":${quote(keySet)},`;
-  if (keyId !== undefined) members += `"keyId":${quote(keyId)},`;
-  if (format !== undefined) members += `"format":"${format}",`;
-  if (operation !== undefined) members += `"operation":"${operation}",`;
-  members += `"outcome":"${outcome}"`;
-  if (tenant !== undefined) members += `,"tenant":${quote(tenant)}`;
-  if (reference !== undefined) members += `,"reference":${quote(reference)}`;
-  if (count !== undefined) members += `,"count":${count}`;
-  if (about !== undefined) members += `,"about":{${membersOf(about)}}`;
-  if (signature !== undefined) members += `,"signature":"${fingerprint(signature)}"`;
+  // One template, because a text that grows part by part costs several times as much.
+  const who = `${textMember('caller', caller)}${textMember('keySet', keySet)}${textMember('keyId', keyId)}`;
+  const what = `${format === undefined ? '' : `"format":"${format}",`}${operation === undefined ? '' : `"operation":"${operation}",`}`;
+  const more =
+    tenant === undefined && reference === undefined && count === undefined
+      ? ''
+      : `${textMember('tenant', tenant)}${textMember('reference', reference)}${count === undefined ? '' : `"count":${count},`}`;
+  const told = about === undefined ? '' : `"about":{${membersOf(about)}},`;
+  const found = signature === undefined ? '' : `"signature":"${fingerprint(signature)}",`;
+  const members = `${who}${what}"outcome":"${outcome}",${more}${told}${found}`;
   return { time: timeText(nowMs), members };
 }
 
@@ -65,7 +63,11 @@ export function draft(event: AuditEvent, nowMs: number): Draft {
  * @param prev the hash of the line before
  */
 export function finish({ time, members }: Draft, instance: string, seq: number, prev: string): string {
-  return `${beginning}"time":"${time}","seq":${seq},"instance":${instance},${members},"prev":"${prev}"}`;
+  return `${beginning}"time":"${time}","seq":${seq},"instance":${instance},${members}"prev":"${prev}"}`;
+}
+
+function textMember(name: string, value: string | undefined): string {
+  return value === undefined ? '' : `"${name}":${quote(value)},`;
 }
 
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;

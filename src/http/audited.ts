@@ -38,7 +38,7 @@ export function eventOf(
   return {
     ...attempt,
     keyId: answer !== undefined && 'keyId' in answer ? String(answer.keyId) : keyId,
-    about: { ...size, ...about },
+    about: about === undefined ? size : { ...size, ...about },
     signature,
   };
 }
