@@ -23,3 +23,10 @@ const maxSignatureLength = 1024;
 export function isSignatureText(text: string): boolean {
   return text.length <= maxSignatureLength && /^[\x21-\x7e]*$/.test(text);
 }
+
+/** What the values of the headers `Sec-Signer-Url`, `Sec-Signer-Method` and `Sec-Signer-Id` may be. */
+export const targetRule = 'printable ASCII without spaces, at most 4096 characters';
+
+export function isTargetText(text: string): boolean {
+  return /^[!-~]{1,4096}$/.test(text);
+}

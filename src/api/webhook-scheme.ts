@@ -84,10 +84,13 @@ export function headerNames(name: string, { names }: WebhookScheme): readonly [s
 /** The names, in lower case, of the headers of a received message that verification looks up. */
 export function receivedNames(scheme: WebhookScheme): readonly string[] {
   const { headers, aliases = {}, signed } = scheme;
-  const own = Object.keys(headers).flatMap((name) => [
-    ...headerNames(name, scheme),
-    ...(aliases[name] ?? []),
-  ]);
-  const covered = [...signed.matchAll(/\{header:([^{}]+)\}/g)].map(([, name = '']) => name);
+  const aliasesOf = (name: string) =>
+    Object.entries(aliases).flatMap(([own, others]) =>
+      own.toLowerCase() === name.toLowerCase() ? others : [],
+    );
+  const own = Object.keys(headers).flatMap((name) => [...headerNames(name, scheme), ...aliasesOf(name)]);
+  // Two braces are one brace of the text.
+  const variables = signed.replaceAll(/\{\{|\}\}/g, '').matchAll(/\{header:([^{}]+)\}/g);
+  const covered = [...variables].map(([, name = '']) => name);
   return [...own, ...covered].map((name) => name.toLowerCase());
 }

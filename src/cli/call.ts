@@ -1,7 +1,7 @@
 /** Requests that commands send to a running signer. */
 
 import type { ErrorCode } from '../api/errors.ts';
-import type { Operation } from '../api/messages.ts';
+import type { KeySetDescription, Operation } from '../api/messages.ts';
 import { isProblem, parseAnswer } from '../client/answer.ts';
 import { readBody } from '../client/transport.ts';
 import { formatAddress, reachable, type SocketAddress, type TcpAddress } from './address.ts';
@@ -20,12 +20,29 @@ export interface CallOptions extends SignerAddress {
   readonly json?: true;
 }
 
+/** What to print for an error of the signer. Default: its detail, which is written for users of the HTTP API. */
+type Advice = Partial<Readonly<Record<ErrorCode, string>>>;
+
 interface Call {
   readonly method?: 'POST';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly message?: ReadableStream<Uint8Array>;
-  /** What to print for an error of the signer. Default: its detail, which is written for users of the HTTP API. */
-  readonly advice?: Partial<Readonly<Record<ErrorCode, string>>>;
+  readonly body?: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+  readonly advice?: Advice;
+}
+
+/** What a command sends to a key set. */
+export type Content = MessageContent | RequestContent;
+
+interface MessageContent {
+  /** The file with the message, which is sent as it is. */
+  readonly file: string;
+  /** What stands beside the message: a signature, or what a webhook scheme reads. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A request as JSON. */
+export interface RequestContent {
+  readonly request: Uint8Array<ArrayBuffer>;
 }
 
 /** How long to wait for the signer to read the next part of the message, or to answer. */
@@ -40,13 +57,14 @@ export async function callSigner<T extends object>(
   address: SignerAddress,
   path: string,
   isAnswer: (answer: object) => answer is T,
-  { message, advice = {}, ...init }: Call = {},
+  { body, advice = {}, ...init }: Call = {},
 ): Promise<T> {
   const aborter = new AbortController();
   const timer = setTimeout(() => aborter.abort(), timeoutMs);
-  const body = message && { body: message.pipeThrough(onEachPart(() => timer.refresh())) };
+  const sent =
+    body instanceof ReadableStream ? body.pipeThrough(onEachPart(() => timer.refresh())) : (body ?? null);
   try {
-    const response = await fetchFrom(address, path, { ...init, ...body, signal: aborter.signal });
+    const response = await fetchFrom(address, path, { ...init, body: sent, signal: aborter.signal });
     const answer = await readAnswer(response);
     if (response.ok && answer !== undefined && isAnswer(answer)) return answer;
     if (response.ok || !isProblem(answer)) throw notASigner(response, '--listen or --socket');
@@ -56,27 +74,50 @@ export async function callSigner<T extends object>(
   }
 }
 
-/**
- * Sends the content of a file to a key set.
- * @param formats the formats that the command supports, for the error message
- */
+/** Why a key set takes no message by itself, and what to do. */
+export const requestNeeded =
+  'only key sets of the raw and webhook formats, without derived keys, take the message itself; give a request in JSON with --request FILE';
+
+const unknownKey =
+  'there is no key set of this name for this caller; "sidecar-signer keys list" lists those that it may use';
+
+/** Asks a key set for an operation. @throws {CommandFailure} as `callSigner` does, and if a file cannot be read */
 export function callKeySet<T extends object>(
   address: SignerAddress,
-  { key, operation, file }: { readonly key: string; readonly operation: Operation; readonly file: string },
+  key: string,
+  operation: Operation,
+  content: Content,
   isAnswer: (answer: object) => answer is T,
-  formats: string,
-  headers: Readonly<Record<string, string>> = {},
 ): Promise<T> {
-  return callSigner(address, `/v1/keys/${encodeURIComponent(key)}/${operation}`, isAnswer, {
+  const isRequest = 'request' in content;
+  return callSigner(address, `${pathOf(key)}/${operation}`, isAnswer, {
     method: 'POST',
-    headers: { 'content-type': 'application/octet-stream', ...headers },
-    message: streamInput(file),
+    headers: isRequest
+      ? { 'content-type': 'application/json' }
+      : { ...content.headers, 'content-type': 'application/octet-stream' },
+    body: isRequest ? content.request : streamInput(content.file),
     advice: {
-      unknown_key:
-        'there is no key set of this name for this caller; "sidecar-signer keys list" lists those that it may use',
-      unsupported_media_type: `this command is only for ${formats}, without derived keys; use the HTTP API`,
+      unknown_key: unknownKey,
+      ...(!isRequest && { unsupported_media_type: requestNeeded }),
     },
   });
+}
+
+/** What a command needs to know of a key set. */
+export type Described = Pick<KeySetDescription, 'format' | 'policy'>;
+
+/** Asks the signer for the format of a key set. @throws {CommandFailure} as `callSigner` does */
+export function describeKeySet(address: SignerAddress, key: string): Promise<Described> {
+  return callSigner(address, pathOf(key), isDescribed, { advice: { unknown_key: unknownKey } });
+}
+
+function isDescribed(answer: object): answer is Described {
+  const isNamed = 'format' in answer && typeof answer.format === 'string';
+  return isNamed && 'policy' in answer && typeof answer.policy === 'object' && answer.policy !== null;
+}
+
+function pathOf(key: string): string {
+  return `/v1/keys/${encodeURIComponent(key)}`;
 }
 
 function onEachPart(tell: () => void): TransformStream<Uint8Array, Uint8Array> {

@@ -64,7 +64,7 @@ export async function check(options: CheckOptions): Promise<void> {
 }
 
 async function readMounted(options: KeyOptions, callers: KnownCallers): Promise<OnceRead> {
-  const { warnings, ...read } = await readKeysOnce(options, callers);
+  const { warnings, ...read } = await readKeysOnce(options, { callers });
   const used = read.store?.configuration.inUse?.files;
   const notes = options.keys.flatMap((directory) => permissionNotes(directory, used));
   return { ...read, warnings: [...warnings, ...notes] };
@@ -97,7 +97,9 @@ function reportOf({ store, problems, warnings }: OnceRead): Report {
   const keySets = [...(store?.current?.keySets.values() ?? [])];
   store?.drop();
   const found = [...new Set(problems)];
-  const ofKeys = keySets.flatMap((keySet) => keySet.warnings.map((each) => `"${keySet.name}" ${each}`));
+  const ofKeys = keySets.flatMap(({ name, warnings, notes }) =>
+    [...warnings, ...notes].map((each) => `"${name}" ${each}`),
+  );
   return {
     valid,
     keys: keySets.map(checkedKeySet),

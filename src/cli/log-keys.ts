@@ -70,9 +70,10 @@ export function logKeyEvents(
       if (content === 'configuration')
         log.info('configuration loaded', { ...file, generation, keys: described });
       else log.info('keys loaded', { directory, generation, ...changes, keys: described });
-      for (const { name, warnings } of keySets) {
+      for (const { name, warnings, notes } of keySets) {
         if (warnings.length > 0)
           log.warn('a key set …', { key: name }, `a key set ${warnings.join('; it ')}`);
+        if (notes.length > 0) log.info('a key set …', { key: name }, `a key set ${notes.join('; it ')}`);
       }
       onReady();
     },

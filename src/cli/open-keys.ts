@@ -3,8 +3,13 @@
 import { basename, dirname, resolve } from 'node:path';
 import { everyFile } from '../config/defaults.ts';
 import { type MountedKeys, type MountedKeysOptions, mountKeys, problemsOf } from '../key-sets/mounted.ts';
-import type { Result } from '../key-sets/result.ts';
-import type { ConfigurationFile, KnownCallers } from '../key-sets/settings.ts';
+import { ok, type Result } from '../key-sets/result.ts';
+import {
+  type Configuration,
+  type ConfigurationFile,
+  type KnownCallers,
+  onlyKeySet,
+} from '../key-sets/settings.ts';
 import type { KeyStore } from '../key-sets/store.ts';
 import type { VolumeProblem } from '../secret-volume/index.ts';
 import { inTurns } from '../turns.ts';
@@ -18,24 +23,37 @@ export interface KeyOptions {
 }
 
 /**
- * @param callers those that the configuration can name; default: any
+ * @param more `only` names a key set: no other is loaded, and no file of another is read. `callers` are those that the
+ * configuration can name; default: any
  * @throws {CommandFailure} if there is neither a directory nor a configuration
  */
 export function openKeys(
   { keys, config }: KeyOptions,
-  { callers, ...more }: Pick<MountedKeysOptions, 'watch' | 'events'> & { callers?: KnownCallers } = {},
+  {
+    only,
+    callers,
+    ...more
+  }: Pick<MountedKeysOptions, 'watch' | 'events'> & {
+    readonly only?: string;
+    readonly callers?: KnownCallers;
+  } = {},
 ): MountedKeys {
   if (keys.length === 0 && config === undefined) {
     throw new CommandFailure('--keys none needs a --config that takes every key from a variable ("env")');
   }
+  const select = (configuration: Configuration) =>
+    only === undefined ? configuration : onlyKeySet(configuration, only);
   const configuration =
     config === undefined
-      ? everyFile
+      ? select(everyFile)
       : {
           directory: dirname(resolve(config)),
           file: basename(config),
           path: config,
-          parse: (text: string) => readConfiguration(text, callers),
+          parse: async (text: string) => {
+            const read = await readConfiguration(text, callers);
+            return read.ok ? ok({ ...read.value, configuration: select(read.value.configuration) }) : read;
+          },
         };
   // Let the import run while the files are read.
   if (config !== undefined) void importParser();
@@ -50,13 +68,20 @@ export interface OnceRead {
   readonly warnings: readonly string[];
 }
 
-/** Reads everything once, as `serve` would. @throws {CommandFailure} as `openKeys` does */
-export async function readKeysOnce(options: KeyOptions, callers?: KnownCallers): Promise<OnceRead> {
+/**
+ * Reads everything once, as `serve` would.
+ * @param choice `only` is a key set, to read nothing else
+ * @throws {CommandFailure} as `openKeys` does
+ */
+export async function readKeysOnce(
+  options: KeyOptions,
+  choice: { readonly only?: string; readonly callers?: KnownCallers } = {},
+): Promise<OnceRead> {
   const warnings: string[] = [];
   const mounted = openKeys(options, {
     watch: false,
+    ...choice,
     events: { leftOut: (warning) => warnings.push(warning), note: (note) => warnings.push(note) },
-    ...(callers && { callers }),
   });
   await mounted.settled();
   const problems = mounted.mounts.flatMap((mount) => {

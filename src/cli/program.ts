@@ -1,15 +1,15 @@
 /** The commands with their flags and help. What a command does is in the file that has its name. */
 
-import { Argument, Command, Option } from 'commander';
+import { Command, type Option } from 'commander';
 import { failureChoices } from '../audit/journal.ts';
 import { logFormats, logLevels } from '../ops/log.ts';
 import { version } from '../ops/status.ts';
 import { isLoopback, parseAddress } from './address.ts';
 import { createAuditCommand } from './audit/program.ts';
 import type { CheckOptions } from './check.ts';
+import { createExplainCommand } from './explain/program.ts';
 import {
   collect,
-  collectHeaders,
   collectNames,
   flag,
   jsonFlag,
@@ -26,9 +26,9 @@ import {
 import type { HealthOptions } from './healthcheck.ts';
 import { createKeysCommand } from './keys/program.ts';
 import type { ListenerFlags } from './listeners.ts';
+import { createChallengeCommand, createSignCommand, createVerifyCommand, keyArgument } from './operations.ts';
 import type { ServeOptions } from './serve.ts';
 import type { StatusOptions } from './status.ts';
-import type { VerifyOptions } from './verify.ts';
 
 const defaultOpsListen = '127.0.0.1:8701';
 
@@ -39,14 +39,10 @@ export function createProgram(): Command {
     .version(version, '-V, --version', 'print the version')
     .addCommand(createServeCommand(lazyKeyAction(async () => (await import('./serve.ts')).serve)))
     .addCommand(createCheckCommand(lazyKeyAction(async () => (await import('./check.ts')).check)))
-    .addCommand(
-      withSignerFlags(new Command('sign'))
-        .description('sign a message through a running signer (raw and webhook formats)')
-        .addArgument(keyArgument())
-        .addArgument(fileArgument())
-        .action(lazyAction(async () => (await import('./sign.ts')).sign)),
-    )
-    .addCommand(createVerifyCommand(lazyAction(async () => (await import('./verify.ts')).verify)))
+    .addCommand(createSignCommand())
+    .addCommand(createVerifyCommand())
+    .addCommand(createChallengeCommand())
+    .addCommand(createExplainCommand(keyArgument()))
     .addCommand(
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )
@@ -152,37 +148,6 @@ function withoutImpliedTcp<T extends Pick<ListenerFlags, 'listen' | 'socket'>>(
     : options;
 }
 
-function createVerifyCommand(
-  action: (key: string, signature: string, file: string, options: VerifyOptions) => Promise<void>,
-): Command {
-  const command = withSignerFlags(new Command('verify'))
-    .description(
-      'verify a signature through a running signer (raw and webhook formats); exit code 1 if it is not valid',
-    )
-    .usage(
-      '[options] <key> <signature> [file]\n       sidecar-signer verify [options] --header <line> <key> [file]',
-    )
-    .addArgument(keyArgument())
-    .argument('[signature]', 'the signature, in the output encoding of the key; only for the format raw')
-    .argument('[file]', 'the message (default: standard input)')
-    .addOption(
-      new Option(
-        '-H, --header <line>',
-        'a header that came with a webhook, such as "Stripe-Signature: t=…", or @FILE with one on each line; repeatable',
-      )
-        .argParser(collectHeaders)
-        .default({}, 'none'),
-    );
-  return command.action(async (key, first, second, options: VerifyOptions) => {
-    if (Object.keys(options.header).length === 0) {
-      if (first !== undefined) return await action(key, first, second ?? '-', options);
-      command.error('error: give the signature, or with --header the headers that carry it');
-    }
-    if (second !== undefined) command.error('error: with --header, give only the key and the file');
-    await action(key, '', first ?? '-', options);
-  });
-}
-
 function createHealthcheckCommand(action: (options: HealthOptions) => Promise<void>): Command {
   const command = withSignerFlags(new Command('healthcheck').addOption(opsListenFlag())).description(
     'ask a running signer whether it is ready; for exec probes and HEALTHCHECK',
@@ -214,12 +179,4 @@ function opsListenFlag(): Option {
   return flag('--ops-listen <host:port>', 'address of the listener for probes and status, or none')
     .argParser(parseAddress)
     .default(parseAddress(defaultOpsListen), defaultOpsListen);
-}
-
-function keyArgument(): Argument {
-  return new Argument('<key>', 'name of the key set');
-}
-
-function fileArgument(): Argument {
-  return new Argument('[file]', 'the message').default('-', 'standard input');
 }

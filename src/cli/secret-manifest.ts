@@ -1,6 +1,7 @@
 /** Reads Kubernetes Secret manifests by kubectl's rules, and keeps their comments when it writes them. */
 
-import { type Document, isScalar, LineCounter, parseAllDocuments, stringify } from 'yaml';
+import { isUtf8 } from 'node:buffer';
+import { type Document, isMap, isScalar, LineCounter, parseAllDocuments, stringify } from 'yaml';
 import { decode } from '../bytes/encoding.ts';
 import { ok, type Result, refused } from '../key-sets/result.ts';
 import { isKeySetName, keySetNameRule } from '../key-sets/settings.ts';
@@ -20,8 +21,12 @@ export interface SecretManifest {
 export interface SecretEntry {
   readonly name: string;
   read(): Result<Uint8Array>;
-  /** @throws {CommandFailure} if the entry is a YAML alias */
+  /** @throws {CommandFailure} if the entry is a YAML alias, or text that cannot hold these bytes */
   write(content: Uint8Array): void;
+  /** The entry of another name in the same Secret. */
+  readonly beside: (name: string) => SecretEntry | undefined;
+  /** Adds an entry behind this one, in the same field. @throws {CommandFailure} as `write` does */
+  addBehind(name: string, content: Uint8Array): void;
 }
 
 /** An object of the manifest, and where it is in the YAML. */
@@ -110,7 +115,12 @@ function entriesOf(object: KubernetesObject, problems: string[]): readonly Secre
   for (const field of fields) {
     const values = (isObject(object.value) && object.value[field]) ?? {};
     if (isObject(values)) {
-      for (const name of Object.keys(values)) entries.set(name, entryOf(object, field, name, values[name]));
+      for (const name of Object.keys(values)) {
+        entries.set(
+          name,
+          entryOf(object, field, name, values[name], (other) => entries.get(other)),
+        );
+      }
     } else problems.push(`${field}: must be an object with an entry for each file`);
   }
   return [...entries.values()];
@@ -121,9 +131,23 @@ function entryOf(
   field: Field,
   name: string,
   value: unknown,
+  beside: SecretEntry['beside'],
 ): SecretEntry {
+  const at = [...path, field, name];
+  const refuseAlias = () => {
+    if (isScalar(document.getIn(at, true))) return;
+    throw new CommandFailure(`${field}.${name}: is an alias (*); write its value out`);
+  };
+  const textOf = (content: Uint8Array) => {
+    if (field === 'data') return Buffer.from(content).toString('base64');
+    if (isUtf8(content)) return Buffer.from(content).toString();
+    throw new CommandFailure(
+      `${field}.${name}: text cannot hold these bytes; move the entry to data, as base64`,
+    );
+  };
   return {
     name,
+    beside,
     read: () => {
       if (!isKeySetName(name)) return refused(`${field}: a name is not usable; use ${keySetNameRule}`);
       if (value === null) return ok(new Uint8Array());
@@ -135,11 +159,23 @@ function entryOf(
       return refused(`${field}.${name}: is not base64; use stringData for plain text`);
     },
     write: (content) => {
-      const at = [...path, field, name];
-      if (!isScalar(document.getIn(at, true))) {
-        throw new CommandFailure(`${field}.${name}: is an alias (*); write its value out`);
+      refuseAlias();
+      document.setIn(at, textOf(content));
+    },
+    addBehind: (added, content) => {
+      refuseAlias();
+      const entries = document.getIn([...path, field], true);
+      if (!isMap(entries))
+        throw new CommandFailure(`${field}: must be an object with an entry for each file`);
+      const here = entries.items.findIndex(({ key }) => isScalar(key) && key.value === name);
+      const pair = document.createPair(added, textOf(content));
+      // In the style of this entry, so that JSON stays JSON.
+      const model = entries.items[here];
+      for (const part of ['key', 'value'] as const) {
+        const [own, other] = [pair[part], model?.[part]];
+        if (isScalar(own) && isScalar(other) && other.type !== undefined) own.type = other.type;
       }
-      document.setIn(at, Buffer.from(content).toString(field === 'data' ? 'base64' : 'utf8'));
+      entries.items.splice(here + 1, 0, pair);
     },
   };
 }

@@ -1,26 +1,23 @@
-/** `sidecar-signer sign`: gets a signature from a running signer, or the headers that carry it. */
+/** `sidecar-signer sign`: gets a signature from a running signer, as the format of the key set writes it. */
 
-import type { RawSignature, WebhookSignature } from '../api/messages.ts';
-import { type CallOptions, callKeySet } from './call.ts';
+import { formatSignature, isSignature } from './answer-text.ts';
+import { type CallOptions, callKeySet, describeKeySet, type RequestContent } from './call.ts';
 import { printResult } from './output.ts';
+import { type Target, targetHeaders } from './webhook-target.ts';
 
-type Signature = RawSignature | WebhookSignature;
-
-export async function sign(key: string, file: string, options: CallOptions): Promise<void> {
-  const request = { key, operation: 'sign', file } as const;
-  const answer = await callKeySet(options, request, isSignature, 'the raw and webhook formats');
-  printResult(options, answer, formatSignature(answer));
+/** A message in a file. */
+export interface Message {
+  readonly file: string;
+  readonly target: Target;
 }
 
-function isSignature(answer: object): answer is Signature {
-  if ('signature' in answer) return typeof answer.signature === 'string';
-  return 'headers' in answer && typeof answer.headers === 'object' && answer.headers !== null;
+export async function sign(key: string, given: Message | RequestContent, signer: CallOptions): Promise<void> {
+  const content = 'request' in given ? given : await contentOf(key, given, signer);
+  const answer = await callKeySet(signer, key, 'sign', content, isSignature);
+  printResult(signer, answer, signer.json ? '' : formatSignature(answer));
 }
 
-/** Writes one header per line, as `curl -H @-` reads them. */
-function formatSignature(answer: Signature): string {
-  if ('signature' in answer) return answer.signature;
-  return Object.entries(answer.headers)
-    .map(([name, value]) => `${name}: ${value}`)
-    .join('\n');
+async function contentOf(key: string, { file, target }: Message, signer: CallOptions) {
+  if (Object.keys(target).length === 0) return { file, headers: {} };
+  return { file, headers: targetHeaders(target, await describeKeySet(signer, key)) };
 }

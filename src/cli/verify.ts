@@ -1,34 +1,41 @@
 /** `sidecar-signer verify`: asks a running signer whether a signature is valid, and sets the exit code. */
 
-import { isSignatureText } from '../api/limits.ts';
-import type { HttpHeaders, Verification } from '../api/messages.ts';
+import { isSignatureText, streamedFormats } from '../api/limits.ts';
+import type { Formats, HttpHeaders, Verification } from '../api/messages.ts';
 import { receivedHeaders } from '../client/received-headers.ts';
-import { type CallOptions, callKeySet } from './call.ts';
+import { formatVerification, isVerification } from './answer-text.ts';
+import {
+  type CallOptions,
+  type Content,
+  callKeySet,
+  type Described,
+  describeKeySet,
+  type RequestContent,
+  requestNeeded,
+} from './call.ts';
 import { CommandFailure } from './failure.ts';
 import { printResult } from './output.ts';
+import type { Message } from './sign.ts';
+import { targetHeaders } from './webhook-target.ts';
 
-export interface VerifyOptions extends CallOptions {
-  /** The headers of a webhook, which carry its signature; empty for the format `raw`. */
-  readonly header: HttpHeaders;
+/** A message in a file, and what came with it. */
+export interface ReceivedMessage extends Message {
+  /** The headers of a webhook, which carry its signature, or the signature itself for the format `raw`. */
+  readonly signature: HttpHeaders | string;
 }
 
-/** @param signature for the format `raw`; ignored if headers carry the signature */
 export async function verify(
   key: string,
-  signature: string,
-  file: string,
-  { header, ...signer }: VerifyOptions,
+  given: ReceivedMessage | RequestContent,
+  signer: CallOptions,
 ): Promise<void> {
-  const request = { key, operation: 'verify', file } as const;
-  const byHeaders = Object.keys(header).length > 0;
-  // The command does not know the format of the key set.
-  const headers = byHeaders ? receivedHeaders(header) : signatureHeader(signature);
-  // Other text cannot be sent in a header.
+  const content = 'request' in given ? given : await contentOf(key, given, signer);
   const answer: Verification =
-    headers === undefined
+    content === undefined
       ? { valid: false, reason: 'malformed' }
-      : await callKeySet(signer, request, isVerification, 'the raw and webhook formats', headers);
-  if (!byHeaders && !answer.valid && answer.reason === 'missing') {
+      : await callKeySet(signer, key, 'verify', content, isVerification);
+  const isBare = 'signature' in given && typeof given.signature === 'string';
+  if (isBare && !answer.valid && answer.reason === 'missing') {
     throw new CommandFailure(
       'the format of this key set takes its signature from headers: sidecar-signer verify KEY --header @FILE [BODY]',
     );
@@ -37,18 +44,26 @@ export async function verify(
   process.exitCode = answer.valid ? 0 : 1;
 }
 
-function signatureHeader(signature: string): Readonly<Record<string, string>> | undefined {
-  return isSignatureText(signature) ? { 'sec-signer-signature': signature } : undefined;
+/** Undefined if the signature is text that no header can hold, which is malformed for every message. */
+async function contentOf(
+  key: string,
+  { file, signature, target }: ReceivedMessage,
+  signer: CallOptions,
+): Promise<Content | undefined> {
+  if (typeof signature === 'string') {
+    return isSignatureText(signature) ? { file, headers: { 'sec-signer-signature': signature } } : undefined;
+  }
+  // The format decides which headers are passed on: the others may hold secrets, such as `Authorization`.
+  const described = await describeKeySet(signer, key);
+  const received = receivedHeaders(signature, webhookFormat(described));
+  const beside = targetHeaders(target, described);
+  return received && { file, headers: { ...received, ...beside } };
 }
 
-function isVerification(answer: object): answer is Verification {
-  if (!('valid' in answer)) return false;
-  return answer.valid === true
-    ? 'keyId' in answer && 'primary' in answer
-    : answer.valid === false && 'reason' in answer;
-}
-
-function formatVerification(answer: Verification): string {
-  if (!answer.valid) return `not valid: ${answer.reason}`;
-  return `valid, by ${answer.primary ? 'the primary key' : 'an earlier key'} ${answer.keyId}`;
+function webhookFormat({ format }: Described): keyof Formats {
+  if (!streamedFormats.includes(format)) throw new CommandFailure(requestNeeded);
+  if (format !== 'raw') return format;
+  throw new CommandFailure(
+    'the format of this key set is raw, which has no headers: sidecar-signer verify KEY SIGNATURE [FILE]',
+  );
 }

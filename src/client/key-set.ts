@@ -1,7 +1,7 @@
 /** The calls to one key set, with the types of its format. */
 
 import type { Problem } from '../api/errors.ts';
-import { isSignatureText, maxJsonBytes, streamedFormats } from '../api/limits.ts';
+import { isSignatureText, isTargetText, maxJsonBytes, streamedFormats, targetRule } from '../api/limits.ts';
 import type {
   ChallengeAnswer,
   ChallengeRequest,
@@ -240,8 +240,8 @@ function targetHeaders(target: MessageTarget & { readonly id?: string | undefine
   for (const name of ['url', 'method', 'id'] as const) {
     const { [name]: value } = target;
     if (value === undefined) continue;
-    if (typeof value !== 'string' || !/^[!-~]{1,4096}$/.test(value)) {
-      throw new TypeError(`"${name}" option must be printable ASCII without spaces, at most 4096 characters`);
+    if (typeof value !== 'string' || !isTargetText(value)) {
+      throw new TypeError(`"${name}" option must be ${targetRule}`);
     }
     headers[`sec-signer-${name}`] = value;
   }

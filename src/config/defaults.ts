@@ -47,11 +47,12 @@ export function settingsOf(
   };
   return {
     source,
+    alsoVerify: (fields.alsoVerify ?? []).map(fileName),
     encoding: fields.encoding ?? usualEncoding(source),
     format: format.create(fields),
     algorithm: fields.algorithm,
     policy,
-    retainPreviousSeconds: fields.retainPreviousSeconds ?? defaultRetainSeconds,
+    retainPreviousSeconds: fields.retainPreviousSeconds ?? (fields.alsoVerify ? 0 : defaultRetainSeconds),
     allowWeakKey: fields.allowWeakKey ?? false,
     allowUndecoded: fields.allowUndecoded ?? false,
   };

@@ -10,6 +10,7 @@ import {
   isKeySetName,
   keyEncodings,
   keySetNameRule,
+  maxAlsoVerify,
 } from '../key-sets/settings.ts';
 import { algorithmNames } from '../signing/mac.ts';
 import { operations } from '../signing/policy.ts';
@@ -18,9 +19,10 @@ import { operations } from '../signing/policy.ts';
 export const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 const positive = z.int().check(z.gte(1));
-const file = z.optional(
-  z.string().check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` })),
-);
+const filePath = z
+  .string()
+  .check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` }));
+const file = z.optional(filePath);
 const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
 const someOperations = z.array(z.enum(operations)).check(z.minLength(1));
 const notACaller = `not a usable name of a caller; use ${callerNameRule}`;
@@ -47,6 +49,7 @@ const keySetFields = {
   rateLimit: z.optional(
     z.strictObject({ perSecond: z.number().check(z.positive()), burst: z.optional(positive) }),
   ),
+  alsoVerify: z.optional(z.array(filePath).check(z.minLength(1), z.maxLength(maxAlsoVerify))),
   retainPreviousSeconds: z.optional(z.int().check(z.gte(0))),
   allowWeakKey: z.optional(z.boolean()),
   allowUndecoded: z.optional(z.boolean()),
@@ -86,12 +89,22 @@ export function conflictsOf(value: unknown): readonly (readonly [keyof KeySetFie
   const conflicts: [keyof KeySetFields, string][] = [];
   const [, ...more] = (['file', 'env', 'deriveFrom'] as const).filter(has);
   for (const field of more) conflicts.push([field, 'give only one of file, env, deriveFrom']);
+  if (has('alsoVerify') && has('env')) {
+    conflicts.push([
+      'alsoVerify',
+      'is only for a key in a file; a variable (env) changes only with a restart',
+    ]);
+  }
   if (has('allow') && has('callers')) {
     conflicts.push(['callers', 'give either allow, for every caller, or callers; remove one of them']);
   }
   // The schema leaves this name out of what it checks.
   if (Object.hasOwn(Object(fieldOf(value, 'callers')), '__proto__')) conflicts.push(['callers', notACaller]);
   if (has('deriveFrom')) {
+    if (has('alsoVerify')) {
+      const remedy = 'to rotate a root, put the roots into a JWK set';
+      conflicts.push(['alsoVerify', `is not for a key set with derived keys (deriveFrom); ${remedy}`]);
+    }
     if (fieldOf(value, 'allowWeakKey') === true) {
       const why = 'because anyone with a key derived from it could guess it';
       conflicts.push(['allowWeakKey', `a root (deriveFrom) must not be weak, ${why}`]);

@@ -16,6 +16,7 @@ import {
   type KnownCallers,
   keySetNameRule,
 } from '../key-sets/settings.ts';
+import { alsoVerifyProblems, sharedFileProblems } from './also-verify.ts';
 import { callerNotes, isForEveryCaller, noSuchListener, unknownCallers } from './callers.ts';
 import { settingsOf } from './defaults.ts';
 import { conflictsOf, fieldOf, neededFields, shapeOf, variablePattern } from './fields.ts';
@@ -42,6 +43,7 @@ export function* parseConfiguration(
   const problems = new Set<string>();
   let count = 0;
   const warnings: string[] = [];
+  const pairs = new Map<string, Pair>();
   const settings = new Map<string, KeySettings>();
   const open: string[] = [];
   for (const found of keySetsOf(document, lineOf)) {
@@ -51,6 +53,7 @@ export function* parseConfiguration(
       problems.add(found);
     } else {
       const { name, pair } = found;
+      pairs.set(name, pair);
       const value = (isNode(pair.value) ? pair.value.toJS(document) : undefined) ?? {};
       yield;
       const parsed = parseKeySet(name, value, (path) => lineOf(nodeAt(document, pair, path)), known);
@@ -69,9 +72,18 @@ export function* parseConfiguration(
     }
     if (count >= maxProblems) return refused(...problems, moreProblems);
   }
+  for (const [name, { path, message }] of sharedFileProblems(settings)) {
+    yield;
+    if (++count > maxProblems) return refused(...problems, moreProblems);
+    const pair = pairs.get(name);
+    const line = pair === undefined ? '' : lineOf(nodeAt(document, pair, path));
+    problems.add(`${['keys', name, ...path].join('.')}: ${message}${line}`);
+  }
   if (problems.size === 0 && settings.size === 0) return refused('keys: no key set is left', ...warnings);
   if (problems.size > 0) return refused(...problems);
-  const files = new Set([...settings.values()].flatMap(({ source }) => fileOf(source) ?? []));
+  const files = new Set(
+    [...settings.values()].flatMap(({ source, alsoVerify }) => [fileOf(source) ?? [], alsoVerify].flat()),
+  );
   const notes = callerNotes(settings, open, known);
   return ok({ configuration: { files, keySets: () => settings }, warnings, notes });
 }
@@ -124,7 +136,8 @@ function parseKeySet(
     const explain = ({ path, message, unknown, values = [] }: ShapeProblem) => {
       if (unknown === undefined) {
         if (isMissing(value, path)) return problem(path, `is missing; it ${needed(path, message)}`);
-        const near = nearest(path.reduce(fieldOf, value), values);
+        const given = path.reduce(fieldOf, value);
+        const near = path[0] === 'algorithm' ? algorithmOf(given, values) : nearest(given, values);
         return problem(path, near === undefined ? message : `${message}; did you mean "${near}"?`);
       }
       const { field, fields } = unknown;
@@ -145,6 +158,9 @@ function parseKeySet(
   );
   if (problems.length > 0) return refused(...problems);
   const settings = settingsOf(name, format, parsed.data);
+  problems.push(
+    ...alsoVerifyProblems(parsed.data, settings).map(({ path, message }) => problem(path, message)),
+  );
   const { algorithm, allowUndecoded, allow, callers = {}, env } = parsed.data;
   const { algorithms } = settings.format;
   if (algorithm !== undefined && !algorithms.includes(algorithm)) {
@@ -153,7 +169,7 @@ function parseKeySet(
   }
   if (settings.format.challenge === undefined) {
     const message =
-      'may hold "challenge" only with a format whose provider sends challenges (zoom, x), or whose scheme has one';
+      'may hold "challenge" only with a provider that sends challenges, such as zoom, or with a scheme that has one';
     if (allow?.includes('challenge')) problems.push(problem(['allow'], message));
     for (const [caller, allowed] of Object.entries(callers)) {
       if (allowed.includes('challenge')) problems.push(problem(['callers', caller], message));
@@ -167,12 +183,19 @@ function parseKeySet(
   const isText = settings.encoding === 'text' && !('root' in settings.source);
   if (allowUndecoded !== undefined && !(isText && settings.format.secretEncoding === 'whsec')) {
     const message =
-      'is only for "encoding: text" with a format whose secrets begin with "whsec_" (standard-webhooks)';
+      'is only for "encoding: text" with a format whose secrets begin with "whsec_", such as standard-webhooks';
     problems.push(problem(['allowUndecoded'], message));
   }
   if (problems.length > 0) return refused(...problems);
   if (env === undefined || variablePattern.test(env)) return ok(settings);
   return ok(problem(['env'], 'is not a name that a variable can have, so this key set is left out'));
+}
+
+/** The algorithm that is meant by the name that a provider's page has for it, such as `HMAC-SHA512` or `sha256`. */
+function algorithmOf(given: unknown, algorithms: readonly string[]): string | undefined {
+  const [, bits] = /^(?:hmac)?[-_ ]?(?:sha|hs)-?(?:2-)?(1|256|384|512)$/i.exec(String(given)) ?? [];
+  if (bits === undefined) return nearest(given, algorithms);
+  return algorithms.find((name) => name === (bits === '1' ? 'HMAC-SHA1' : `HS${bits}`));
 }
 
 /** What to say about a field that is in the wrong place, or that is for another format. */

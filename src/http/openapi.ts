@@ -5,9 +5,9 @@ import { errorCodes, type Problem } from '../api/errors.ts';
 import { maxJsonBytes } from '../api/limits.ts';
 import type { Formats, KeySetDescription, Operation } from '../api/messages.ts';
 import { challengeAnswer, challengeRequest, formats } from '../formats/index.ts';
-import { keySetNamePattern } from '../key-sets/settings.ts';
 import { operations } from '../signing/policy.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
+import { parameters, targets } from './openapi-parameters.ts';
 import { type Path, paths } from './paths.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -63,7 +63,8 @@ export function describeApi(version: string): object {
 
 function describePath(template: string, path: Path): object {
   const { operationId, summary, operation, isBatch } = path;
-  const isStreamed = operation === 'verify' && !isBatch;
+  const isStreamed = !isBatch && (operation === 'sign' || operation === 'verify');
+  const signature = operation === 'verify' ? [ref('parameters', 'signature')] : [];
   const answer =
     operation === undefined
       ? { description: 'Never key material.', content: json(descriptions[template] ?? {}) }
@@ -76,7 +77,7 @@ function describePath(template: string, path: Path): object {
   return {
     operationId,
     summary,
-    parameters: [ref('parameters', 'guard'), ...(isStreamed ? [ref('parameters', 'signature')] : [])],
+    parameters: [ref('parameters', 'guard'), ...(isStreamed ? [...signature, ...targets] : [])],
     ...(operation && { requestBody: isBatch ? batchBody(operation) : requestBody(operation) }),
     responses: { 200: answer, ...refusals },
   };
@@ -125,29 +126,6 @@ function batchAnswer(what: Operation): Schema {
   };
   return object({ results: { type: 'array', items: result } });
 }
-
-const parameters = {
-  name: {
-    name: 'name',
-    in: 'path',
-    required: true,
-    description: 'The name of a key set. Its format decides what a request and an answer look like.',
-    schema: { type: 'string', pattern: keySetNamePattern.source },
-  },
-  guard: {
-    name: 'Sec-Signer',
-    in: 'header',
-    required: true,
-    description: 'A header that neither a web page nor a redirect can add.',
-    schema: { const: '1' },
-  },
-  signature: {
-    name: 'Sec-Signer-Signature',
-    in: 'header',
-    description: 'The signature, where the body is the message itself.',
-    schema: { type: 'string' },
-  },
-};
 
 const tenant = {
   type: 'string',

@@ -9,6 +9,8 @@ export interface LoadedKey {
   readonly fingerprints: readonly string[];
   /** Set if this is a root, from which the keys of tenants are derived. `key` then belongs to no tenant. */
   readonly root?: Root;
+  /** Set if a file of `alsoVerify` holds the key. It is not retained when it is gone: removing it must end it. */
+  readonly isListed?: true;
 }
 
 export interface Root {

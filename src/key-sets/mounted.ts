@@ -71,6 +71,8 @@ const selectWithinMs = 5000;
 export function mountKeys(options: MountedKeysOptions): MountedKeys {
   const { directories, configuration, variable, events = {} } = options;
   const file = 'parse' in configuration ? configuration : undefined;
+  const given = 'parse' in configuration ? undefined : configuration;
+  const readsAll = given !== undefined && given.files === undefined;
   const watch = options.watch === undefined ? {} : { watch: options.watch };
   const keyVolumes: Volume<SecretFiles>[] = [];
   const mounts: Mount[] = [];
@@ -82,7 +84,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
   };
   const store = createKeyStore({
     directories,
-    configuration: 'parse' in configuration ? undefined : configuration,
+    configuration: readsAll ? given : undefined,
     variable,
     select: async (files) => {
       const read = keyVolumes.map((volume) => volume.select(selectFiles(files)));
@@ -120,7 +122,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
 
   for (const [directory, source] of store.directories) {
     // Until there is a configuration, no file is named.
-    const named = file === undefined ? {} : { optional: [] };
+    const named = readsAll ? {} : { optional: [] };
     const volume = openVolume(directory, { ...watch, ...named, parse: seal });
     keyVolumes.push(volume);
     follow('keys', source, volume);
@@ -135,6 +137,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
     const volume = openVolume(file.directory, { ...watch, optional: [file.file], parse });
     follow('configuration', store.configuration, volume);
   }
+  if (given !== undefined && !readsAll) void store.offer(store.configuration, given);
 
   return {
     store,

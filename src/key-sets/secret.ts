@@ -20,6 +20,15 @@ export interface MountedSecret {
   readonly secret: Secret;
 }
 
+/** Where secrets are found. */
+export interface Secrets {
+  /** By name. Two files of one name are an error if a key set uses the name. */
+  readonly files: ReadonlyMap<string, readonly MountedSecret[]>;
+  /** Names of other files, to suggest where one is missing. */
+  readonly others: readonly string[];
+  readonly variable: (name: string) => Secret | undefined;
+}
+
 /** Copies the bytes into a secret and overwrites the original. */
 export function sealSecret(bytes: Uint8Array): Secret {
   const secret = createSecretKey(bytes);

@@ -17,14 +17,19 @@ export function fileOf(source: KeySource): string | undefined {
   return 'root' in source ? source.root : source.file;
 }
 
+/** The most files in `alsoVerify`. The limit bounds the cost of a verification, which tries every key. */
+export const maxAlsoVerify = 16;
+
 export interface KeySettings {
   readonly source: KeySource;
+  /** Files whose keys verify and never sign. They are written like the file of the source, and may be missing. */
+  readonly alsoVerify: readonly string[];
   readonly encoding: KeyEncoding;
   readonly format: Format;
   /** Default: what the keys of a JWK set say, else the format's first. */
   readonly algorithm?: Algorithm | undefined;
   readonly policy: Policy;
-  /** How long a replaced key still verifies, in this process. A JWK set lists the keys that verify. */
+  /** How long a replaced key still verifies, in this process. JWK sets and `alsoVerify` list the keys that verify. */
   readonly retainPreviousSeconds: number;
   /** Whether a short or repetitive key is accepted. */
   readonly allowWeakKey: boolean;
@@ -38,6 +43,16 @@ export interface Configuration {
   readonly files: ReadonlySet<string> | undefined;
   /** By name. Without a configuration file, each of the given files is one. */
   readonly keySets: (fileNames: readonly string[]) => ReadonlyMap<string, KeySettings>;
+}
+
+/** The configuration without other key sets, so that their files are not read and their problems are not reported. */
+export function onlyKeySet({ keySets }: Configuration, name: string): Configuration {
+  const settings = keySets([name]).get(name);
+  const file = settings && fileOf(settings.source);
+  return {
+    files: new Set(file === undefined ? [] : [file]),
+    keySets: (files) => new Map([...keySets(files)].filter(([each]) => each === name)),
+  };
 }
 
 /** A configuration with what was left out of its file. */

@@ -21,13 +21,14 @@ export interface RetainedKey extends LoadedKey {
 export interface KeySet {
   readonly name: string;
   readonly settings: KeySettings;
-  /** All keys that verify: the primary, the others of its JWK set, then the retained ones, newest first. */
+  /** All keys that verify: the primary, the others of its JWK set or of `alsoVerify`, then the retained ones, newest first. */
   readonly keys: readonly [Key, ...Key[]];
   /** Set if the key set derives its keys. `keys` then holds the roots, of which only the ids may be used. */
   readonly tenantKeys?: TenantKeys;
   /** When this process first saw the primary as the primary. */
   readonly since: Date;
   readonly warnings: readonly string[];
+  readonly notes: readonly string[];
   readonly loaded: LoadedKeySet['keys'];
   readonly retained: readonly RetainedKey[];
 }
@@ -55,7 +56,7 @@ export async function nextSnapshot(
   const pause = yieldTurns();
   const fingerprints = new Set(loaded.flatMap(({ keys }) => keys.flatMap((key) => key.fingerprints)));
   const keySets: KeySet[] = [];
-  for (const { name, settings, keys, warnings } of loaded) {
+  for (const { name, settings, keys, warnings, notes } of loaded) {
     await pause();
     const before = previous?.keySets.get(name);
     const isSame = before !== undefined && isSameKey(before.loaded[0], keys[0]);
@@ -64,6 +65,7 @@ export async function nextSnapshot(
       name,
       settings,
       warnings,
+      notes,
       since: isSame ? before.since : loadedAt,
       ...verifying(keys, unexpired(retained, settings, atMs).slice(0, maxRetainedKeys), fingerprints),
     });
@@ -96,7 +98,10 @@ export function firstExpiryMs({ keySets }: Snapshot): number {
   return first;
 }
 
-/** The keys that verified before, newest first. Those that are still loaded are among them. */
+/**
+ * The keys that verified before and may be retained, newest first. Those that are still loaded are among them. A key of
+ * `alsoVerify` is not: whoever removes it, because it has leaked, must end it with the same snapshot.
+ */
 function replacedKeys(
   before: KeySet | undefined,
   { encoding, format, source }: KeySettings,
@@ -107,7 +112,8 @@ function replacedKeys(
   // In another format, an earlier signature could mean something else. A root has never signed.
   if (before.settings.format.name !== format.name) return [];
   if ('root' in before.settings.source !== 'root' in source) return [];
-  return [...before.loaded.map((key) => ({ ...key, replacedAtMs: atMs })), ...before.retained];
+  const replaced = before.loaded.filter(({ isListed }) => !isListed);
+  return [...replaced.map((key) => ({ ...key, replacedAtMs: atMs })), ...before.retained];
 }
 
 function verifying(

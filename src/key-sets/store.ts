@@ -7,7 +7,7 @@ import { type Clocks, systemClocks } from '../signing/clocks.ts';
 import { loadKeySets } from './load.ts';
 import { ok, type Result, refused } from './result.ts';
 import { filesByName, type Secret, type SecretFiles, sealSecret } from './secret.ts';
-import { type Configuration, fileName } from './settings.ts';
+import { type Configuration, fileName, type KeySource } from './settings.ts';
 import { firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
 import { type FileChanges, Source } from './source.ts';
 
@@ -27,6 +27,8 @@ export interface KeyStore {
     content: Content | undefined,
     changedFiles?: Iterable<string>,
   ): Promise<void>;
+  /** The latest content of a file or a variable, also if it was refused; undefined if there is none, or two. */
+  secretOf(source: KeySource): Secret | undefined;
   /** Resolves when all offered content has been applied or refused. */
   settled(): Promise<void>;
   /** Removes all keys, for good. */
@@ -195,6 +197,12 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
       const offered = sources.find((each: object) => each === source);
       if (offered !== undefined) deciding = deciding.then(() => decide(offered));
       return deciding;
+    },
+    secretOf: (source) => {
+      if ('env' in source) return variable(source.env);
+      const { files } = filesByName(new Map([...directories].map(([path, { latest }]) => [path, latest])));
+      const [mounted, another] = files.get('root' in source ? source.root : source.file) ?? [];
+      return another === undefined ? mounted?.secret : undefined;
     },
     settled: async () => {
       let last: Promise<void>;

@@ -42,6 +42,7 @@ export const logEvents = {
     'configuration loaded': { ...aboutConfiguration, generation: 'number', keys: 'list' },
     'the problem with the keys is over': aboutKeys,
     'the problem with the configuration is over': aboutConfiguration,
+    'a key set …': { key: 'text' },
     '… has plain files, …': aboutKeys,
     'audit opened': { ...aboutAudit, onFailure: 'text', seq: 'number', hash: 'text' },
     'audit head': { seq: 'number', hash: 'text' },

@@ -66,7 +66,7 @@ describe('callers', () => {
     ],
     [
       'callers: { web: [challenge] }',
-      'keys.k.callers.web: may hold "challenge" only with a format whose provider sends challenges (zoom, x), or whose scheme has one (line 2)',
+      'keys.k.callers.web: may hold "challenge" only with a provider that sends challenges, such as zoom, or with a scheme that has one (line 2)',
     ],
     [
       'callers: { wrker: [sign] }',

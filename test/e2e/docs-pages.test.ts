@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../..');
 /** Commands that other tests run, or that need a cluster, an engine or another directory. */
 const elsewhere: Readonly<Record<string, readonly string[] | 'all'>> = {
   'README.md': ['Try it', 'See the difference: the demo', 'Install'],
-  'docs/keys-and-rotation.md': ['Rotate a JWK set across replicas'],
+  'docs/keys-and-rotation.md': ['Rotate a JWK set across replicas', 'Two files in Kubernetes'],
   'docs/kubernetes.md': 'all',
   'docs/compose.md': 'all',
 };

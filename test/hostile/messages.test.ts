@@ -71,6 +71,14 @@ describe('K30 a key that stands in the place of a kid', () => {
         const { stdout, stderr } = await run(['keys', ...command]);
         if (kid.length > 40) expect(stdout + stderr).not.toContain(kid);
       }
+      for (const more of [[], ['--json']]) {
+        const input = 'Sec-Signer-Signature: 00\n\nhello';
+        const { stdout, stderr } = await run(['explain', 'set.jwks.json', '--keys', scene.path, ...more], {
+          input,
+        });
+        expect(stdout + stderr).toContain('set.jwks.json');
+        if (kid.length > 40) expect(stdout + stderr).not.toContain(kid);
+      }
     }
   });
 
@@ -145,6 +153,8 @@ describe('K31 a name of a file that a terminal would obey', () => {
       ['keys', 'show', join(directory, 'none')],
       ['keys', 'new', join(directory, 'key')],
       ['keys', 'new', join(directory, 'key')],
+      ['explain', 'demo', join(directory, 'request')],
+      ['explain', 'demo', '--headers', join(directory, 'head'), '--body', join(directory, 'body')],
       ['serve', '--keys', directory, '--listen', 'none', '--ops-listen', 'none', '--socket', directory],
     ]) {
       const { stdout, stderr } = await run(args);

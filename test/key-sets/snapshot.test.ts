@@ -316,7 +316,11 @@ describe('another format', () => {
     if (before === undefined || after === undefined) throw new Error('nothing is loaded');
     const next = (name: 'raw' | 'cookie') => {
       const settings = { ...after.settings, format: { ...after.settings.format, name } };
-      return nextSnapshot(before, [{ name: 'k', settings, keys: after.loaded, warnings: [] }], clocks);
+      return nextSnapshot(
+        before,
+        [{ name: 'k', settings, keys: after.loaded, warnings: [], notes: [] }],
+        clocks,
+      );
     };
     expect((await next('raw')).keySets.get('k')?.keys).toHaveLength(2);
     expect((await next('cookie')).keySets.get('k')?.keys).toHaveLength(1);

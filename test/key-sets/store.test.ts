@@ -260,24 +260,40 @@ describe('whatever comes, fits, is refused and is withdrawn', () => {
   interface Held {
     readonly version: number;
     readonly names: readonly string[];
+    /** Which key set of the configuration has `alsoVerify: [old]`. */
+    readonly also?: string | undefined;
     /** With a key that is too short. */
     readonly bad?: boolean;
   }
   type Source = '/one' | '/two' | 'configuration';
   type World = Readonly<Record<Source, Held>>;
   const choices = {
-    '/one': [['a'], ['b'], ['a', 'b']],
-    '/two': [['x'], ['y']],
+    '/one': [['a'], ['b'], ['a', 'b'], ['a', 'old']],
+    '/two': [['x'], ['y'], ['x', 'old']],
     configuration: [['a', 'x'], ['b', 'x'], ['a', 'b', 'y'], ['x']],
   } as const;
   const sources = ['configuration', '/one', '/two'] as const;
   const source = fc.constantFrom<Source>('/one', '/two', 'configuration');
-  const step = fc.record({ source, choice: fc.nat(11), bad: fc.boolean(), withdrawn: fc.boolean() });
+  const step = fc.record({
+    source,
+    choice: fc.nat(11),
+    bad: fc.boolean(),
+    withdrawn: fc.boolean(),
+    also: fc.option(fc.constantFrom(0, 1), { nil: undefined }),
+  });
 
-  const fits = (world: World) =>
-    world.configuration.names.every((name) =>
-      (['/one', '/two'] as const).some((each) => world[each].names.includes(name) && !world[each].bad),
+  const holdersOf = (world: World, name: string) =>
+    (['/one', '/two'] as const).map((each) => world[each]).filter(({ names }) => names.includes(name));
+  const fits = (world: World) => {
+    const { names, also } = world.configuration;
+    // The file of alsoVerify may be missing.
+    const [old, another] = also === undefined ? [] : holdersOf(world, 'old');
+    return (
+      names.every((name) => holdersOf(world, name).some(({ bad }) => !bad)) &&
+      !old?.bad &&
+      another === undefined
     );
+  };
   const keyOf = (version: number, name: string) => Buffer.from(`${version} ${name}`.padEnd(32, '\0'));
 
   it('what is in force was accepted last, and the newest is as soon as it fits', async () => {
@@ -287,10 +303,11 @@ describe('whatever comes, fits, is refused and is withdrawn', () => {
           directories: ['/one', '/two'],
           variable: none,
         });
-        const apply = (at: Source, { version, names, bad }: Held) => {
+        const apply = (at: Source, { version, names, bad, also }: Held) => {
           if (at === 'configuration') {
             const keys = names.map(
-              (name) => `${name}: { maxMessageBytes: ${version}, retainPreviousSeconds: 0 }`,
+              (name) =>
+                `${name}: { maxMessageBytes: ${version}, retainPreviousSeconds: 0, ${name === also ? 'alsoVerify: [old]' : ''} }`,
             );
             return configure(store, configurationOf(`keys: { ${keys.join()} }`));
           }
@@ -316,9 +333,11 @@ describe('whatever comes, fits, is refused and is withdrawn', () => {
           }
         };
         for (const at of ['/one', '/two', 'configuration'] as const) await apply(at, inForce[at]);
-        for (const { source: at, choice, bad, withdrawn } of steps) {
+        for (const { source: at, choice, bad, withdrawn, also } of steps) {
           const names = choices[at][choice % choices[at].length] ?? [];
-          const next: Held = { version: ++version, names, ...(at !== 'configuration' && bad && { bad }) };
+          const more =
+            at === 'configuration' ? { also: also === undefined ? undefined : names[also] } : bad && { bad };
+          const next: Held = { version: ++version, names, ...more };
           newest = { ...newest, [at]: next };
           settle(at);
           const accepted = await apply(at, next).then(
@@ -335,8 +354,13 @@ describe('whatever comes, fits, is refused and is withdrawn', () => {
           expect(sets.map(({ name }) => name).sort()).toEqual([...inForce.configuration.names].sort());
           for (const { name, settings, keys } of sets) {
             expect(settings.policy.maxMessageBytes).toBe(inForce.configuration.version);
-            const holder = inForce['/one'].names.includes(name) ? inForce['/one'] : inForce['/two'];
-            expect(keys[0].id).toBe(keyId(keyOf(holder.version, name)));
+            const [holder] = holdersOf(inForce, name);
+            const [old] = inForce.configuration.also === name ? holdersOf(inForce, 'old') : [];
+            const expected = [
+              keyOf(holder?.version ?? 0, name),
+              ...(old === undefined ? [] : [keyOf(old.version, 'old')]),
+            ];
+            expect(keys.map(({ id }) => id)).toEqual(expected.map((key) => keyId(key)));
           }
         }
         store.drop();

@@ -9,6 +9,7 @@ import {
   operations,
   type RateLimit,
   spend,
+  unknownKey,
   usualOperations,
 } from '../../src/signing/policy.ts';
 
@@ -48,10 +49,12 @@ describe('an operation', () => {
 
   it('is denied to a caller that is not listed, as if there were no such key set', () => {
     const callers = new Map<string, readonly Operation[]>([['web', ['verify']]]);
+    const policy = { allow: operations, callers, maxMessageBytes: 1 };
     const ask = (caller: string, operation: Operation) =>
-      refusal(() => authorize({ allow: operations, callers, maxMessageBytes: 1 }, operation, caller))?.code;
+      refusal(() => authorize(policy, operation, caller))?.code;
     expect(ask('web', 'verify')).toBeUndefined();
     expect(ask('web', 'sign')).toBe('operation_not_allowed');
+    expect(() => authorize(policy, 'sign', 'tcp')).toThrow(unknownKey());
     for (const caller of ['', 'tcp', 'Web', 'get', '__proto__', 'constructor'])
       for (const operation of operations) expect(ask(caller, operation)).toBe('unknown_key');
   });

@@ -1,31 +1,33 @@
 /** What the `keys` commands read and write: a key file, or an entry of a Kubernetes Secret manifest. */
 
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  fchmodSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { lstatSync, statSync } from 'node:fs';
 import { RotationError } from '../../key-sets/rotation.ts';
-import { systemCode } from '../../secret-volume/index.ts';
+import { isKeySetName } from '../../key-sets/settings.ts';
 import { CommandFailure, unwrap } from '../failure.ts';
 import { readInput } from '../input.ts';
-import { parseSecretManifest } from '../secret-manifest.ts';
-
-const ownerOnly = 0o600;
+import { parseSecretManifest, type SecretEntry } from '../secret-manifest.ts';
+import { type Place, replaceFile, rotateFile } from './write-file.ts';
 
 export interface KeyFile {
   /** For messages: the path of the file, or the name of the entry. */
   readonly name: string;
   read(): Uint8Array;
   write(content: Uint8Array): void;
+  /** The file, or the entry of the same Secret, in which `keys rotate` keeps the old key. */
+  readonly previous: {
+    readonly name: string;
+    /** @returns undefined if it is not there */
+    read(): Uint8Array | undefined;
+  };
+  /** Keeps the content in `previous`, and replaces it. */
+  rotate(content: Uint8Array, place: Place): void;
+}
+
+const suffix = '.previous';
+
+/** Whether this is where `keys rotate` keeps an old key. */
+export function isPrevious(name: string): boolean {
+  return name.endsWith(suffix);
 }
 
 /**
@@ -38,87 +40,66 @@ export function openKeyFile(path: string, entry: string | undefined): KeyFile {
   if (entry !== undefined) {
     throw new CommandFailure(`--entry is for a Secret manifest, and ${path} is not one (*.yaml, *.yml or -)`);
   }
-  return { name: path, read: () => readInput(path), write: (content) => replaceFile(path, content) };
+  const previous = path + suffix;
+  return {
+    name: path,
+    read: () => readInput(path),
+    write: (content) => replaceFile(path, content),
+    previous: { name: previous, read: () => readIfThere(previous) },
+    rotate: (content, place) => rotateFile(path, previous, place, content),
+  };
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  // Not `existsSync`, which does not see a link that leads nowhere.
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  if (statSync(path, { throwIfNoEntry: false })?.isFile()) return readInput(path);
+  throw new CommandFailure(`${path} is not a regular file; remove it`);
 }
 
 function openManifestEntry(path: string, entry: string | undefined): KeyFile {
   const prefix = path === '-' ? '' : `${path}: `;
   const manifest = unwrap(parseSecretManifest(readInput(path).toString()), prefix);
-  const [found, another] = manifest.entries.filter(({ name }) => entry === undefined || name === entry);
+  const [found, another] = manifest.entries.filter((each) =>
+    entry === undefined ? !isPreviousOf(each) : each.name === entry,
+  );
   if (found === undefined || another !== undefined) {
     const names = manifest.entries.map(({ name }) => name).join(', ');
     throw new CommandFailure(`--entry must name one entry of the Secret; it has: ${names || 'none'}`);
   }
+  const write = (change: () => void) => {
+    change();
+    if (path === '-') process.stdout.write(`${manifest}`);
+    else replaceFile(path, Buffer.from(`${manifest}`));
+  };
+  const previous = found.name + suffix;
   return {
     name: found.name,
     read: () => unwrap(found.read(), `${path}: `),
-    write: (content) => {
-      found.write(content);
-      if (path === '-') process.stdout.write(`${manifest}`);
-      else replaceFile(path, Buffer.from(`${manifest}`));
+    write: (content) => write(() => found.write(content)),
+    previous: {
+      name: previous,
+      read: () => {
+        const kept = found.beside(previous);
+        return kept && unwrap(kept.read(), `${path}: `);
+      },
+    },
+    rotate: (content, place) => {
+      if (!isKeySetName(previous))
+        throw new CommandFailure(`${previous} is too long for an entry of a Secret`);
+      const old = unwrap(found.read(), `${path}: `);
+      write(() => {
+        if (place === 'free') found.addBehind(previous, old);
+        else if (place === 'replaceable') found.beside(previous)?.write(old);
+        found.write(content);
+      });
     },
   };
 }
 
-/** @throws {CommandFailure} when the file exists */
-export function createFile(path: string, content: Uint8Array, mode: number = ownerOnly): void {
-  if (existsSync(path)) {
-    throw new CommandFailure(`${path} exists; use --replace to replace its key, or --if-missing to keep it`);
-  }
-  orWriteFailure(path, () => writeNew(path, content, mode));
-}
-
-/**
- * Replaces a file by renaming, so that a reader sees the old content or the new one and never a part.
- * @param mode default: that of the file it replaces
- * @throws {CommandFailure} when something other than a file is there
- */
-export function replaceFile(path: string, content: Uint8Array, mode?: number): void {
-  const before = statSync(path, { throwIfNoEntry: false });
-  if (before?.isFile() === false) {
-    throw new CommandFailure(`${path} is not a regular file; name a key file`);
-  }
-  // Replace the file that a link points to, and not the link.
-  const file = before === undefined ? path : realpathSync(path);
-  // Names that begin with ".." are never read as keys.
-  const temporary = join(dirname(file), `..${randomBytes(6).toString('hex')}`);
-  orWriteFailure(path, () => {
-    writeNew(temporary, content, mode ?? (before === undefined ? ownerOnly : before.mode & 0o777));
-    removeOnFailure(temporary, () => renameSync(temporary, file));
-  });
-}
-
-/** Sets the mode after writing: until then only the owner can read the file, and the umask does not apply. */
-function writeNew(path: string, content: Uint8Array, mode: number): void {
-  const descriptor = openSync(path, 'wx', ownerOnly);
-  try {
-    removeOnFailure(path, () => {
-      writeFileSync(descriptor, content);
-      fchmodSync(descriptor, mode);
-    });
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** Leaves no copy of a key behind. */
-function removeOnFailure(path: string, step: () => void): void {
-  try {
-    step();
-  } catch (error) {
-    unlinkSync(path);
-    throw error;
-  }
-}
-
-function orWriteFailure(path: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    const advice = `check that its directory exists and that you may write to it`;
-    const mount = systemCode(error) === 'EBUSY' ? ', and that the file is not a mount point' : '';
-    throw new CommandFailure(`${path} cannot be written; ${advice}${mount}`);
-  }
+/** Whether the entry holds the old key of another entry, so that the other one is meant. */
+function isPreviousOf({ name, beside }: SecretEntry): boolean {
+  return isPrevious(name) && beside(name.slice(0, -suffix.length)) !== undefined;
 }
 
 /** Turns a step that the rules of rotation refuse into a failure of the command. @param name of the key file */

@@ -11,7 +11,8 @@ import { type Algorithm, keyId, tagBytes } from '../../signing/mac.ts';
 import { CommandFailure } from '../failure.ts';
 import { printResult } from '../output.ts';
 import { newSecretManifest } from '../secret-manifest.ts';
-import { createFile, orRotationFailure, replaceFile } from './key-file.ts';
+import { orRotationFailure } from './key-file.ts';
+import { createFile, replaceFile } from './write-file.ts';
 
 export interface NewOptions {
   readonly algorithm: Algorithm;

@@ -11,6 +11,14 @@ export function createKeysCommand(): Command {
     .description('create keys, rotate them in key files and Secret manifests, and derive keys for tenants')
     .addCommand(createNewCommand())
     .addCommand(
+      withFileFlags(new Command('rotate'))
+        .description('make a new key, and keep the old one in FILE.previous, which alsoVerify names')
+        .addOption(encodingFlag())
+        .addOption(algorithmFlag('; default: as long as the old key'))
+        .option('--replace-previous', 'replace the key in FILE.previous; what it has signed ends')
+        .action(lazyAction(async () => (await import('./rotate-pair.ts')).keysRotate)),
+    )
+    .addCommand(
       withFileFlags(new Command('add'))
         .description('add a key to a JWK set; it verifies, and signs once it is promoted')
         .addOption(algorithmFlag('; default: as the primary'))

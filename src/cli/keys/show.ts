@@ -8,14 +8,15 @@ import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { keyId } from '../../signing/mac.ts';
 import { CommandFailure, unwrap } from '../failure.ts';
 import { printResult } from '../output.ts';
-import { openKeyFile, orRotationFailure } from './key-file.ts';
+import { isPrevious, openKeyFile, orRotationFailure } from './key-file.ts';
 
 interface ShownKey {
   readonly keyId: string;
   /** Null if the file does not say it. */
   readonly algorithm: string | null;
   readonly bits: number;
-  readonly state: 'primary' | 'verifies' | 'disabled';
+  /** `previous`: kept by `keys rotate`; it verifies if the configuration names its file under `alsoVerify`. */
+  readonly state: 'primary' | 'verifies' | 'disabled' | 'previous';
 }
 
 export interface ShowOptions {
@@ -28,17 +29,23 @@ export interface ShowOptions {
 export function keysShow(path: string, options: ShowOptions): void {
   const file = openKeyFile(path, options.entry);
   const encoding = options.encoding ?? defaultEncoding(file.name);
-  const keys = readKeys(file.read(), encoding, file.name);
+  const content = file.read();
+  const keys = readKeys(content, encoding, file.name);
+  const previous = encoding === 'jwks' ? undefined : file.previous.read();
+  if (previous !== undefined && previous.length > 0 && Buffer.compare(previous, content) !== 0) {
+    keys.push(...readKeys(previous, encoding, file.previous.name));
+  }
   printResult(options, { keys }, keys.map(formatKey).join('\n'));
 }
 
-function readKeys(content: Uint8Array, encoding: KeyEncoding, name: string): readonly ShownKey[] {
+function readKeys(content: Uint8Array, encoding: KeyEncoding, name: string): ShownKey[] {
   const prefix = `${name}: `;
   if (encoding !== 'jwks') {
     const { bytes } = unwrap(decodeKey(content, encoding), prefix);
     if (bytes.length === 0)
       throw new CommandFailure(`${prefix}is empty; create a key (sidecar-signer keys new)`);
-    return [{ keyId: keyId(bytes), algorithm: null, bits: bytes.length * 8, state: 'primary' }];
+    const state = isPrevious(name) ? 'previous' : 'primary';
+    return [{ keyId: keyId(bytes), algorithm: null, bits: bytes.length * 8, state }];
   }
   // Refuses a set that the signer would not load.
   unwrap(parseJwkSet(content), prefix);

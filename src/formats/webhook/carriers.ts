@@ -55,12 +55,13 @@ export function compileCarriers(
       isNeeded: isNeeded(compiled.variables),
     });
   }
+  const all = withAliases(carriers, aliases, known, problems);
   for (const name of signedHeaders(signed)) {
     // A signed header can be one that is not passed on: JSON can hold it.
     if (!known.has(name)) continue;
     problems.push({ path: ['signed'], message: `holds {header:${name}}, which the scheme itself writes` });
   }
-  return withAliases(carriers, aliases, known, problems);
+  return all;
 }
 
 /** The names of the headers of the request that are signed. */
@@ -78,7 +79,7 @@ function nameProblem(name: string, known: ReadonlySet<string>): string | undefin
   // An object of JavaScript, in which programs have headers, does not keep it.
   if (name === '__proto__') return 'the header __proto__ cannot carry a signature; choose another name';
   if (!cannotBePassedOn(name.toLowerCase())) return undefined;
-  return `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; choose another`;
+  return `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; let the receiver pass it on under another name, and write that one here`;
 }
 
 function withAliases(

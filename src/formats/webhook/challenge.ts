@@ -24,6 +24,8 @@ export interface Challenge {
   readonly response: readonly Part[];
   readonly output: BytesEncoding;
   readonly token: RegExp;
+  /** What a token looks like, as the scheme says it. */
+  readonly pattern: string;
   /** Whether a token can be a message of the scheme. */
   readonly isMessage: boolean;
 }
@@ -73,6 +75,7 @@ export function compileChallenge(
     response: responseParts,
     output,
     token: matcherOf(token),
+    pattern,
     isMessage: collision !== undefined,
   };
 }
@@ -89,7 +92,7 @@ function collisionOf(
 
 /** @throws {SignerError} `malformed_request` */
 export function answerChallenge(
-  { signed, response, output, token }: Challenge,
+  { signed, response, output, token, pattern }: Challenge,
   { keys: [primary], notes }: SigningContext,
   request: unknown,
 ): ChallengeAnswer {
@@ -97,7 +100,7 @@ export function answerChallenge(
   if (!token.test(given)) {
     throw malformedField(
       'token',
-      'is none that this scheme signs; its pattern says which characters a token has, and how many',
+      `does not match the pattern of this scheme, ${pattern}; give the token exactly as the provider sent it`,
     );
   }
   const tag = tagOf(primary.mac, Buffer.from(write(signed, () => given)));

@@ -95,7 +95,6 @@ export function compileScheme(
       ...(ambiguity === undefined
         ? []
         : [`signs bytes that can be read in two ways, so an attacker can shift them: ${ambiguity}`]),
-      ...(isTimed && tolerance.toleranceSeconds === 'none' ? ['accepts signatures of any age'] : []),
       ...(algorithm === 'HMAC-SHA1' ? ['uses HMAC-SHA1, an old hash'] : []),
       ...(challenge?.isMessage
         ? ['answers a challenge with the signature of a message that is the token alone']

@@ -139,13 +139,14 @@ export const webhook: FormatDefinition = {
   },
 };
 
-/** Remembers what it made of a scheme: it is asked for problems first, and then for the format. */
-const compiled = new WeakMap<WebhookScheme, Scheme | readonly OptionProblem[]>();
+/** Remembers what it made of a key set's configuration: it is asked for problems first, and then for the format. */
+const compiled = new WeakMap<object, Scheme | readonly OptionProblem[]>();
 
-function compile({ webhook, algorithm = 'HS256' }: Configured): Scheme | readonly OptionProblem[] {
-  const known = compiled.get(webhook);
+function compile(configured: Configured): Scheme | readonly OptionProblem[] {
+  const { webhook, algorithm = 'HS256' } = configured;
+  const known = compiled.get(configured);
   if (known !== undefined) return known;
   const made = compileScheme(webhook, algorithm, false);
-  compiled.set(webhook, made);
+  compiled.set(configured, made);
   return made;
 }

@@ -26,14 +26,14 @@ export function startSigning(
   told: Told,
 ): MessageSink<WebhookSignature> {
   const [primary, ...others] = context.keys;
-  const fromRequest = requestValues(scheme, told);
-  if (fromRequest === 'missing') {
+  const values = requestValues(scheme, told);
+  if (values === 'missing') {
     throw malformedField(
       'headers',
       `must hold each header that is signed: ${scheme.signedHeaders.join(', ')}`,
     );
   }
-  const values = { ...fromRequest, ...newValues(scheme, context, told.id) };
+  if (scheme.sends.size > 0) addNewValues(values, scheme, context, told.id);
   const [frame] = framesOf(scheme, values);
   if (scheme.ownKeyId && !context.keys.every(({ id }) => scheme.ownKeyId?.test(id))) {
     throw new SignerError(
@@ -85,7 +85,7 @@ export function startVerification(
   });
   const tags = written.map(({ tag }) => tag);
   if (tags.length === 0) return refusing('malformed');
-  const frames = framesOf(scheme, { ...fromRequest, ...received.values });
+  const frames = framesOf(scheme, Object.assign(fromRequest, received.values));
   const keys = context.keys.flatMap(({ id, mac }) => frames.map((frame) => ({ id, mac, frame })));
   const hashing = startHashing(scheme, keys);
   return {
@@ -134,29 +134,36 @@ function aboutOf({ id, timestamp }: Values, time: string | undefined = timestamp
   return { id, time };
 }
 
-/** The values that the headers of a new message carry. */
-function newValues(
+/** A character that may stand where others must not. */
+function fillerFor(ends: string): string {
+  return [...'0123456789'].find((digit) => !ends.includes(digit)) ?? '';
+}
+
+/** Adds the values that the headers of a new message carry. */
+function addNewValues(
+  values: Values,
   { sends, notation, ownId }: Scheme,
   { now, random }: SigningContext,
   id: string | undefined,
-): Values {
-  const values: Values = {};
-  const make = (variable: 'id' | 'nonce', prefix: string) => {
-    const ends = notation.ends[variable];
-    const filler = [...'0123456789'].find((digit) => !ends.includes(digit)) ?? '';
-    const text = [...prefix, ...random(18).toString('base64url')];
-    return text.map((character) => (ends.includes(character) ? filler : character)).join('');
-  };
+): void {
   if (sends.has('timestamp')) values['timestamp'] = notations[notation.timestamp].write(now);
-  if (sends.has('nonce')) values['nonce'] = make('nonce', '');
+  if (sends.has('nonce')) values['nonce'] = uniqueText('', random, notation.ends.nonce);
   if (sends.has('id')) {
     if (id !== undefined && !newIdPattern.test(id)) throw malformedField('id', newIdRule);
     if (id !== undefined && !ownId.test(id)) {
       throw malformedField('id', 'must not hold the characters that end it in this scheme');
     }
-    values['id'] = id ?? make('id', 'msg_');
+    values['id'] = id ?? uniqueText('msg_', random, notation.ends.id);
   }
-  return values;
+}
+
+/** @param ends the characters that must not be in the text */
+function uniqueText(prefix: string, random: SigningContext['random'], ends: string): string {
+  let text = prefix + random(18).toString('base64url');
+  for (const end of ends) {
+    if (text.includes(end)) text = text.replaceAll(end, fillerFor(ends));
+  }
+  return text;
 }
 
 /** The caller wrote the time into the body. It must be about now, or the signature would be one for another day. */

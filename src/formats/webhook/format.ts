@@ -1,15 +1,16 @@
 /** Turns a compiled scheme into a format. */
 
 import { cannotBePassedOn } from '../../api/foreign-headers.ts';
-import type { HttpHeaders, WebhookSignRequest } from '../../api/messages.ts';
+import type { HttpHeaders, WebhookSignRequest, WebhookVerifyRequest } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
 import { type Format, feed, type HeaderLookup, type SigningContext } from '../../signing/format.ts';
 import { valuesByName } from '../headers.ts';
 import { messageBytes } from '../message.ts';
 import { answerChallenge } from './challenge.ts';
 import { startSigning, startVerification } from './engine.ts';
-import { memberHeaders, requestsOf, toldByHeaders } from './request.ts';
+import { memberHeaders, requestsOf, type Told, toldByHeaders } from './request.ts';
 import type { Scheme } from './scheme.ts';
+import type { Time } from './time.ts';
 
 /** @param options as `GET /v1/keys` shows them */
 export function createFormat(scheme: Scheme, options: object): Omit<Format, 'name'> {
@@ -20,16 +21,16 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
   return {
     options,
     algorithms: [scheme.algorithm],
-    warnings,
+    warnings: [...warnings, ...(scheme.time ? ageWarnings(scheme.time) : [])],
     sign: (context, request) => {
-      const { body, encoding, headers = {}, ...target } = parse(sign, request) as SignRequest;
-      const told = { ...target, header: lookup(headers) };
-      return feed(context, startSigning(scheme, context, told), messageBytes('body', body, encoding));
+      const parsed = parse(sign, request) as SignRequest;
+      const signing = startSigning(scheme, context, toldBy(parsed, parsed.headers ?? {}));
+      return feed(context, signing, messageBytes('body', parsed.body, parsed.encoding));
     },
     verify: (context, request) => {
-      const { body, encoding, headers, ...target } = parse(verify, request);
-      const bytes = messageBytes('body', body, encoding);
-      return feed(context, startVerification(scheme, context, { ...target, header: lookup(headers) }), bytes);
+      const parsed: VerifyRequest = parse(verify, request);
+      const bytes = messageBytes('body', parsed.body, parsed.encoding);
+      return feed(context, startVerification(scheme, context, toldBy(parsed, parsed.headers)), bytes);
     },
     ...(!isJsonOnly && {
       startSigning: (context: SigningContext, header: HeaderLookup) => {
@@ -46,14 +47,30 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
   };
 }
 
+function ageWarnings({ tolerance }: Time): readonly string[] {
+  return [
+    ...(tolerance.toleranceSeconds === 'none' ? ['accepts signatures of any age'] : []),
+    ...(tolerance.futureToleranceSeconds === 'none' ? ['accepts signatures of any time in the future'] : []),
+  ];
+}
+
 /** The schema of the scheme decides whether there are headers. */
-type SignRequest = WebhookSignRequest & { readonly headers?: HttpHeaders };
+type SignRequest = WebhookSignRequest & Omit<Told, 'header'> & { readonly headers?: HttpHeaders };
+type VerifyRequest = WebhookVerifyRequest & Omit<Told, 'header'>;
+
+function toldBy({ url, method, path, query, host, id }: Omit<Told, 'header'>, headers: HttpHeaders): Told {
+  return { url, method, path, query, host, id, header: lookup(headers) };
+}
 
 /**
  * Joins a repeated header by commas (RFC 9110 §5.3).
- * @throws {SignerError} `malformed_request`, `message_too_large`
+ * @returns a function that throws a {@link SignerError}: `malformed_request`, `message_too_large`
  */
 function lookup(headers: HttpHeaders): HeaderLookup {
-  const byName = valuesByName(headers);
-  return (name) => byName.get(name)?.join(', ');
+  let byName: ReadonlyMap<string, readonly string[]> | undefined;
+  return (name) => {
+    byName ??= valuesByName(headers);
+    const values = byName.get(name);
+    return values?.length === 1 ? values[0] : values?.join(', ');
+  };
 }

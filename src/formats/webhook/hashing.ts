@@ -5,7 +5,7 @@ import { createCollector } from './collector.ts';
 import { formText } from './form.ts';
 import type { Values } from './request.ts';
 import type { Scheme } from './scheme.ts';
-import { write } from './template.ts';
+import { type Part, write } from './template.ts';
 import { signedUrls } from './url.ts';
 
 /** What is signed around a body. */
@@ -19,13 +19,20 @@ export interface Frame {
 /** The frame of a message that is signed, and then others that a sender may have used in its place. */
 export function framesOf(scheme: Scheme, values: Values): readonly [Frame, ...Frame[]] {
   const { url } = values;
-  const [signed, ...others] = signedUrls(scheme, url ?? '');
-  const frame = (signedUrl: string): Frame => {
+  const { before, after } = scheme.signed;
+  const frame = (signedUrl = ''): Frame => {
     const valueFor = (variable: string) => (variable === 'url' ? signedUrl : (values[variable] ?? ''));
-    const { before, after } = scheme.signed;
-    return { before: Buffer.from(write(before, valueFor)), after: Buffer.from(write(after, valueFor)), url };
+    return { before: bytesOf(before, valueFor), after: bytesOf(after, valueFor), url };
   };
+  if (url === undefined) return [frame()];
+  const [signed, ...others] = signedUrls(scheme, url);
   return [frame(signed), ...others.map(frame)];
+}
+
+const none = Buffer.alloc(0);
+
+function bytesOf(parts: readonly Part[], valueFor: (variable: string) => string): Buffer {
+  return parts.length === 0 ? none : Buffer.from(write(parts, valueFor));
 }
 
 export interface Hashing {
@@ -48,7 +55,7 @@ export function startHashing(
     return { stream, frame };
   });
   const collector = readsBody ? createCollector() : undefined;
-  const body = () => collector?.body() ?? Buffer.alloc(0);
+  const body = () => collector?.body() ?? none;
   return {
     update: (part) => {
       collector?.add(part);
@@ -58,7 +65,7 @@ export function startHashing(
       // All frames are of one request, and so have one URL.
       const form = isForm ? formText(body(), macs[0]?.frame.url) : '';
       if (form === undefined) return streams.map(() => undefined);
-      const pairs = Buffer.from(form);
+      const pairs = isForm ? Buffer.from(form) : none;
       return streams.map(({ stream, frame }) => {
         feed(stream, pairs);
         feed(stream, frame.after);

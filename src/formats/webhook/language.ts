@@ -53,7 +53,8 @@ export function patternOf(language: Language): string {
   if ('sequence' in language) return language.sequence.map(patternOf).join('');
   if ('choice' in language) return `(?:${language.choice.map(patternOf).join('|')})`;
   const { repeated, least, most } = language;
-  return `(?:${patternOf(repeated)}){${least},${most === Number.POSITIVE_INFINITY ? '' : most}}`;
+  const pattern = 'bytes' in repeated ? patternOf(repeated) : `(?:${patternOf(repeated)})`;
+  return `${pattern}{${least},${most === Number.POSITIVE_INFINITY ? '' : most}}`;
 }
 
 function range(first: string, last: string): string {

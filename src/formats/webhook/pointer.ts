@@ -19,12 +19,17 @@ export function namesOf(pointer: string): readonly string[] {
     .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** The value at a pointer; undefined if there is none. Only a document's own members count, so `constructor` is not one. */
+/**
+ * The value at a pointer; undefined if there is none. Only members and elements of the document count, so neither
+ * `constructor` nor the `length` of a list is one.
+ */
 export function valueAt(document: unknown, pointer: string): unknown {
   let value = document;
   for (const name of namesOf(pointer)) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-    value = Reflect.get(value, name);
+    if (typeof value !== 'object' || value === null) return undefined;
+    const member = Object.getOwnPropertyDescriptor(value, name);
+    if (member?.enumerable !== true) return undefined;
+    value = member.value;
   }
   return value;
 }

@@ -23,19 +23,23 @@ export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | Ve
   const byAlias =
     scheme.hasAliases &&
     carriers.every(({ reads, aliases }) => aliases.length === 0 || reads.every(isAbsent));
+  const present: (readonly [Carrier, string])[] = [];
+  let isMissing = false;
+  for (const carrier of carriers) {
+    const before = present.length;
+    for (const name of byAlias && carrier.aliases.length > 0 ? carrier.aliases : carrier.reads) {
+      const value = header(name);
+      if (value !== undefined) present.push([carrier, value]);
+    }
+    if (carrier.isNeeded && present.length === before) isMissing = true;
+  }
+  if (isMissing) return 'missing';
   const found = new Map<string, string[]>();
   const wrong = new Set<string>();
-  const present = carriers.map((carrier) => {
-    const names = byAlias && carrier.aliases.length > 0 ? carrier.aliases : carrier.reads;
-    return { carrier, texts: names.flatMap((name) => header(name) ?? []) };
-  });
-  if (present.some(({ carrier, texts }) => carrier.isNeeded && texts.length === 0)) return 'missing';
-  for (const { carrier, texts } of present) {
-    for (const value of texts) {
-      if (carrier.variables.size > 0) readValue(carrier, value, found, wrong);
-      // Of a header with fixed text, another value means another version of the scheme.
-      else if (!carrier.items.every(({ pattern }) => pattern.test(value))) return 'unsupported';
-    }
+  for (const [carrier, value] of present) {
+    if (carrier.variables.size > 0) readValue(carrier, value, found, wrong);
+    // Of a header with fixed text, another value means another version of the scheme.
+    else if (!carrier.items.every(({ pattern }) => pattern.test(value))) return 'unsupported';
   }
   const values: Values = {};
   for (const variable of proven) {
@@ -48,6 +52,9 @@ export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | Ve
   return { values, signatures };
 }
 
+/** Many times as many as a header of a webhook has. What comes after them is not read. */
+const maxWords = 1024;
+
 /** Adds the values of variables to `found`. Adds the variables of items that are not as they must be to `wrong`. */
 function readValue(
   { items, between, isList, variables }: Carrier,
@@ -57,23 +64,47 @@ function readValue(
 ): void {
   // Of a time or an id there is one, so a header that was received twice is malformed as a whole.
   const isSplit = isList || variables.has('signature');
-  const words = isSplit ? value.split(between).map(withoutOuterSpace) : [value];
+  // Most values are one item.
+  const whole = isSplit ? withoutOuterSpace(value) : value;
+  const single = items.length === 1 ? readItem(items, [whole], 0) : undefined;
+  if (single !== undefined) {
+    addGroups(single, found);
+    return;
+  }
+  const words = isSplit ? whole.split(between, maxWords).map(withoutOuterSpace) : [whole];
   for (let at = 0; at < words.length; at++) {
-    const item = items.find(({ pattern, words: count }) => pattern.test(textAt(words, at, count)));
-    if (item === undefined) {
+    const read = readItem(items, words, at);
+    if (read === undefined) {
       // In a list, an item that nobody knows is skipped. Elsewhere it stands in the place of the value.
       const meant = isList ? items.filter((each) => beginsLike(each, textAt(words, at, each.words))) : items;
       for (const each of meant) for (const variable of each.variables) wrong.add(variable);
       continue;
     }
-    const [, ...groups] = item.pattern.exec(textAt(words, at, item.words)) ?? [];
-    for (const [index, variable] of item.variables.entries()) {
-      const values = found.get(variable) ?? [];
-      values.push(groups[index] ?? '');
-      found.set(variable, values);
-    }
-    at += item.words - 1;
+    addGroups(read, found);
+    const [{ words: count }] = read;
+    at += count - 1;
   }
+}
+
+function addGroups([{ variables }, groups]: Reading, found: Map<string, string[]>): void {
+  for (let index = 0; index < variables.length; index++) {
+    const [variable, value] = [variables[index] ?? '', groups[index + 1] ?? ''];
+    const values = found.get(variable);
+    if (values === undefined) found.set(variable, [value]);
+    else values.push(value);
+  }
+}
+
+/** An item, and the groups of its pattern in a text. */
+type Reading = readonly [Item, readonly string[]];
+
+/** The item that begins at a word. */
+function readItem(items: readonly Item[], words: readonly string[], at: number): Reading | undefined {
+  for (const item of items) {
+    const groups = item.pattern.exec(textAt(words, at, item.words));
+    if (groups !== null) return [item, groups];
+  }
+  return undefined;
 }
 
 function textAt(words: readonly string[], at: number, count: number): string {

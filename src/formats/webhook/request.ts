@@ -138,12 +138,12 @@ function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | unde
     const where =
       member === 'url' || member === 'method'
         ? ` (or the header ${memberHeaders[member]})`
-        : ', or "url" must hold it';
+        : `, or "url" (the header ${memberHeaders.url}) must hold it`;
     throw malformedField(member, `is missing${where}; it ${rule}`);
   }
   // Two texts that are not well formed could be the same bytes.
-  if (!patterns[member].test(value) || !isText(value)) throw malformedField(member, rule);
-  return value;
+  if (patterns[member].test(value) && isText(value)) return value;
+  throw own === undefined ? malformedField('url', rules.url) : malformedField(member, rule);
 }
 
 type UrlParts = { readonly [Part in 'path' | 'query' | 'host']: string | undefined };

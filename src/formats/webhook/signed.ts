@@ -22,11 +22,15 @@ const noBody =
 
 export function parseSigned({ signed: template }: WebhookScheme): SignedTemplate | OptionProblem {
   const problem = (message: string): OptionProblem => ({ path: ['signed'], message });
-  if (/\{(?:signature|keyId)\}/.test(template)) {
-    return problem('must not hold {signature} or {keyId}, which only headers carry');
-  }
   const parsed = parseTemplate(template, signedVariables, allowed);
-  if ('problem' in parsed) return problem(parsed.problem);
+  if ('problem' in parsed) {
+    const inHeaders = parseTemplate(template, [...signedVariables, 'signature', 'keyId'], allowed);
+    return problem(
+      'parts' in inHeaders
+        ? 'must not hold {signature} or {keyId}, which only headers carry'
+        : parsed.problem,
+    );
+  }
   const { parts } = parsed;
   const bodies = variablesOf(parts).filter((name) => name === 'body' || name === 'form');
   if (bodies.length === 0) return problem(noBody);

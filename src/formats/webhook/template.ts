@@ -5,7 +5,7 @@ import { escapeControls } from '../../bytes/text.ts';
 
 export type Part = { readonly text: string } | { readonly variable: string };
 
-/** Twice as long as any that is in use, and short enough for automaton.ts to judge in a few milliseconds. */
+/** Twice as long as any that is in use, and short enough for automaton.ts to check in a few milliseconds. */
 export const maxTemplateLength = 256;
 const maxShown = 80;
 
@@ -25,7 +25,8 @@ export function parseTemplate(template: string, variables: readonly string[], al
   let text = '';
   const tokens = template.matchAll(/\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+/g);
   for (const { 0: token, index } of tokens) {
-    const place = `at character ${index + 1} of ${shown(template)}`;
+    const placeOf = (offset: number) => `at character ${index + offset + 1} of ${shown(template)}`;
+    const place = placeOf(0);
     if (token === '{' || token === '}') {
       return { problem: `"${token}" stands alone ${place}; a variable is {name}, and {{ or }} is a brace` };
     }
@@ -36,8 +37,16 @@ export function parseTemplate(template: string, variables: readonly string[], al
       if (text !== '') parts.push({ text });
       parts.push({ variable: name });
       text = '';
+    } else if (/\\[nrt]/.test(token)) {
+      const at = placeOf(token.search(/\\[nrt]/));
+      return {
+        problem: `has a backslash and a letter, which are two characters, ${at}; in YAML, only "\\n" in double quotation marks is a line feed`,
+      };
     } else if (allowed.test(token)) text += token;
-    else return { problem: `has a character that cannot stand ${place}` };
+    else {
+      const wrong = token.split('').findIndex((character) => !allowed.test(character));
+      return { problem: `has a character that cannot stand ${placeOf(wrong)}` };
+    }
   }
   if (text !== '') parts.push({ text });
   return { parts };

@@ -22,9 +22,12 @@ export function writeHeaders(
   const headers: Record<string, string> = {};
   for (const carrier of carriers) {
     const { names, isNumbered } = carrier;
-    for (const [at, own] of isNumbered ? signatures.entries() : [[0, signatures[0]] as const]) {
-      const name = names[at];
-      if (name !== undefined) headers[name] = valueFor(carrier, values, isNumbered ? [own] : signatures);
+    if (!isNumbered) headers[names[0]] = valueFor(carrier, values, signatures);
+    else {
+      for (const [at, own] of signatures.entries()) {
+        const name = names[at];
+        if (name !== undefined) headers[name] = valueFor(carrier, values, [own]);
+      }
     }
   }
   return headers;
@@ -36,9 +39,13 @@ function valueFor(
   signatures: readonly [KeySignature, ...KeySignature[]],
 ): string {
   const [primary] = signatures;
-  return items
-    .flatMap((item) => (isPerKey(item) ? signatures : [primary]).map((own) => writeItem(item, values, own)))
-    .join(separator);
+  let text = '';
+  for (const item of items) {
+    for (const own of isPerKey(item) ? signatures : [primary]) {
+      text += (text === '' ? '' : separator) + writeItem(item, values, own);
+    }
+  }
+  return text;
 }
 
 function isPerKey({ variables }: Item): boolean {

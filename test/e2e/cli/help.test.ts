@@ -30,7 +30,18 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--socket': 'SIGNER_SOCKET',
     '--json': '',
   },
-  sign: { '<key>': '', '[file]': '', '--listen': 'SIGNER_LISTEN', '--socket': 'SIGNER_SOCKET', '--json': '' },
+  sign: {
+    '<key>': '',
+    '[file]': '',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--request': '',
+    '--tenant': '',
+    '--url': '',
+    '--method': '',
+    '--id': '',
+    '--json': '',
+  },
   verify: {
     '<key>': '',
     '<signature>': '',
@@ -38,6 +49,30 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--listen': 'SIGNER_LISTEN',
     '--socket': 'SIGNER_SOCKET',
     '--header': '',
+    '--request': '',
+    '--tenant': '',
+    '--url': '',
+    '--method': '',
+    '--json': '',
+  },
+  challenge: {
+    '<key>': '',
+    '<token>': '',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--tenant': '',
+    '--json': '',
+  },
+  explain: {
+    '<key>': '',
+    '[file]': '',
+    '--keys': 'SIGNER_KEYS',
+    '--config': 'SIGNER_CONFIG',
+    '--headers': '',
+    '--body': '',
+    '--url': '',
+    '--method': '',
+    '--at': '',
     '--json': '',
   },
   healthcheck: {
@@ -63,6 +98,14 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--mode': '',
     '--replace': '',
     '--if-missing': '',
+    '--json': '',
+  },
+  'keys rotate': {
+    '<file>': '',
+    '--entry': '',
+    '--encoding': '',
+    '--algorithm': '',
+    '--replace-previous': '',
     '--json': '',
   },
   'keys add': { '<file>': '', '--entry': '', '--algorithm': '', '--kid': '', '--json': '' },
@@ -110,7 +153,7 @@ describe('--help', () => {
     async (command, words) => {
       const { code, stdout, stderr } = await run([...command.split(' '), '--help']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toMatch(/^Usage: sidecar-signer .*\n(?: +sidecar-signer .*\n)?\n[a-z].*[^.]\n/);
+      expect(stdout).toMatch(/^Usage: sidecar-signer .*\n(?: +sidecar-signer .*\n)*\n[a-z].*[^.]\n/);
       expect(tooLong(stdout)).toEqual([]);
       const listed = listedFlags(stdout);
       const flags = Object.keys(words).filter((word) => word.startsWith('--'));
@@ -153,8 +196,10 @@ describe('a usage error', () => {
     [['serve', '--lisen', '127.0.0.1:1'], "unknown option '--lisen'\n(Did you mean --listen?)"],
     [['check', '--config'], "option '--config <file>' argument missing"],
     [['sign'], "missing required argument 'key'"],
-    [['verify', 'demo'], 'give the signature, or with --header the headers that carry it'],
+    [['sign', 'demo', '--request'], "option '--request <file>' argument missing"],
+    [['verify', 'demo'], 'give the signature, --header with the headers that carry it, or --request'],
     [['verify', 'demo', '-H', 'a: b', 'file', 'x'], 'with --header, give only the key and the file'],
+    [['challenge', 'demo'], "missing required argument 'token'"],
     [['keys', 'frobnicate'], "unknown command 'frobnicate'"],
     [['keys', 'promote', 'a.jwks.json'], "missing required argument 'kid'"],
     [['keys', 'derive', 'hooks', '--config', 'c.yaml'], "missing required argument 'tenant'"],

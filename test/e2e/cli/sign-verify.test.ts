@@ -172,34 +172,6 @@ describe('an answer that is an error', () => {
   });
 });
 
-describe('a key set of a format that signs no plain message', () => {
-  it('is told with the formats that do', async () => {
-    const config = join(directory.path, 'signer.yaml');
-    writeFileSync(config, 'keys:\n  demo: { format: jwt, jwt: { issuer: a, audience: b } }\n');
-    const args = ['--keys', join(directory.path, 'keys'), '--config', config];
-    await using tokens = await startSigner(args);
-    await tokens.ready();
-    const target = ['--listen', addressOf(tokens.url)];
-    const answers = [
-      await run(['sign', 'demo', file, ...target]),
-      await run(['verify', 'demo', signature, file, ...target]),
-    ];
-    expect(answers.map(({ stderr }) => stderr)).toEqual([
-      'sidecar-signer: this command is only for the raw and webhook formats, without derived keys; use the HTTP API (unsupported_media_type)\n',
-      'sidecar-signer: this command is only for the raw and webhook formats, without derived keys; use the HTTP API (unsupported_media_type)\n',
-    ]);
-  });
-
-  it('is what the help of the commands speaks of', async () => {
-    expect((await run(['sign', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(
-      '(raw and webhook formats)',
-    );
-    expect((await run(['verify', '--help'])).stdout.replace(/\s+/g, ' ')).toContain(
-      '(raw and webhook formats)',
-    );
-  });
-});
-
 describe('a signer on every address', () => {
   it('is asked on this machine', async () => {
     const args = ['--keys', join(directory.path, 'keys'), '--allow-remote', '--listen', '0.0.0.0:0'];
