@@ -5,6 +5,7 @@
 
 import { type ErrorCode, malformedField, SignerError } from './api/errors.ts';
 import type { Operation } from './api/messages.ts';
+import type { VerificationFailure } from './api/verification.ts';
 import { isKeySetName, keySetNameRule } from './key-sets/settings.ts';
 import type { KeySet, Snapshot } from './key-sets/snapshot.ts';
 import type { Clocks } from './signing/clocks.ts';
@@ -52,6 +53,21 @@ export interface AuthorizedOperation {
 
 /** The result of an operation: success, an invalid signature, or an error code. */
 export type Outcome = 'ok' | 'invalid' | ErrorCode;
+
+/** An operation of a key set that was carried out or refused, for whoever counts them. */
+export interface OperationResult {
+  readonly caller: string;
+  /** The name of the key set. */
+  readonly keySet: string;
+  readonly operation: Operation;
+  readonly outcome: Outcome;
+  /** The id of the key that signed or verified; several, if it is not known which of them it was. */
+  readonly usedKeys?: string | readonly string[] | undefined;
+  /** Why a signature did not verify. */
+  readonly reason?: VerificationFailure | undefined;
+  /** How long it took, without waiting for its request. Absent if it was refused before it began. */
+  readonly durationMs?: number | undefined;
+}
 
 /** What a signer cannot know by itself. */
 export interface Environment extends Clocks {

@@ -21,7 +21,6 @@ import { errorCodes } from '../src/api/errors.ts';
 import { streamedFormats } from '../src/api/limits.ts';
 import type { Formats } from '../src/api/messages.ts';
 import { providers } from '../src/api/providers.ts';
-import { origin } from '../src/audit/chain.ts';
 import { receivedHeaders } from '../src/client/received-headers.ts';
 import { keySetFieldNames } from '../src/config/fields.ts';
 import { parseConfiguration } from '../src/config/file.ts';
@@ -30,11 +29,15 @@ import { webhookAlgorithms } from '../src/formats/webhook/custom.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
-import { createCounters, formatMetrics } from '../src/ops/metrics.ts';
+import { createCounters } from '../src/ops/counters.ts';
+import { logEvents } from '../src/ops/log-events.ts';
+import { signerMetrics } from '../src/ops/metrics.ts';
+import { processMetrics } from '../src/ops/process.ts';
 import { createSigner } from '../src/signer.ts';
 import { type CodeBlock, page, pages } from './support/docs.ts';
 import { atOnce } from './support/keys.ts';
 import { readTexts } from './support/source-tree.ts';
+import { status } from './support/status.ts';
 
 const root = join(import.meta.dirname, '..');
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -50,6 +53,11 @@ const formatsIn = (cells: readonly string[]) => {
   const others = Object.keys(providers).filter((name) => !listed.includes(name));
   return listed.flatMap((name) => (name === `${others.length} other providers` ? others : name)).sort();
 };
+/** `?` marks a field that not every line has. */
+const fieldCell = (fields: Readonly<Record<string, string>>) =>
+  Object.entries(fields)
+    .map(([name, type]) => (type.endsWith('?') ? `${name}?` : name))
+    .join(', ');
 const isOfOthers = (cell: string) => / other providers$/.test(cell);
 const hasPage = (name: string) => existsSync(join(root, `docs/formats/${name}.md`));
 const optionsOf = (schema: unknown) => {
@@ -91,34 +99,49 @@ describe('the tables', () => {
   });
 
   it('list every metric with its labels and what it tells, and no page names another', async () => {
-    const volume = {
-      directory: '/k',
-      content: 'keys',
-      layout: 'atomic',
-      watcher: 'up',
-      problems: [],
-    } as const;
-    const instant = new Date(0).toISOString();
-    const volumes = [{ ...volume, generation: 1, lastSuccess: instant, rescuedByPoll: 0, rejected: 0 }];
-    const audit = { file: '/a', onFailure: 'refuse', problem: null, failures: 0, head: origin } as const;
-    const status = {
-      ...{ version: '1', ready: true, generation: 1, loadedAt: instant, keySets: 1, volumes, audit },
+    const counters = createCounters(() => 0);
+    const failed = { outcome: 'invalid', reason: 'mismatch' } as const;
+    const done = { keySet: 'orders', operation: 'verify', ...failed, durationMs: 1 } as const;
+    const head = { seq: 1, hash: '0'.repeat(64) };
+    const audit = { file: '-', onFailure: 'refuse', problem: null, failures: 0, head } as const;
+    const use = {
+      cpuSeconds: 1,
+      startedAt: new Date(),
+      residentBytes: 1,
+      openDescriptors: 1,
+      maxDescriptors: 1,
     };
-    const counters = createCounters();
-    counters.answer(200);
-    counters.operation('demo', 'sign', 'ok');
-    const lines = (await formatMetrics(status, counters)).split('\n');
-    const actual = lines
-      .filter((line) => line.startsWith('# HELP '))
-      .map((line) => {
-        const [, name = '', help] = /^# HELP sidecar_signer_(\S+) (.*)$/.exec(line) ?? [];
-        const value = lines.find((each) => new RegExp(`^sidecar_signer_${name}\\b`).test(each)) ?? '';
-        return [name, [...value.matchAll(/(\w+)="/g)].map(([, label]) => label).join(', '), help];
-      });
+    for (const caller of ['web', 'worker']) {
+      counters.answer(caller, 200);
+      counters.operation({ ...done, caller });
+    }
+    const metrics = [
+      ...signerMetrics({ ...status, audit }, counters, ['web', 'worker']),
+      ...processMetrics(use),
+    ];
+    const actual = metrics.map(({ name, help, samples: [[labels] = [{}]] }) => [
+      name,
+      Object.keys(labels).join(', '),
+      help,
+    ]);
     expect(page('docs/operations.md').table('Metrics', 'metric').rows).toEqual(actual);
-    const used = pages.flatMap(({ text }) => [...text.matchAll(/\bsidecar_signer_(\w+)/g)]);
+    const used = pages.flatMap(({ text }) => text.match(/\b(?:sidecar_signer|process)_[a-z]\w*/g) ?? []);
     const known = actual.map(([name]) => name);
-    expect(used.map(([, name]) => name).filter((name) => !known.includes(name))).toEqual([]);
+    const isKnown = (name: string) => known.includes(name.replace(/_(?:bucket|sum|count)$/, ''));
+    expect(used.filter((name) => !isKnown(name))).toEqual([]);
+  });
+
+  it('list every line of the log with its fields, and every field', () => {
+    const actual = Object.entries(logEvents).flatMap(([level, events]) =>
+      Object.entries(events).map(([message, fields]) => [level, message, fieldCell(fields)]),
+    );
+    const { rows } = page('docs/logs.md').table('All lines', 'level');
+    const listed = rows.map(([level, message, fields]) => [level, message, fields]);
+    expect(listed.map(String).sort()).toEqual(actual.map(String).sort());
+    const used = Object.values(logEvents)
+      .flatMap((events) => Object.values(events))
+      .flatMap(Object.keys);
+    expect(firstColumn('docs/logs.md', 'All fields', 'field')).toEqual([...new Set(used)].sort());
   });
 
   it('list every encoding of a key', () => {
@@ -299,7 +322,8 @@ describe('the pages', () => {
   it('quote messages that the program has', () => {
     const isMade = messages();
     const columns = ['message', 'msg', 'detail', 'last lines of the log'];
-    const parts = [...page('docs/operations.md').tables, ...page('docs/troubleshooting.md').tables]
+    const parts = ['docs/operations.md', 'docs/logs.md', 'docs/troubleshooting.md']
+      .flatMap((path) => page(path).tables)
       // These are partly those of the system and of curl.
       .filter(({ heading }) => heading !== 'The signer cannot be reached')
       .flatMap(({ header, sources }) =>

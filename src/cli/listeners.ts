@@ -1,10 +1,10 @@
 /** Opens and closes the listeners that the flags ask for. */
 
 import { isIP } from 'node:net';
+import type { Status } from '../api/status.ts';
 import { createGuard } from '../http/guard.ts';
 import { type Listener, type ListenOptions, listen } from '../http/listen.ts';
 import { createOpsGuard } from '../ops/guard.ts';
-import type { LogFields } from '../ops/log.ts';
 import { systemCode } from '../secret-volume/index.ts';
 import {
   formatAddress,
@@ -101,8 +101,15 @@ export async function stopListeners({ signing, sockets, ops }: Listeners, graceM
   await Promise.all(ops.map((each) => each.stop(0)));
 }
 
+export interface ListenerFields {
+  readonly signing?: string;
+  readonly sockets?: readonly string[];
+  readonly ops?: string;
+  readonly also?: readonly string[];
+}
+
 /** The addresses for the log. */
-export function listenerFields({ socket = [] }: ListenerFlags, opened: Listeners): LogFields {
+export function listenerFields({ socket = [] }: ListenerFlags, opened: Listeners): ListenerFields {
   const [signing, ...signingToo] = opened.signing;
   const [ops, ...opsToo] = opened.ops;
   const also = [...signingToo, ...opsToo].map(({ at }) => at);
@@ -111,6 +118,21 @@ export function listenerFields({ socket = [] }: ListenerFlags, opened: Listeners
     ...(socket.length > 0 && { sockets: socket.map(formatSocket) }),
     ...(ops && { ops: ops.at }),
     ...(also.length > 0 && { also }),
+  };
+}
+
+/** The addresses for the status. */
+export function listenerStatus(
+  { socket = [] }: ListenerFlags,
+  { signing, ops }: Listeners,
+): Pick<Status, 'listeners' | 'ops'> {
+  const addresses = (opened: readonly TcpListener[]) => opened.map(({ at }) => at);
+  return {
+    listeners: [
+      ...(signing.length > 0 ? [{ caller: tcpCaller, addresses: addresses(signing) }] : []),
+      ...socket.map(({ caller, path }) => ({ caller, addresses: [path] })),
+    ],
+    ops: addresses(ops),
   };
 }
 

@@ -1,25 +1,14 @@
 /** Logs what happens to the mounted keys and the configuration. */
 
 import { shownId } from '../key-sets/key-id.ts';
-import { type Mount, type MountedKeys, type MountedKeysEvents, problemsOf } from '../key-sets/mounted.ts';
+import { type MountedKeys, type MountedKeysEvents, problemsOf } from '../key-sets/mounted.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
-import type { Log, LogFields } from '../ops/log.ts';
+import type { Log } from '../ops/log.ts';
 
 const messages = {
-  keys: {
-    waiting: 'directory read; waiting for the other directories or the configuration',
-    loaded: 'keys loaded',
-    notReady: 'keys not loaded: not ready',
-    kept: 'keys not loaded: the last good keys stay in use',
-    solved: 'the problem with the keys is over',
-  },
-  configuration: {
-    waiting: 'configuration read; waiting for the directories with the keys',
-    loaded: 'configuration loaded',
-    notReady: 'configuration not loaded: not ready',
-    kept: 'configuration not loaded: the last good configuration stays in use',
-    solved: 'the problem with the configuration is over',
-  },
+  unreliable_events: '… does not report every change; the poll finds them',
+  never_updates: '… is a … mount …',
+  layout_changed: '… changed from …',
 } as const;
 
 /** With more, the line would be too long to read. */
@@ -37,35 +26,54 @@ export function logKeyEvents(
   keys: () => MountedKeys,
   onReady: () => void,
 ): MountedKeysEvents {
-  const file: LogFields = config === undefined ? {} : { file: config };
-  const where = ({ content, volume: { directory } }: Mount) =>
-    content === 'configuration' ? file : { directory };
+  const file = { file: config ?? '' };
+  const isReady = () => keys().store.current !== undefined;
   return {
-    leftOut: (warning) => log.warn(warning, file),
+    leftOut: (warning) => log.warn('… so this key set is left out …', file, warning),
     refused: (mount) => {
-      const { notReady, kept } = messages[mount.content];
-      log.warn(keys().store.current === undefined ? notReady : kept, {
-        ...where(mount),
-        problems: problemsOf(mount).map(({ message }) => message),
-      });
+      const { directory } = mount.volume;
+      const problems = problemsOf(mount).map(({ message }) => message);
+      if (mount.content === 'keys') {
+        const message = isReady()
+          ? 'keys not loaded: the last good keys stay in use'
+          : 'keys not loaded: not ready';
+        return log.warn(message, { directory, problems });
+      }
+      const message = isReady()
+        ? 'configuration not loaded: the last good configuration stays in use'
+        : 'configuration not loaded: not ready';
+      log.warn(message, { ...file, problems });
     },
-    solved: (mount) => log.info(messages[mount.content].solved, where(mount)),
+    solved: ({ content, volume: { directory } }) => {
+      if (content === 'keys') log.info('the problem with the keys is over', { directory });
+      else log.info('the problem with the configuration is over', file);
+    },
     warning: ({ volume: { directory } }, { code, message }) => {
       // Not a warning, because plain files are normal on a developer's machine.
-      if (code === 'plain_layout') log.info(message, { directory });
-      else log.warn(message, { directory });
+      if (code === 'plain_layout') log.info('… has plain files, …', { directory }, message);
+      // The signer reads no file as text.
+      else if (code !== 'trailing_newline') log.warn(messages[code], { directory }, message);
     },
-    accepted: (mount, changes) => {
-      const { waiting, loaded } = messages[mount.content];
+    accepted: ({ content, volume: { directory } }, changes) => {
       const { current } = keys().store;
-      if (current === undefined) return log.info(waiting, where(mount));
-      const { generation, keySets } = current;
+      if (current === undefined) {
+        if (content === 'configuration')
+          log.info('configuration read; waiting for the directories with the keys', file);
+        else
+          log.info('directory read; waiting for the other directories or the configuration', { directory });
+        return;
+      }
+      const { generation } = current;
+      const keySets = [...current.keySets.values()];
+      const described = describeKeys(keySets);
       // The only file of a configuration is named already.
-      const files = mount.content === 'configuration' ? {} : changes;
-      log.info(loaded, { ...where(mount), generation, ...files, keys: describeKeys([...keySets.values()]) });
-      for (const { name, warnings, notes } of keySets.values()) {
-        if (warnings.length > 0) log.warn(`a key set ${warnings.join('; it ')}`, { key: name });
-        if (notes.length > 0) log.info(`a key set ${notes.join('; it ')}`, { key: name });
+      if (content === 'configuration')
+        log.info('configuration loaded', { ...file, generation, keys: described });
+      else log.info('keys loaded', { directory, generation, ...changes, keys: described });
+      for (const { name, warnings, notes } of keySets) {
+        if (warnings.length > 0)
+          log.warn('a key set …', { key: name }, `a key set ${warnings.join('; it ')}`);
+        if (notes.length > 0) log.info('a key set …', { key: name }, `a key set ${notes.join('; it ')}`);
       }
       onReady();
     },

@@ -3,15 +3,22 @@
 import type { ListenOptions } from '../http/listen.ts';
 import { operationPath } from '../http/paths.ts';
 import type { Snapshot } from '../key-sets/snapshot.ts';
-import type { Log, LogFields } from '../ops/log.ts';
+import type { Log } from '../ops/log.ts';
 import { lookUpKeySet } from '../signer.ts';
 
 type Handling = Pick<ListenOptions, 'handle' | 'onFault' | 'onRequest' | 'onAnswer'>;
 
+interface Described {
+  readonly keySet?: string;
+  readonly operation?: string;
+  readonly method?: string;
+  readonly bytes?: number;
+}
+
 interface Begun {
   readonly atMs: number;
   /** What may be said of it. */
-  fields: LogFields;
+  fields: Described;
 }
 
 const methods: readonly string[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -57,7 +64,7 @@ function describeOperation(
   { method, headers }: Request,
   path: string,
   isVisible: (keySet: string) => boolean,
-): LogFields | undefined {
+): Described | undefined {
   const [, keySet, operation] = operationPath.exec(path) ?? [];
   if (method !== 'POST' || keySet === undefined || operation === undefined) return undefined;
   const bytes = headers.get('content-length');

@@ -28,6 +28,7 @@ import { createKeysCommand } from './keys/program.ts';
 import type { ListenerFlags } from './listeners.ts';
 import { createChallengeCommand, createSignCommand, createVerifyCommand, keyArgument } from './operations.ts';
 import type { ServeOptions } from './serve.ts';
+import type { StatusOptions } from './status.ts';
 
 const defaultOpsListen = '127.0.0.1:8701';
 
@@ -45,6 +46,7 @@ export function createProgram(): Command {
     .addCommand(
       createHealthcheckCommand(lazyAction(async () => (await import('./healthcheck.ts')).healthcheck)),
     )
+    .addCommand(createStatusCommand(lazyAction(async () => (await import('./status.ts')).status)))
     .addCommand(createKeysCommand())
     .addCommand(createAuditCommand());
   const commands = [program, ...program.commands];
@@ -150,12 +152,27 @@ function createHealthcheckCommand(action: (options: HealthOptions) => Promise<vo
   const command = withSignerFlags(new Command('healthcheck').addOption(opsListenFlag())).description(
     'ask a running signer whether it is ready; for exec probes and HEALTHCHECK',
   );
-  return command.action(async (options: HealthOptions) => {
-    const isGiven = (name: keyof HealthOptions) => command.getOptionValueSource(name) === 'cli';
-    const isAddressed = isGiven('socket') || (isGiven('listen') && options.listen !== 'none');
-    // Whoever names a signing listener asks about that signer, and not about one that has the default ops listener.
-    await action(isAddressed && !isGiven('opsListen') ? { ...options, opsListen: 'none' } : options);
-  });
+  return command.action((options: HealthOptions) => action(askedAt(command, options)));
+}
+
+function createStatusCommand(
+  action: (names: readonly string[], options: StatusOptions) => Promise<void>,
+): Command {
+  const command = withSignerFlags(new Command('status').addOption(opsListenFlag()))
+    .description(
+      'print what a running signer has in force, and every problem; exit code 1 if it is not ready',
+    )
+    .argument('[keys...]', 'names of key sets (default: all, of which it prints the first 20)');
+  return command.action((names: readonly string[], options: StatusOptions) =>
+    action(names, askedAt(command, options)),
+  );
+}
+
+/** Whoever names a signing listener asks about that signer, and not about one that has the default ops listener. */
+function askedAt<O extends HealthOptions>(command: Command, options: O): O {
+  const isGiven = (name: keyof HealthOptions) => command.getOptionValueSource(name) === 'cli';
+  const isAddressed = isGiven('socket') || (isGiven('listen') && options.listen !== 'none');
+  return isAddressed && !isGiven('opsListen') ? { ...options, opsListen: 'none' } : options;
 }
 
 function opsListenFlag(): Option {

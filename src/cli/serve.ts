@@ -2,19 +2,29 @@
 
 import { createApp } from '../http/app.ts';
 import { createBodyReader, defaultBodyLimits } from '../http/body.ts';
+import { createCounters } from '../ops/counters.ts';
 import { createLog, describeFault, type Log, type LogFormat, type LogLevel } from '../ops/log.ts';
-import { createCounters, formatMetrics } from '../ops/metrics.ts';
+import { formatMetrics, signerMetrics } from '../ops/metrics.ts';
+import { processMetrics } from '../ops/process.ts';
 import { createOpsApp } from '../ops/routes.ts';
-import { describeStatus, version } from '../ops/status.ts';
+import { describeStatus, isReady, version } from '../ops/status.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
 import { type AuditFlags, keepAudit } from './audit/keep.ts';
 import { hardenProcess } from './harden.ts';
-import { callersOf, type ListenerFlags, listenerFields, openListeners, stopListeners } from './listeners.ts';
+import {
+  callersOf,
+  type ListenerFlags,
+  listenerFields,
+  listenerStatus,
+  openListeners,
+  stopListeners,
+} from './listeners.ts';
 import { logKeyEvents } from './log-keys.ts';
 import { logRequests } from './log-requests.ts';
 import { type KeyOptions, openKeys } from './open-keys.ts';
 import { openLogOutput } from './output.ts';
+import { processUse } from './process.ts';
 
 export interface ServeOptions extends KeyOptions, ListenerFlags, AuditFlags {
   readonly allowRemote: boolean;
@@ -43,9 +53,10 @@ export interface ServeHooks {
  * @throws {CommandFailure} if it cannot start with these options
  */
 export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Promise<void> {
+  const startedAt = new Date();
   // Handle signals first, so that one that comes during the start also stops the signer gracefully.
   const stopped = untilStopped();
-  const log = createLog(options.logLevel, await openLogOutput(options.logFormat));
+  const log: Log = createLog(options.logLevel, await openLogOutput(options.logFormat));
   exitOnFaults(log);
   log.info('starting', { version });
   if (!hardenProcess())
@@ -54,14 +65,15 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     );
 
   const audit = keepAudit(options, log);
+  const callers = callersOf(options);
   const firstKeys = Promise.withResolvers<void>();
   const keys = openKeys(options, {
     events: logKeyEvents(log, options.config, () => keys, firstKeys.resolve),
-    callers: { names: callersOf(options), mayBeMore: false },
+    callers: { names: callers, mayBeMore: false },
   });
   const { store } = keys;
   let stopping = false;
-  const counters = createCounters();
+  const counters = createCounters(systemClocks.now);
   const onFault = (error: unknown) =>
     log.error('a request failed because of a bug in the signer', describeFault(error));
   const api = createApp({
@@ -72,14 +84,30 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     onOperation: counters.operation,
     onFault,
   });
-  const status = () => describeStatus(store.current, keys.mounts, stopping, audit?.status());
-  const metrics = () => formatMetrics(status(), counters);
-  const ops = createOpsApp({ status, metrics, onFault });
+  let addresses: ReturnType<typeof listenerStatus> = { listeners: [], ops: [] };
+  const state = () => ({ snapshot: store.current, stopping });
+  const status = () =>
+    describeStatus({
+      ...state(),
+      ...addresses,
+      mounts: keys.mounts,
+      startedAt,
+      counters,
+      clocks: systemClocks,
+      audit: audit?.status(),
+    });
+  const metrics = () =>
+    formatMetrics([...signerMetrics(status(), counters, callers), ...processMetrics(processUse(startedAt))]);
+  const ops = createOpsApp({ version, isReady: () => isReady(state()), status, metrics, onFault });
 
   const listeners = await openListeners(
     options,
     (caller) => {
-      const signing = { handle: api(caller), onFault, onAnswer: counters.answer };
+      const signing = {
+        handle: api(caller),
+        onFault,
+        onAnswer: (status: number) => counters.answer(caller, status),
+      };
       return options.logLevel === 'debug' ? logRequests(log, caller, signing, () => store.current) : signing;
     },
     { handle: (request) => ops.fetch(request), onFault },
@@ -87,6 +115,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     await keys.close();
     throw error;
   });
+  addresses = listenerStatus(options, listeners);
   log.info('listening', listenerFields(options, listeners));
   void firstKeys.promise.then(() => {
     hooks.ready?.(listeners.signing[0]?.port);

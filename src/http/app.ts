@@ -11,13 +11,13 @@ import {
   findKeySet,
   isVisible,
   lookUpKeySet,
-  type Outcome,
+  type OperationResult,
   type Signer,
 } from '../signer.ts';
 import type { Notes } from '../signing/format.ts';
 import { allowedTo } from '../signing/policy.ts';
 import { yieldTurns } from '../turns.ts';
-import { eventOf, outcomeOf } from './audited.ts';
+import { eventOf, outcomeOf, resultOf } from './audited.ts';
 import { type Labelled, parseBatch, takeReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import { noSuchPath } from './guard.ts';
@@ -26,6 +26,7 @@ import type { Handler } from './listen.ts';
 import type { MediaType } from './media.ts';
 import { methodOf, operationPath, operationPaths } from './paths.ts';
 import { asSignerError, jsonResponse, notReady, problemResponse, toProblem, unrecorded } from './problem.ts';
+import { feedParts, type Timed } from './timed.ts';
 import { refuseTwoSignatures } from './two-signatures.ts';
 
 /** What to do about a JSON request that is too long, where its message could have any length. */
@@ -41,7 +42,7 @@ interface Routed {
 
 interface BatchItem {
   readonly result: object;
-  readonly outcome: Outcome;
+  readonly counted: OperationResult;
   /** Of the audit; see `Journal`. */
   readonly mayLeave: Promise<boolean> | undefined;
 }
@@ -53,8 +54,8 @@ export interface AppOptions {
   readonly signer: Signer;
   /** Absent if no audit is kept. */
   readonly audit?: Pick<Journal, 'record'> | undefined;
-  /** Called with the outcome of each operation of a key set. Each item of a batch is an operation. */
-  readonly onOperation: (keySet: string, operation: Operation, outcome: Outcome) => void;
+  /** Called with each operation of a key set when its answer is certain. Each item of a batch is an operation. */
+  readonly onOperation: (result: OperationResult) => void;
   /** Called with an error that is a fault of the signer. */
   readonly onFault: (error: unknown) => void;
 }
@@ -74,33 +75,26 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
   const authorize = (caller: string, name: string, operation: Operation): AuthorizedOperation =>
     signer.authorize(findKeySet(current(), name, caller), operation, caller);
 
-  const streamed = async (
-    authorized: AuthorizedOperation,
-    request: Request,
-    notes: Notes | undefined,
-  ): Promise<object> => {
-    const sink = authorized.start((name) => request.headers.get(name) ?? undefined, notes);
-    for await (const part of bodies.parts(request)) sink.update(part);
-    return sink.finish();
-  };
-
   /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
   const batchItem = (authorized: AuthorizedOperation, item: unknown): BatchItem => {
     const notes: Notes | undefined = audit && {};
     let label: Labelled['label'] = {};
     let answer: object | undefined;
     let error: SignerError | undefined;
+    let durationMs: number | undefined;
     try {
       const labelled = takeReference(item);
       label = labelled.label;
+      const begunAt = performance.now();
       answer = authorized.carryOut(labelled.request, notes);
+      durationMs = performance.now() - begunAt;
     } catch (thrown) {
       error = fault(thrown);
     }
     const outcome = error?.code ?? outcomeOf(answer);
     return {
       result: { ...(error === undefined ? answer : { error: toProblem(error) }), ...label },
-      outcome,
+      counted: resultOf(authorized, outcome, answer, durationMs),
       mayLeave: audit?.record({ ...eventOf(authorized, outcome, notes, answer), ...label }),
     };
   };
@@ -118,7 +112,7 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
       const written = await Promise.all(new Set(items.map(({ mayLeave }) => mayLeave)));
       if (written.includes(false)) throw unrecorded();
     }
-    for (const { outcome } of items) onOperation(authorized.keySet.name, authorized.operation, outcome);
+    for (const { counted } of items) onOperation(counted);
     return jsonResponse({ results: items.map(({ result }) => result) });
   };
 
@@ -143,10 +137,11 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
     const notes: Notes | undefined = audit && {};
     try {
       const authorized = authorize(caller, name, operation);
-      let answer: object;
+      let done: Timed;
       if (mediaType !== 'json') {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-        answer = await streamed(authorized, request, notes);
+        const sink = authorized.start((header) => request.headers.get(header) ?? undefined, notes);
+        done = await feedParts(sink, bodies.parts(request));
       } else {
         refuseTwoSignatures(request, authorized);
         if (isBatch) {
@@ -156,14 +151,18 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
           );
         }
         const advice = authorized.takesStream ? adviceToStream : 'send less';
-        answer = authorized.carryOut(await bodies.json(request, advice, parserFor(authorized)), notes);
+        const body = await bodies.json(request, advice, parserFor(authorized));
+        const begunAt = performance.now();
+        const answer = authorized.carryOut(body, notes);
+        done = { answer, durationMs: performance.now() - begunAt };
       }
+      const { answer, durationMs } = done;
       const outcome = outcomeOf(answer);
       if (audit !== undefined) {
         const mayLeave = await audit.record(eventOf(authorized, outcome, notes, answer));
         if (mayLeave === false) throw unrecorded();
       }
-      onOperation(name, operation, outcome);
+      onOperation(resultOf(authorized, outcome, answer, durationMs));
       return jsonResponse(answer);
     } catch (thrown) {
       let error = fault(thrown);
@@ -176,7 +175,7 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
       }
       // Count only key sets that exist, which bounds the number of labels. Count none that is hidden from the caller: it
       // counts like a name that does not exist.
-      if (keySet !== undefined) onOperation(name, operation, error.code);
+      if (keySet !== undefined) onOperation({ caller, keySet: name, operation, outcome: error.code });
       return problemResponse(error);
     }
   };

@@ -1,8 +1,9 @@
-/** What the audit records of an operation. */
+/** What the audit and the counters are told of an operation. */
 
+import type { VerificationFailure } from '../api/verification.ts';
 import type { AuditEvent } from '../audit/line.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
-import type { AuthorizedOperation, Outcome } from '../signer.ts';
+import type { AuthorizedOperation, OperationResult, Outcome } from '../signer.ts';
 import type { Notes } from '../signing/format.ts';
 
 /** @param answer undefined if the operation failed */
@@ -40,4 +41,38 @@ export function eventOf(
     about: about === undefined ? size : { ...size, ...about },
     signature,
   };
+}
+
+/**
+ * @param answer undefined if the operation failed
+ * @param durationMs undefined if the operation failed
+ */
+export function resultOf(
+  { caller, operation, keySet }: AuthorizedOperation,
+  outcome: Outcome,
+  answer?: object,
+  durationMs?: number,
+): OperationResult {
+  return {
+    caller,
+    keySet: keySet.name,
+    operation,
+    outcome,
+    durationMs,
+    usedKeys: outcome === 'ok' ? usedKeys(keySet, answer) : undefined,
+    reason: outcome === 'invalid' ? reasonOf(answer) : undefined,
+  };
+}
+
+/** Only a verification can succeed with a key that is not the primary. */
+function usedKeys({ keys, tenantKeys }: KeySet, answer: object | undefined): OperationResult['usedKeys'] {
+  const isOther = answer !== undefined && 'primary' in answer && answer.primary === false;
+  if (!isOther) return keys[0].id;
+  // The id in the answer is that of a tenant's key, and not of the root from which it is derived.
+  if (tenantKeys !== undefined) return keys.slice(1).map(({ id }) => id);
+  return 'keyId' in answer ? String(answer.keyId) : undefined;
+}
+
+function reasonOf(answer: object | undefined): VerificationFailure | undefined {
+  return answer !== undefined && 'reason' in answer ? (answer.reason as VerificationFailure) : undefined;
 }

@@ -143,7 +143,7 @@ function unexpired(
 }
 
 /** Uses the current settings, so that a shorter time also ends keys that were replaced earlier. */
-function expiryMs({ replacedAtMs }: RetainedKey, { retainPreviousSeconds }: KeySettings): number {
+export function expiryMs({ replacedAtMs }: RetainedKey, { retainPreviousSeconds }: KeySettings): number {
   return replacedAtMs + retainPreviousSeconds * 1000;
 }
 

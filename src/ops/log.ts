@@ -5,15 +5,25 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DestinationStream, type Level, pino } from 'pino';
+import type { WriteEvent } from './log-events.ts';
 
 export type LogFields = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
+/** Takes the lines that log-events.ts lists, and no others. */
 export interface Log {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
+  readonly debug: WriteEvent<'debug'>;
+  readonly info: WriteEvent<'info'>;
+  readonly warn: WriteEvent<'warn'>;
+  readonly error: WriteEvent<'error'>;
   /** Resolves when the last line is written, or after a second. */
+  end(): Promise<void>;
+}
+
+/** @param text the message as it is written, if it is not the usual one */
+type Write = (message: string, fields?: LogFields, text?: string) => void;
+
+/** Takes any line. */
+export interface AnyLog extends Readonly<Record<'debug' | 'info' | 'warn' | 'error', Write>> {
   end(): Promise<void>;
 }
 
@@ -30,7 +40,7 @@ export interface LogOutput extends DestinationStream {
   end?(done: () => void): unknown;
 }
 
-export function createLog(level: LogLevel, output: LogOutput): Log {
+export function createLog(level: LogLevel, output: LogOutput): AnyLog {
   const logger = pino(
     {
       level,
@@ -40,8 +50,10 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
     },
     output,
   );
-  const write = (at: Level) => (message: string, fields?: LogFields) =>
-    logger[at](checkedFields(fields), message);
+  const write =
+    (at: Level): Write =>
+    (message, fields, text = message) =>
+      logger[at](checkedFields(fields), text);
   return {
     debug: write('debug'),
     info: write('info'),
@@ -58,7 +70,7 @@ export function createLog(level: LogLevel, output: LogOutput): Log {
 }
 
 /** The kind of an error and its place in the code, but not its message, which could contain a secret. */
-export function describeFault(error: unknown): LogFields {
+export function describeFault(error: unknown): { readonly kind: string; readonly at?: readonly string[] } {
   if (!(error instanceof Error)) return { kind: typeof error };
   return { kind: error.name, at: framesOf(error).slice(0, 5) };
 }

@@ -1,128 +1,195 @@
-/** Counters of the signer, and its metrics in the format of Prometheus. */
+/** The metrics of the signer in the format of Prometheus. */
 
-import type { Operation } from '../api/messages.ts';
-import type { Status, VolumeStatus } from '../api/status.ts';
-import type { Outcome } from '../signer.ts';
+import type { KeySetStatus, Status, VolumeStatus } from '../api/status.ts';
 import { operations } from '../signing/policy.ts';
+import { type Counters, durationBounds } from './counters.ts';
 
-export interface Counters {
-  /** Counts an answer of the signing listener, with any status. */
-  answer(status: number): void;
-  /** Counts a signature or a verification; each item of a batch is one. */
-  operation(keySet: string, operation: Operation, outcome: Outcome): void;
-  readonly answers: ReadonlyMap<number, number>;
-  /** By the name of the key set, then by operation. */
-  readonly operations: ReadonlyMap<string, Operations>;
+/** One value of a metric; undefined if it is not known yet. All values of a metric have the same labels. */
+type Sample = readonly [
+  labels: Readonly<Record<string, string>>,
+  value: number | undefined,
+  /** What a histogram puts behind its name. */
+  suffix?: string,
+];
+
+export interface Metric {
+  /** A name that ends with `_total` is that of a counter. */
+  readonly name: string;
+  readonly help: string;
+  readonly samples: readonly Sample[];
+  readonly isHistogram?: boolean;
 }
-
-type Operations = Readonly<Record<Operation, ReadonlyMap<Outcome, number>>>;
-
-export function createCounters(): Counters {
-  const answers = new Map<number, number>();
-  const byKeySet = new Map<string, Record<Operation, Map<Outcome, number>>>();
-  return {
-    answers,
-    operations: byKeySet,
-    answer: (status) => increment(answers, status),
-    operation: (keySet, operation, outcome) => {
-      let counts = byKeySet.get(keySet);
-      if (counts === undefined) {
-        counts = { sign: new Map(), verify: new Map(), challenge: new Map() };
-        byKeySet.set(keySet, counts);
-      }
-      increment(counts[operation], outcome);
-    },
-  };
-}
-
-function increment<K>(counts: Map<K, number>, key: K): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
-}
-
-/** One value of a metric; undefined if it is not known yet. */
-type Sample = readonly [labels: Readonly<Record<string, string>>, value: number | undefined];
 
 /** @returns the text format of Prometheus, version 0.0.4 */
-export async function formatMetrics(status: Status, counters: Counters): Promise<string> {
+export async function formatMetrics(metrics: readonly Metric[]): Promise<string> {
   // Imported by the first scrape, because not every signer is scraped.
-  const { Registry, Counter, Gauge } = await import('@prometheus-io/client');
+  const { Registry } = await import('@prometheus-io/client');
   const registry = new Registry();
-  /** All samples of a metric have the same labels. A name that ends with `_total` makes it a counter. */
-  const add = (name: string, help: string, samples: readonly Sample[]) => {
-    const [sample] = samples.filter(([, value]) => value !== undefined);
-    // The registry would report 0 for a metric without a value.
-    if (sample === undefined) return;
-    const labelNames = Object.keys(sample[0]);
-    const Metric = name.endsWith('_total') ? Counter : Gauge;
-    const metric = new Metric({ name: `sidecar_signer_${name}`, help, labelNames, registers: [registry] });
-    for (const [labels, value] of samples) if (value !== undefined) metric.inc(labels, value);
-  };
-  const { version, ready, generation, loadedAt, keySets, volumes, audit } = status;
-  const addForVolumes = (name: string, help: string, measure: (volume: VolumeStatus) => Sample[1]) => {
-    const labels = ({ directory, content }: VolumeStatus) => ({ directory, content });
-    add(
+  for (const { name, help, samples, isHistogram } of metrics) {
+    const values = samples
+      .filter(([, value]) => value !== undefined)
+      .map(([labels, value, suffix = '']) => ({ labels, value, metricName: name + suffix }));
+    // A metric without a value would be reported as 0.
+    if (values.length === 0) continue;
+    const type = isHistogram ? 'histogram' : name.endsWith('_total') ? 'counter' : 'gauge';
+    const metric = { name, get: async () => ({ name, help, type, values }) };
+    // The classes of the package count themselves. Here everything is counted already.
+    registry.registerMetric(metric as unknown as Parameters<typeof registry.registerMetric>[0]);
+  }
+  return registry.metrics();
+}
+
+/** @param callers the names of those that can come in; the label is left out if there is only one */
+export function signerMetrics(
+  status: Status,
+  counters: Counters,
+  callers: readonly string[],
+): readonly Metric[] {
+  const { version, ready, generation, loadedAt, keySets, keys, volumes, audit } = status;
+  const callerLabel = (caller: string) => (callers.length > 1 ? { caller } : {});
+  const uses = [...counters.keySets].flatMap(([key_set, use]) =>
+    operations.map((operation) => ({ key_set, operation, use: use[operation] })),
+  );
+  const metric = (name: string, help: string, samples: readonly Sample[]): Metric => ({
+    name: `sidecar_signer_${name}`,
+    help,
+    samples,
+  });
+  const ofVolumes = (name: string, help: string, measure: (volume: VolumeStatus) => Sample[1]) =>
+    metric(
       name,
       help,
-      volumes.map((volume) => [labels(volume), measure(volume)]),
+      volumes.map((volume) => [{ directory: volume.directory, content: volume.content }, measure(volume)]),
     );
-  };
-  add('build_info', 'Always 1; its label is the version.', [[{ version }, 1]]);
-  add('ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]);
-  add('generation', 'How many times new keys or a new configuration came into use.', [[{}, generation]]);
-  add('loaded_timestamp_seconds', 'When the keys in use were loaded.', [[{}, secondsOf(loadedAt)]]);
-  add('key_sets', 'How many key sets there are.', [[{}, keySets]]);
-  addForVolumes(
-    'volume_degraded',
-    'Whether the latest content of a directory is not in use; /status says why.',
-    ({ problems }) => Number(problems.length > 0),
-  );
-  addForVolumes(
-    'volume_last_success_timestamp_seconds',
-    'When a directory was last found readable and valid.',
-    ({ lastSuccess }) => secondsOf(lastSuccess),
-  );
-  addForVolumes(
-    'volume_watcher_up',
-    'Whether events report changes of a directory; otherwise the poll finds them.',
-    ({ watcher }) => Number(watcher === 'up'),
-  );
-  add(
-    'requests_total',
-    'Answers of the signing listener by HTTP status, errors included.',
-    [...counters.answers].map(([code, count]) => [{ status: String(code) }, count]),
-  );
-  add(
-    'operations_total',
-    'Signatures and verifications; the outcome is ok, invalid (a signature that does not verify), or the code of an error.',
-    [...counters.operations].flatMap(([key_set, counts]) =>
-      operations.flatMap((operation) =>
-        [...counts[operation]].map(([outcome, count]): Sample => [{ key_set, operation, outcome }, count]),
+  return [
+    metric('build_info', 'Always 1; its label is the version.', [[{ version }, 1]]),
+    metric('ready', 'Whether requests are served with valid keys.', [[{}, Number(ready)]]),
+    metric('generation', 'How many times new keys or a new configuration came into use.', [[{}, generation]]),
+    metric('loaded_timestamp_seconds', 'When the keys in use were loaded.', [[{}, secondsOf(loadedAt)]]),
+    metric('key_sets', 'How many key sets there are.', [[{}, keySets]]),
+    metric(
+      'key_info',
+      'Always 1, for each key in use; its role is primary (it signs and verifies) or other (it only verifies).',
+      distinct(
+        keys.flatMap(({ name, keys: own }) =>
+          own.map(({ id, role }): Sample => [{ key_set: name, key_id: id, role }, 1]),
+        ),
       ),
     ),
-  );
-  if (audit !== undefined) {
-    add('audit_up', 'Whether the last line of the audit could be written; /status says why not.', [
-      [{}, Number(audit.problem === null)],
-    ]);
-    add('audit_failures_total', 'Operations that could not be recorded.', [[{}, audit.failures]]);
-    add('audit_head_seq', 'The number of the last line of the audit.', [[{}, audit.head.seq]]);
-    add(
-      'audit_head_hash',
-      'The first 13 digits, of 64 in hex, of the hash of the last line of the audit, as a number.',
-      [[{}, Number.parseInt(audit.head.hash.slice(0, 13), 16)]],
-    );
-  }
-  addForVolumes(
-    'volume_rejected_total',
-    'Complete contents of a directory that were refused.',
-    ({ rejected }) => rejected,
-  );
-  addForVolumes(
-    'volume_rescued_by_poll_total',
-    'Changes of a directory that the poll found without an event.',
-    ({ rescuedByPoll }) => rescuedByPoll,
-  );
-  return registry.metrics();
+    metric(
+      'key_last_used_timestamp_seconds',
+      'When a key that has this role now last signed, or last verified a valid signature, in this process.',
+      keys.flatMap(lastUses),
+    ),
+    ofVolumes(
+      'volume_degraded',
+      'Whether the latest content of a directory is not in use; /status says why.',
+      ({ problems }) => Number(problems.length > 0),
+    ),
+    ofVolumes(
+      'volume_last_success_timestamp_seconds',
+      'When a directory was last found readable and valid.',
+      ({ lastSuccess }) => secondsOf(lastSuccess),
+    ),
+    ofVolumes(
+      'volume_watcher_up',
+      'Whether events report changes of a directory; otherwise the poll finds them.',
+      ({ watcher }) => Number(watcher === 'up'),
+    ),
+    metric(
+      'requests_total',
+      'Answers of the signing listener by HTTP status, errors included.',
+      [...counters.answers].flatMap(([caller, answers]) =>
+        [...answers].map(
+          ([code, { count }]): Sample => [{ status: String(code), ...callerLabel(caller) }, count],
+        ),
+      ),
+    ),
+    metric(
+      'operations_total',
+      'Signatures and verifications; the outcome is ok, invalid (a signature that does not verify), or the code of an error.',
+      uses.flatMap(({ use, ...labels }) =>
+        [...use.outcomes].flatMap(([caller, outcomes]) =>
+          [...outcomes].map(
+            ([outcome, { count }]): Sample => [{ ...labels, outcome, ...callerLabel(caller) }, count],
+          ),
+        ),
+      ),
+    ),
+    metric(
+      'verification_failures_total',
+      'Signatures that did not verify, by the reason that the answer gave.',
+      uses.flatMap(({ use, key_set }) =>
+        [...use.failures].flatMap(([caller, failures]) =>
+          [...failures].map(
+            ([reason, { count }]): Sample => [{ key_set, reason, ...callerLabel(caller) }, count],
+          ),
+        ),
+      ),
+    ),
+    {
+      ...metric(
+        'operation_duration_seconds',
+        'How long operations took inside the signer, without waiting for the request or for the audit.',
+        histogramOf(counters),
+      ),
+      isHistogram: true,
+    },
+    ...(audit === undefined
+      ? []
+      : [
+          metric('audit_up', 'Whether the last line of the audit could be written; /status says why not.', [
+            [{}, Number(audit.problem === null)],
+          ]),
+          metric('audit_failures_total', 'Operations that could not be recorded.', [[{}, audit.failures]]),
+          metric('audit_head_seq', 'The number of the last line of the audit.', [[{}, audit.head.seq]]),
+          metric(
+            'audit_head_hash',
+            'The first 13 digits, of 64 in hex, of the hash of the last line of the audit, as a number.',
+            [[{}, Number.parseInt(audit.head.hash.slice(0, 13), 16)]],
+          ),
+        ]),
+    ofVolumes(
+      'volume_rejected_total',
+      'Complete contents of a directory that were refused.',
+      ({ rejected }) => rejected,
+    ),
+    ofVolumes(
+      'volume_rescued_by_poll_total',
+      'Changes of a directory that the poll found without an event.',
+      ({ rescuedByPoll }) => rescuedByPoll,
+    ),
+  ];
+}
+
+/** Of several other keys, the last use of any. */
+function lastUses({ name, keys }: KeySetStatus): readonly Sample[] {
+  return (['primary', 'other'] as const).flatMap((role) => {
+    const uses = keys.filter((key) => key.role === role).map(({ lastUsed }) => lastUsed);
+    return operations.map((operation): Sample => {
+      const times = uses.flatMap((each) => secondsOf(each[operation] ?? null) ?? []);
+      return [{ key_set: name, role, operation }, times.length === 0 ? undefined : Math.max(...times)];
+    });
+  });
+}
+
+/** Cumulative, as the format wants it. An operation that was never carried out has no buckets. */
+function histogramOf({ durations }: Counters): readonly Sample[] {
+  return operations.flatMap((operation): readonly Sample[] => {
+    const { counts, seconds } = durations[operation];
+    let total = 0;
+    const buckets = counts.map((count, index): Sample => {
+      total += count;
+      return [{ operation, le: String(durationBounds[index] ?? '+Inf') }, total, '_bucket'];
+    });
+    if (total === 0) return [];
+    return [...buckets, [{ operation }, seconds, '_sum'], [{ operation }, total, '_count']];
+  });
+}
+
+/** Ids that are not shown can look alike, and the format allows each combination of labels once. */
+function distinct(samples: readonly Sample[]): readonly Sample[] {
+  return [...new Map(samples.map((sample) => [JSON.stringify(sample[0]), sample])).values()];
 }
 
 function secondsOf(time: string | null): number | undefined {

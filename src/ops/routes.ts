@@ -5,6 +5,8 @@ import type { Status } from '../api/status.ts';
 import { answerHeaders, asSignerError, jsonResponse, notFound, problemResponse } from '../http/problem.ts';
 
 export interface OpsOptions {
+  readonly version: string;
+  readonly isReady: () => boolean;
   readonly status: () => Status;
   /** In the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
@@ -12,12 +14,12 @@ export interface OpsOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
+export function createOpsApp({ version, isReady, status, metrics, onFault }: OpsOptions): Hono {
   const app = new Hono();
   let api: object | undefined;
   app.get('/livez', () => jsonResponse({ live: true }));
   app.get('/readyz', () => {
-    const { ready } = status();
+    const ready = isReady();
     return jsonResponse({ ready }, ready ? 200 : 503);
   });
   app.get('/status', () => jsonResponse(status()));
@@ -28,7 +30,7 @@ export function createOpsApp({ status, metrics, onFault }: OpsOptions): Hono {
   app.get('/openapi.json', async () => {
     // Imported by the first request, because the description needs the code of all formats.
     const { describeApi } = await import('../http/openapi.ts');
-    api ??= describeApi(status().version);
+    api ??= describeApi(version);
     return jsonResponse(api);
   });
   // By default, Hono would print the error with its message.

@@ -89,9 +89,23 @@ describe('what a signer says of itself', () => {
       body: {
         version: expect.stringMatching(/^\d+\.\d+\.\d+/),
         ready: true,
+        stopping: false,
+        startedAt: instant,
         generation: 1,
         loadedAt: instant,
         keySets: 1,
+        keys: [
+          {
+            name: 'demo',
+            format: 'raw',
+            algorithm: 'HS256',
+            callers: { tcp: ['sign', 'verify'] },
+            since: instant,
+            keys: [{ id: expect.stringMatching(/^[0-9a-f]{16}$/), role: 'primary', lastUsed: {} }],
+          },
+        ],
+        listeners: [{ caller: 'tcp', addresses: expect.arrayContaining([new URL(signer.url).host]) }],
+        ops: expect.arrayContaining([new URL(signer.opsUrl).host]),
         volumes: [
           {
             directory: signer.directory,

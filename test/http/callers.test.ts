@@ -34,7 +34,7 @@ beforeEach(async () => {
     snapshot: () => store.current,
     bodies: createBodyReader(),
     signer: createSigner(clocks),
-    onOperation: (keySet, operation, outcome) => counted.push(`${keySet} ${operation} ${outcome}`),
+    onOperation: ({ keySet, operation, outcome }) => counted.push(`${keySet} ${operation} ${outcome}`),
     onFault: (error) => expect.unreachable(String(error)),
   });
 });

@@ -3,7 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLog, describeFault, type LogFields, type LogLevel, logLevels } from '../../src/ops/log.ts';
+import {
+  createLog,
+  describeFault,
+  type Log,
+  type LogFields,
+  type LogLevel,
+  logLevels,
+} from '../../src/ops/log.ts';
 import { leaks } from '../support/leaks.ts';
 
 /** What a log of this level writes, a line an element. */
@@ -40,6 +47,31 @@ describe('a line', () => {
   it('names neither the host nor the process', () => {
     const [line = ''] = written('info', (log) => log.info('started'));
     expect(Object.keys(JSON.parse(line))).toEqual(['level', 'time', 'msg']);
+  });
+});
+
+describe('the log of a running signer', () => {
+  it('takes no line that is not in the table, and no other field', () => {
+    const lines: string[] = [];
+    const log: Log = createLog('debug', { write: (line) => lines.push(line) });
+    log.info('starting', { version: '1.2.3' });
+    log.warn('a key set …', { key: 'orders' }, 'a key set has a weak key');
+    // @ts-expect-error: another line
+    log.info('started', { version: '1.2.3' });
+    // @ts-expect-error: at another level
+    log.warn('starting', { version: '1.2.3' });
+    // @ts-expect-error: another field
+    log.info('starting', { version: '1.2.3', port: 8700 });
+    // @ts-expect-error: a field of another type
+    log.info('starting', { version: 1 });
+    // @ts-expect-error: a field is missing
+    log.info('keys loaded', { directory: '/k' });
+    // @ts-expect-error: no text, where the table has only a part of it
+    log.warn('a key set …', { key: 'orders' });
+    expect(lines.map((line) => JSON.parse(line).msg).slice(0, 2)).toEqual([
+      'starting',
+      'a key set has a weak key',
+    ]);
   });
 });
 

@@ -3,22 +3,17 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Status } from '../../src/api/status.ts';
 import { createOpsApp } from '../../src/ops/routes.ts';
-
-const status: Status = {
-  version: '1.2.3',
-  ready: true,
-  generation: 7,
-  loadedAt: '2026-11-24T00:00:00.000Z',
-  keySets: 2,
-  volumes: [],
-};
+import { status } from '../support/status.ts';
 
 const raise = (error: unknown) => {
   throw error;
 };
 
-const ask = (path: string, told: Partial<Status> = {}, init?: RequestInit) =>
+const { version } = status;
+const ask = (path: string, told: Pick<Status, 'ready'> = status, init?: RequestInit) =>
   createOpsApp({
+    version,
+    isReady: () => told.ready,
     status: () => ({ ...status, ...told }),
     metrics: async () => 'a_metric 1\n',
     onFault: raise,
@@ -47,6 +42,8 @@ describe('/readyz', () => {
   it('is asked anew each time', async () => {
     let ready = false;
     const app = createOpsApp({
+      version,
+      isReady: () => ready,
       status: () => ({ ...status, ready }),
       metrics: async () => '',
       onFault: raise,
@@ -68,6 +65,8 @@ describe('/status', () => {
 it('a fault is answered as a problem, told by its kind, and printed nowhere', async () => {
   const faults: unknown[] = [];
   const app = createOpsApp({
+    version,
+    isReady: () => true,
     status: () => status,
     metrics: async () => {
       throw new Error('secret-marker');
@@ -112,7 +111,7 @@ it.each<[string, string]>([
   ['GET', '/debug'],
   ['POST', '/livez'],
 ])('%s %s is a 404 that names the paths there are', async (method, path) => {
-  const response = await ask(path, {}, { method });
+  const response = await ask(path, status, { method });
   expect(response.status).toBe(404);
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(await response.json()).toMatchObject({

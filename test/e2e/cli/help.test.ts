@@ -81,6 +81,13 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--socket': 'SIGNER_SOCKET',
     '--json': '',
   },
+  status: {
+    '[keys...]': '',
+    '--ops-listen': 'SIGNER_OPS_LISTEN',
+    '--listen': 'SIGNER_LISTEN',
+    '--socket': 'SIGNER_SOCKET',
+    '--json': '',
+  },
   'keys new': {
     '<file...>': '',
     '--encoding': '',
