@@ -77,10 +77,19 @@ function prefixes(format: FormatName, request: Json): readonly string[] {
     .flatMap((each) => each.match(/(?<![0-9a-f])[1-9][0-9]{0,11}(?![0-9a-f])/g) ?? [])
     .filter((time) => Math.abs(now - Number(time)) <= toleranceSeconds);
   switch (format) {
+    case 'calendly':
+    case 'elevenlabs':
+    case 'mux':
     case 'stripe':
       return times.map((time) => `${time}.`);
+    case 'paddle':
+      return times.map((time) => `${time}:`);
+    case 'zoom':
     case 'slack':
       return times.map((time) => `v0:${time}:`);
+    case 'bigcommerce':
+    case 'gitlab':
+    case 'svix':
     case 'standard-webhooks':
       return times.flatMap((time) => texts.map((id) => `${id}.${time}.`));
     default:

@@ -267,8 +267,8 @@ describe('challenge', () => {
   });
 
   it.each<[readonly string[], string]>([
-    [['zoom', 'v0:1:{}'], 'field "token": is none that this scheme signs'],
-    [['zoom', ''], 'field "token": is none that this scheme signs'],
+    [['zoom', 'v0:1:{}'], 'field "token": does not match the pattern of this scheme'],
+    [['zoom', ''], 'field "token": does not match the pattern of this scheme'],
     [['zoom', token, '--tenant', 'acme'], 'has an unknown field'],
     [['github', token], 'this key is not allowed to challenge'],
     [['other', token], 'there is no key set of this name for this caller'],
