@@ -178,7 +178,8 @@ const withoutOracle: readonly FormatName[] = [
   'zendesk',
 ];
 
-export const formatNames: readonly FormatName[] = (Object.keys(samples) as FormatName[]).filter(
+export const formatNames: readonly FormatName[] = Object.keys(samples) as FormatName[];
+export const fuzzedFormats: readonly FormatName[] = formatNames.filter(
   (name) => !withoutOracle.includes(name),
 );
 
