@@ -17,8 +17,8 @@ import { run } from '../support/command.ts';
 import { type ConfiguredSigner, startConfigured } from '../support/configured.ts';
 
 const { webhooks } = new Stripe('sk_test_unused');
-/** For `aws-sigv4` a tenant's secret would be one that AWS does not know. */
-const names = [...formats.keys()].filter((name) => name !== 'aws-sigv4');
+/** For `aws-sigv4` a tenant's secret would be one that AWS does not know, and `webhook` needs a scheme. */
+const names = [...formats.keys()].filter((name) => !['aws-sigv4', 'webhook'].includes(name));
 const roots = new Map(names.map((name) => [name, randomBytes(32).toString('hex')]));
 const body = '{"type":"invoice.paid","note":"naïve ☃"}';
 let running: ConfiguredSigner;
