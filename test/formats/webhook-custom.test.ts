@@ -616,7 +616,7 @@ describe('several keys', () => {
 
   it('whose ids hold what ends them cannot sign', () => {
     const refused =
-      'unprocessable: the id of a key ("kid") must not hold the characters that end it in this scheme';
+      'unprocessable: the id of a key that signs ("kid") must not hold the characters that end it in this scheme';
     for (const id of ['a b', 'a,b', ' a', 'é', '', 'a\r\nX-Evil: 1']) {
       const hook = using({ ...list, signWith: 'all' }, { secrets: [secret, other], ids: ['key', id] });
       expect(

@@ -187,8 +187,15 @@ describe.each(['secret', 'hooked'])('%s, which is hidden, is like a missing one'
     const metrics = await (await fetch(`${signer.opsUrl}/metrics`)).text();
     const counts = metrics.split('\n').filter((line) => line.includes(`key_set="${name}"`));
     // The ops port tells which keys there are. Only the control has counted, which the worker sent.
-    const used = counts.filter((line) => !line.startsWith('sidecar_signer_key_info{'));
-    for (const line of used) expect(line).toMatch(/caller="worker"|^sidecar_signer_key_last_used_timestamp_seconds\{/);
+    const told = new RegExp(
+      [
+        `^sidecar_signer_key_info\\{key_set="${name}",key_id="[0-9a-f]+",role="primary"\\} 1$`,
+        `^sidecar_signer_key_last_used_timestamp_seconds\\{key_set="${name}",role="primary",operation="[a-z]+"\\} [0-9.]+$`,
+        `^sidecar_signer_operations_total\\{key_set="${name}",operation="[a-z]+",outcome="ok",caller="worker"\\} 1$`,
+      ].join('|'),
+    );
+    expect(counts.length).toBeGreaterThan(0);
+    for (const line of counts) expect(line).toMatch(told);
     const lines = signer
       .output()
       .split('\n')

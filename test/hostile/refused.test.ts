@@ -143,8 +143,7 @@ describe('a body without an end', () => {
     const all = Array.from({ length: 100 }, () => sendEndlessly(arena, part, 20));
     await waitFor(() => (all.every(({ answer, closedMs }) => answer ?? closedMs) ? true : undefined));
     const closedAtOnce = all.filter(({ closedMs }) => closedMs !== undefined).length;
-    // On a busy machine, some of the 64 are over before the last of the 100 begin.
-    expect(closedAtOnce).toBeGreaterThanOrEqual(20);
+    expect(closedAtOnce).toBeGreaterThanOrEqual(30);
     await expectSigned(arena);
     expect(privateMemory(arena.signer) - before).toBeLessThan(48 * mebibyte);
     for (const each of all) await closed(each);

@@ -9,7 +9,7 @@ import type { Door } from '../hostile/wire.ts';
 import { startConfigured } from '../support/configured.ts';
 import type { Signer } from '../support/signer.ts';
 import { mutations } from './mutations.ts';
-import { canary, type FormatName, fuzzedFormats, keySets } from './samples.ts';
+import { canary, type FormatName, formatNames, keySets } from './samples.ts';
 import { createTrial, type Operation, type Trial, type Way, waysOf } from './trial.ts';
 
 export interface FuzzOptions {
@@ -33,7 +33,7 @@ export interface FuzzOutcome {
 export async function* fuzz({
   seed,
   count,
-  formats = fuzzedFormats,
+  formats = formatNames,
 }: FuzzOptions): AsyncGenerator<FuzzOutcome> {
   const { files, settings } = keySets(seed);
   await using configured = await startConfigured(files, settings);

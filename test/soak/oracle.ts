@@ -4,7 +4,8 @@
  */
 
 import { createHash, createHmac } from 'node:crypto';
-import { type FormatName, type Json, toleranceSeconds } from './samples.ts';
+import type { FormatName, Json } from './samples.ts';
+import { isRightWebhook } from './webhook-oracle.ts';
 
 /** @param signed verify requests whose signatures the signer has made */
 export function isRight(format: FormatName, key: Buffer, request: Json, signed: readonly Json[]): boolean {
@@ -36,14 +37,8 @@ export function isRight(format: FormatName, key: Buffer, request: Json, signed: 
     case 'http-signature':
     case 'aws-sigv4':
       return signed.some((each) => isSameRequest(format, each, request));
-    default: {
-      const written = headerTexts(request).join(' ');
-      const body = bytesOf(request, 'body');
-      return prefixes(format, request).some((prefix) => {
-        const tag = hmac(prefix, body);
-        return written.includes(tag.toString('hex')) || written.includes(tag.toString('base64'));
-      });
-    }
+    default:
+      return isRightWebhook(format, key, request, bytesOf(request, 'body'));
   }
 }
 
@@ -67,39 +62,6 @@ function isRightUrl(key: Buffer, { url, method }: Json): boolean {
     return createHmac('sha256', key).update(text).digest('base64url') === own.get('signature');
   });
   return isSigned && Number(expires) > Date.now() / 1000;
-}
-
-/** What may stand before the body in the signed string, by all that the headers say. */
-function prefixes(format: FormatName, request: Json): readonly string[] {
-  const texts = headerTexts(request);
-  const now = Date.now() / 1000;
-  const times = texts
-    .flatMap((each) => each.match(/(?<![0-9a-f])[1-9][0-9]{0,11}(?![0-9a-f])/g) ?? [])
-    .filter((time) => Math.abs(now - Number(time)) <= toleranceSeconds);
-  switch (format) {
-    case 'calendly':
-    case 'elevenlabs':
-    case 'mux':
-    case 'stripe':
-      return times.map((time) => `${time}.`);
-    case 'paddle':
-      return times.map((time) => `${time}:`);
-    case 'zoom':
-    case 'slack':
-      return times.map((time) => `v0:${time}:`);
-    case 'bigcommerce':
-    case 'gitlab':
-    case 'svix':
-    case 'standard-webhooks':
-      return times.flatMap((time) => texts.map((id) => `${id}.${time}.`));
-    default:
-      return [''];
-  }
-}
-
-/** The value of each header; that of a list is its values, joined. */
-function headerTexts({ headers }: Json): readonly string[] {
-  return Object.values(Object(headers)).map((value) => [value].flat().join(','));
 }
 
 /** Whether a request has a signature, and the method, URL, body and covered headers that it was made for. */

@@ -160,28 +160,7 @@ export const samples: Readonly<Record<FormatName, Sampled>> = {
   },
 };
 
-/** The oracle knows what they sign from their documentation alone, and not of these; the interop suite has them. */
-const withoutOracle: readonly FormatName[] = [
-  'webhook',
-  'box',
-  'cashfree',
-  'hubspot',
-  'intercom',
-  'paystack',
-  'sanity',
-  'square',
-  'trello',
-  'twilio',
-  'twitch',
-  'vercel',
-  'workos',
-  'zendesk',
-];
-
 export const formatNames: readonly FormatName[] = Object.keys(samples) as FormatName[];
-export const fuzzedFormats: readonly FormatName[] = formatNames.filter(
-  (name) => !withoutOracle.includes(name),
-);
 
 const isWhsec = (format: FormatName) =>
   format in providers && (providers[format as ProviderName] as Provider).secretEncoding === 'whsec';

@@ -35,13 +35,13 @@ export function startSigning(
   }
   if (scheme.sends.size > 0) addNewValues(values, scheme, context, told.id);
   const [frame] = framesOf(scheme, values);
-  if (scheme.ownKeyId && !context.keys.every(({ id }) => scheme.ownKeyId?.test(id))) {
+  const rest = scheme.signsWithAll ? others.slice(0, scheme.maxSignatures - 1) : [];
+  if (scheme.ownKeyId && ![primary, ...rest].every(({ id }) => scheme.ownKeyId?.test(id))) {
     throw new SignerError(
       'unprocessable',
-      'the id of a key ("kid") must not hold the characters that end it in this scheme',
+      'the id of a key that signs ("kid") must not hold the characters that end it in this scheme',
     );
   }
-  const rest = scheme.signsWithAll ? others.slice(0, scheme.maxSignatures - 1) : [];
   const hashing = startHashing(
     scheme,
     [primary, ...rest].map(({ mac }) => ({ mac, frame })),
