@@ -6,7 +6,10 @@ import { type Answer, type Door, open, parseAnswers } from '../hostile/wire.ts';
 /** How long an answer may take on a busy machine. */
 const withinMs = 10_000;
 
-const longHead = 16 * 1024;
+/** Twice as much as the runtime accepts of a head. */
+const headBytes = 16 * 1024;
+/** How long to wait for the refusal of a head before the rest is sent. */
+const refusedWithinMs = 50;
 
 export interface Caller {
   /**
@@ -57,10 +60,18 @@ function answerOn(socket: Socket, bytes: Buffer): Promise<Answer | undefined> {
     reject(new Error(`there was no answer within ${withinMs} ms`));
   }, withinMs);
   socket.on('data', received).once('close', closed);
-  // The runtime refuses a longer head at its limit of 8 KiB, and a reset would discard the answer if the rest were under way.
-  socket.write(bytes.indexOf('\r\n\r\n') > longHead ? bytes.subarray(0, longHead) : bytes);
+  // The runtime closes the connection when it refuses a head. If the rest were under way, a reset would discard the answer.
+  socket.write(bytes.subarray(0, headBytes));
+  const rest = bytes.subarray(headBytes);
+  let isSent = rest.length === 0;
+  const later = setTimeout(() => {
+    if (!isSent) socket.write(rest);
+    isSent = true;
+  }, refusedWithinMs);
   return promise.finally(() => {
     clearTimeout(timer);
+    clearTimeout(later);
+    if (!isSent) socket.destroy();
     socket.off('data', received).off('close', closed);
   });
 }

@@ -74,9 +74,12 @@ function mutateTree(root: Branch, edit: TreeEdit): void {
       child.value = write(from?.children[at ?? 0]?.value ?? 'null');
       break;
     }
-    case 'multiply':
-      parent.children.push(...Array.from({ length: edit.times }, () => ({ ...child })));
+    case 'multiply': {
+      // What is beyond the limit is cut off in the end.
+      const times = Math.min(edit.times, Math.ceil(maxBytes / write(value).length));
+      parent.children.push(...Array.from({ length: times }, () => ({ ...child })));
       break;
+    }
     case 'wrap':
       child.value = { brackets: '[]', children: [{ name: '', value }] };
       break;
