@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import * as z from 'zod/mini';
+import { targetHeaders } from '../src/api/message-headers.ts';
 import { type ProviderName, providers } from '../src/api/providers.ts';
 import { headerNames, type Provider } from '../src/api/webhook-scheme.ts';
 import { receivedHeaders } from '../src/client/received-headers.ts';
 import { parseConfiguration } from '../src/config/file.ts';
 import { formats } from '../src/formats/index.ts';
-import { memberHeaders } from '../src/formats/webhook/request.ts';
 import { headerVariables, signedVariables } from '../src/formats/webhook/variables.ts';
 import { officialClients } from './interop/official-clients.ts';
 import { published } from './interop/provider-messages.ts';
@@ -170,7 +170,7 @@ describe('docs/formats/custom-schemes.md', () => {
       cell.split(',')[0],
       header.toLowerCase(),
     ]);
-    expect(Object.fromEntries(listed)).toEqual(memberHeaders);
+    expect(Object.fromEntries(listed)).toEqual(targetHeaders);
   });
 
   it.each((refusals?.sources ?? []).map((source) => source.map((cell) => cell.replaceAll('`', ''))))(

@@ -1,7 +1,7 @@
-/** The webhook schemes of known providers. Each was checked against `source`; the interop tests repeat the check. */
+/** The webhook schemes of known providers. docs/formats/providers.md says how each was checked. */
 
 export const providers = {
-  // Today's formats.
+  // Those with a page of their own in the documentation.
   'standard-webhooks': {
     source: 'https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md',
     secretEncoding: 'whsec',

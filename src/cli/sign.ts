@@ -3,7 +3,7 @@
 import { formatSignature, isSignature } from './answer-text.ts';
 import { type CallOptions, callKeySet, describeKeySet, type RequestContent } from './call.ts';
 import { printResult } from './output.ts';
-import { type Target, targetHeaders } from './webhook-target.ts';
+import { headersOfTarget, type Target } from './webhook-target.ts';
 
 /** A message in a file. */
 export interface Message {
@@ -19,5 +19,5 @@ export async function sign(key: string, given: Message | RequestContent, signer:
 
 async function contentOf(key: string, { file, target }: Message, signer: CallOptions) {
   if (Object.keys(target).length === 0) return { file, headers: {} };
-  return { file, headers: targetHeaders(target, await describeKeySet(signer, key)) };
+  return { file, headers: headersOfTarget(target, await describeKeySet(signer, key)) };
 }

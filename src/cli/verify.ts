@@ -1,6 +1,7 @@
 /** `sidecar-signer verify`: asks a running signer whether a signature is valid, and sets the exit code. */
 
 import { isSignatureText, streamedFormats } from '../api/limits.ts';
+import { signatureHeader } from '../api/message-headers.ts';
 import type { Formats, HttpHeaders, Verification } from '../api/messages.ts';
 import { receivedHeaders } from '../client/received-headers.ts';
 import { formatVerification, isVerification } from './answer-text.ts';
@@ -16,7 +17,7 @@ import {
 import { CommandFailure } from './failure.ts';
 import { printResult } from './output.ts';
 import type { Message } from './sign.ts';
-import { targetHeaders } from './webhook-target.ts';
+import { headersOfTarget } from './webhook-target.ts';
 
 /** A message in a file, and what came with it. */
 export interface ReceivedMessage extends Message {
@@ -51,12 +52,12 @@ async function contentOf(
   signer: CallOptions,
 ): Promise<Content | undefined> {
   if (typeof signature === 'string') {
-    return isSignatureText(signature) ? { file, headers: { 'sec-signer-signature': signature } } : undefined;
+    return isSignatureText(signature) ? { file, headers: { [signatureHeader]: signature } } : undefined;
   }
   // The format decides which headers are passed on: the others may hold secrets, such as `Authorization`.
   const described = await describeKeySet(signer, key);
   const received = receivedHeaders(signature, webhookFormat(described));
-  const beside = targetHeaders(target, described);
+  const beside = headersOfTarget(target, described);
   return received && { file, headers: { ...received, ...beside } };
 }
 

@@ -1,5 +1,6 @@
 /** The flags `--url`, `--method` and `--id`: what a webhook scheme reads beside the message and its headers. */
 
+import { targetHeaders } from '../api/message-headers.ts';
 import { providers } from '../api/providers.ts';
 import type { Described } from './call.ts';
 import { CommandFailure } from './failure.ts';
@@ -22,7 +23,7 @@ const names = Object.keys(variables) as (keyof Target)[];
  * The HTTP headers that carry the target to the signer.
  * @throws {CommandFailure} for what the scheme does not read: it would look as if the signature covered it
  */
-export function targetHeaders(
+export function headersOfTarget(
   target: Target,
   { format, policy }: Described,
 ): Readonly<Record<string, string>> {
@@ -36,5 +37,5 @@ export function targetHeaders(
     if (variables[name].test(templates)) continue;
     throw new CommandFailure(`the format of this key set does not read --${name}; leave it out`);
   }
-  return Object.fromEntries(given.map((name) => [`sec-signer-${name}`, target[name] ?? '']));
+  return Object.fromEntries(given.map((name) => [targetHeaders[name], target[name] ?? '']));
 }

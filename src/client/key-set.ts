@@ -1,7 +1,7 @@
 /** The calls to one key set, with the types of its format. */
 
 import type { Problem } from '../api/errors.ts';
-import { isSignatureText, isTargetText, maxJsonBytes, streamedFormats, targetRule } from '../api/limits.ts';
+import { maxJsonBytes, streamedFormats } from '../api/limits.ts';
 import type {
   ChallengeAnswer,
   ChallengeRequest,
@@ -13,17 +13,9 @@ import type {
 } from '../api/messages.ts';
 import { hasResults, isAnswerTo } from './answer.ts';
 import { SignerError } from './error.ts';
-import { receivedHeaders } from './received-headers.ts';
-import { batchToJson, type HeaderPairs, headersByName, toJson } from './request-json.ts';
+import { headersOfSignature, headersOfTarget, type MessageTarget } from './message-headers.ts';
+import { batchToJson, type HeaderPairs, toJson } from './request-json.ts';
 import type { Sent } from './transport.ts';
-
-/** What a webhook format signs beside the body and the headers, if it does. */
-export interface MessageTarget {
-  /** The public URL of the receiver, as the sender has it. */
-  readonly url?: string | undefined;
-  /** The method of the request in upper case, such as `POST`. */
-  readonly method?: string | undefined;
-}
 
 export interface CallOptions {
   /** Ends the call when it is aborted. The call then rejects with the reason of the signal. */
@@ -220,11 +212,11 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     signBatch: (items, options) => postBatch('sign', items, options),
     verifyBatch: (items, options) => postBatch('verify', items, options),
     signMessage: async (message, options = {}) =>
-      await post('sign', message, { ...targetHeaders(options), ...octets }, options),
+      await post('sign', message, { ...headersOfTarget(options), ...octets }, options),
     verifyMessage: async (message, received: string | HttpHeaders | HeaderPairs, options = {}) => {
-      const headers = signatureHeaders(received, format);
+      const headers = headersOfSignature(received, format);
       if (headers !== undefined) {
-        return await post('verify', message, { ...headers, ...targetHeaders(options), ...octets }, options);
+        return await post('verify', message, { ...headers, ...headersOfTarget(options), ...octets }, options);
       }
       if (message instanceof ReadableStream) await message.cancel().catch(() => undefined);
       return { valid: false, reason: 'malformed' };
@@ -232,31 +224,6 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     challenge: (request, options) => postJson('challenge', request, options),
     describe: (options) => call({ path, method: 'GET', headers: {} }, options),
   };
-}
-
-/** @throws {TypeError} for a value that no header can hold */
-function targetHeaders(target: MessageTarget & { readonly id?: string | undefined }): Sent['headers'] {
-  const headers: Record<string, string> = {};
-  for (const name of ['url', 'method', 'id'] as const) {
-    const { [name]: value } = target;
-    if (value === undefined) continue;
-    if (typeof value !== 'string' || !isTargetText(value)) {
-      throw new TypeError(`"${name}" option must be ${targetRule}`);
-    }
-    headers[`sec-signer-${name}`] = value;
-  }
-  return headers;
-}
-
-/** Undefined for a signature that no header can hold, which is malformed for every message. */
-function signatureHeaders(
-  received: string | HttpHeaders | HeaderPairs,
-  format: keyof Formats,
-): Sent['headers'] | undefined {
-  if (typeof received !== 'string') {
-    return receivedHeaders(headersByName(received, 'headers'), format);
-  }
-  return isSignatureText(received) ? { 'sec-signer-signature': received } : undefined;
 }
 
 /** @throws {TypeError} if the name cannot be one segment of a path */

@@ -11,7 +11,6 @@ import { webhookFormats } from './webhook/index.ts';
 
 export type { FormatDefinition } from './definition.ts';
 export { challengeAnswer, challengeRequest } from './webhook/challenge.ts';
-export { memberHeaders } from './webhook/request.ts';
 
 /** A key set has exactly one of these formats. */
 export const formats: ReadonlyMap<string, FormatDefinition> = new Map(

@@ -5,6 +5,7 @@
 
 import * as z from 'zod/mini';
 import { SignerError } from '../api/errors.ts';
+import { signatureHeader } from '../api/message-headers.ts';
 import type {
   BytesEncoding,
   RawSignature,
@@ -20,9 +21,6 @@ import { invalid, verifyTag } from '../signing/verify-tag.ts';
 import { text, verification } from './answers.ts';
 import { defineFormat } from './definition.ts';
 import { messageBytes, messageEncoding } from './message.ts';
-
-/** Carries the signature of a message that is the request body. */
-const signatureHeader = 'sec-signer-signature';
 
 const output = z.optional(z.enum(bytesEncodings));
 const fields = { message: text, encoding: messageEncoding, output };

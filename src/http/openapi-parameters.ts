@@ -1,6 +1,6 @@
 /** The parameters of the paths in the OpenAPI document: a part of the path, and headers. */
 
-import { memberHeaders } from '../formats/index.ts';
+import { targetHeaders } from '../api/message-headers.ts';
 import { keySetNamePattern } from '../key-sets/settings.ts';
 
 export const parameters = {
@@ -27,7 +27,7 @@ export const parameters = {
 };
 
 /** The parts of a webhook's HTTP request that its scheme signs, where the body is the message itself. */
-export const targets: readonly object[] = Object.entries(memberHeaders).map(([member, name]) => ({
+export const targets: readonly object[] = Object.entries(targetHeaders).map(([member, name]) => ({
   name,
   in: 'header',
   description: `The field "${member}" of the request, for webhook formats whose body is the message itself.`,

@@ -178,6 +178,7 @@ describe('a scheme that signs the request', () => {
     expect(await hook().verifyMessage(message, { ...headers, 'X-Partner-Version': '1' }, told)).toEqual({
       valid: false,
       reason: 'unsupported',
+      detail: 'the header X-Partner-Version has another value than the scheme writes',
     });
     expect(await hook().verifyMessage(message, others, told)).toEqual({ valid: false, reason: 'missing' });
     expect(await hook().verifyMessage(message, received(now() - 400), told)).toEqual({

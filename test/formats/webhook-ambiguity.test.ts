@@ -13,6 +13,7 @@ import {
   bytes,
   choice,
   type Language,
+  matcherOf,
   optional,
   patternOf,
   repeated,
@@ -24,7 +25,6 @@ import {
   headerVariables,
   languageOf,
   languagesOf,
-  matcherOf,
   type Notation,
   signedVariables,
 } from '../../src/formats/webhook/variables.ts';

@@ -454,7 +454,10 @@ describe('headers that are received', () => {
     const value = `t=1800000000,v1=${tag}`;
     expect(judge(value, { 'X-Scheme': undefined })).toMatchObject({ valid: true });
     for (const text of ['v2', '', 'V1', 'v1 ', 'v1, v1']) {
-      expect(judge(value, { 'X-Scheme': text }), text).toEqual(invalid('unsupported'));
+      expect(judge(value, { 'X-Scheme': text }), text).toEqual({
+        ...invalid('unsupported'),
+        detail: 'the header X-Scheme has another value than the scheme writes',
+      });
     }
   });
 

@@ -1,11 +1,11 @@
 /** What is wrong with the time of a message: too old, from the future, or written in another unit. */
 
 import type { TimeUnit } from '../../api/webhook-scheme.ts';
+import { matcherOf } from '../../formats/webhook/language.ts';
 import type { Values } from '../../formats/webhook/request.ts';
 import type { Scheme } from '../../formats/webhook/scheme.ts';
 import { bodyTime, checkTime } from '../../formats/webhook/time.ts';
 import { notations } from '../../formats/webhook/timestamp.ts';
-import { matcherOf } from '../../formats/webhook/variables.ts';
 
 export interface ClockProblem {
   /** For machines. */

@@ -1,9 +1,9 @@
 /** Verifies a received request as the signer would, and finds out why its signature is not valid. */
 
 import { SignerError } from '../../api/errors.ts';
+import { signatureHeader, targetHeaders } from '../../api/message-headers.ts';
 import type { Verification, VerificationFailure } from '../../api/messages.ts';
 import { webhookAlgorithms } from '../../formats/webhook/custom.ts';
-import { memberHeaders } from '../../formats/webhook/request.ts';
 import type { Scheme } from '../../formats/webhook/scheme.ts';
 import { shownId } from '../../key-sets/key-id.ts';
 import type { KeyReading } from '../../key-sets/readings.ts';
@@ -136,8 +136,8 @@ function verify(
   const context = { keys, now: nowMs, random: () => Buffer.alloc(0), checkSize: () => undefined };
   const { headers, method, body } = request;
   const header = (name: string) => {
-    if (name === memberHeaders.url) return requestedUrl(request);
-    return name === memberHeaders.method ? method : headers.get(name)?.join(', ');
+    if (name === targetHeaders.url) return requestedUrl(request);
+    return name === targetHeaders.method ? method : headers.get(name)?.join(', ');
   };
   try {
     return format.startVerification === undefined
@@ -164,7 +164,7 @@ function jsonRequest({ members, carriers, signedHeaders }: Scheme, request: Rece
 
 /** Finds the header that has the signature: that of the HTTP API, or else one whose value is as long as a signature. */
 function withRawSignature({ scheme }: Candidate, request: ReceivedRequest): ReceivedRequest {
-  const own = request.headers.get('sec-signer-signature');
+  const own = request.headers.get(signatureHeader);
   const isNamed = (name: string) => /sign|hmac|digest|hash/.test(name);
   const looksRight = ([, [value = '']]: readonly [string, readonly string[]]) =>
     value.length <= 256 && decodeSignature(value, scheme).length > 0;
@@ -174,10 +174,6 @@ function withRawSignature({ scheme }: Candidate, request: ReceivedRequest): Rece
       .filter(looksRight)
       .toSorted(([a], [b]) => Number(isNamed(b)) - Number(isNamed(a)))[0]?.[1];
   if (found === undefined) return request;
-  const headers = new Map([
-    ...request.headers,
-    [rawHeader.toLowerCase(), found],
-    ['sec-signer-signature', found],
-  ]);
+  const headers = new Map([...request.headers, [rawHeader.toLowerCase(), found], [signatureHeader, found]]);
   return { ...request, headers };
 }

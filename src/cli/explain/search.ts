@@ -24,7 +24,6 @@ export interface Message {
 export interface Hypotheses {
   /** The most literal one first. */
   readonly messages: readonly Message[];
-  /** How many of them have nothing but the headers read otherwise; the rest change what is signed. */
   readonly keys: readonly KeyReading[];
   readonly body: Uint8Array;
   readonly otherBodies: () => Iterable<Body>;

@@ -41,7 +41,7 @@ export function compileCarriers(
     const wrong = written.map((each) => nameProblem(each, known)).find((each) => each !== undefined);
     for (const each of written) known.add(each.toLowerCase());
     if (wrong !== undefined) report([], wrong);
-    // What is no name of a header could be anything, so the path does not repeat it.
+    // An invalid name may be a key that was pasted here, so leave it out of the path.
     const path = wrong === undefined ? [name] : [];
     const compiled = compileValue(template, notation, (message) => report(path, message));
     if (compiled === undefined) continue;
@@ -57,7 +57,7 @@ export function compileCarriers(
   }
   const all = withAliases(carriers, aliases, known, problems);
   for (const name of signedHeaders(signed)) {
-    // A signed header can be one that is not passed on: JSON can hold it.
+    // A header that cannot be passed on can be signed all the same, because a JSON request carries it.
     if (!known.has(name)) continue;
     problems.push({ path: ['signed'], message: `holds {header:${name}}, which the scheme itself writes` });
   }
@@ -76,7 +76,7 @@ function nameProblem(name: string, known: ReadonlySet<string>): string | undefin
   if (known.has(name.toLowerCase())) {
     return `the header ${name} stands twice in the scheme; letter case makes no difference`;
   }
-  // An object of JavaScript, in which programs have headers, does not keep it.
+  // Assigning `__proto__` on an object of JavaScript sets no header.
   if (name === '__proto__') return 'the header __proto__ cannot carry a signature; choose another name';
   if (!cannotBePassedOn(name.toLowerCase())) return undefined;
   return `the header ${name} cannot be passed on to the signer, because a request to it uses or refuses that name; let the receiver pass it on under another name, and write that one here`;

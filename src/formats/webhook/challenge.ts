@@ -13,11 +13,11 @@ import type { SigningContext } from '../../signing/format.ts';
 import { tagOf } from '../../signing/mac.ts';
 import type { OptionProblem } from '../definition.ts';
 import { commonWord, createAutomaton } from './automaton.ts';
-import { fixed, type Language } from './language.ts';
+import { fixed, type Language, matcherOf } from './language.ts';
 import type { SignedTemplate } from './signed.ts';
 import { type Part, parseTemplate, variablesOf, write } from './template.ts';
 import { readPattern } from './token-pattern.ts';
-import { languagesOf, matcherOf, type Notation } from './variables.ts';
+import { languagesOf, type Notation } from './variables.ts';
 
 export interface Challenge {
   readonly signed: readonly Part[];
@@ -27,7 +27,7 @@ export interface Challenge {
   /** What a token looks like, as the scheme says it. */
   readonly pattern: string;
   /** Whether a token can be a message of the scheme. */
-  readonly isMessage: boolean;
+  readonly collidesWithMessage: boolean;
 }
 
 export const challengeRequest: z.ZodMiniType<ChallengeRequest> = z.strictObject({ token: z.string() });
@@ -76,7 +76,7 @@ export function compileChallenge(
     output,
     token: matcherOf(token),
     pattern,
-    isMessage: collision !== undefined,
+    collidesWithMessage: collision !== undefined,
   };
 }
 

@@ -6,21 +6,14 @@ import type { OptionProblem } from '../definition.ts';
 import { type Carrier, compileCarriers, signedHeaders } from './carriers.ts';
 import { compileChallenge } from './challenge.ts';
 import { headerParts, sizeProblem } from './header-value.ts';
+import { matcherOf } from './language.ts';
 import { pointerProblem } from './pointer.ts';
 import type { Scheme } from './scheme.ts';
 import { passesSelfTest } from './self-test.ts';
 import { ambiguityOf, parseSigned, type SignedTemplate } from './signed.ts';
 import { variablesOf } from './template.ts';
 import { toTolerance } from './time.ts';
-import {
-  endsOf,
-  has,
-  languageOf,
-  matcherOf,
-  type Notation,
-  requestVariables,
-  sentVariables,
-} from './variables.ts';
+import { endsOf, has, languageOf, type Notation, requestVariables, sentVariables } from './variables.ts';
 
 /** More than a rotation needs. */
 const maxInList = 16;
@@ -96,7 +89,7 @@ export function compileScheme(
         ? []
         : [`signs bytes that can be read in two ways, so an attacker can shift them: ${ambiguity}`]),
       ...(algorithm === 'HMAC-SHA1' ? ['uses HMAC-SHA1, an old hash'] : []),
-      ...(challenge?.isMessage
+      ...(challenge?.collidesWithMessage
         ? ['answers a challenge with the signature of a message that is the token alone']
         : []),
     ],

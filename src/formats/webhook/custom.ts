@@ -26,7 +26,7 @@ const isTexts = (value: unknown): value is readonly string[] =>
   value.length <= 16 &&
   value.every((each) => typeof each === 'string');
 
-/** Not a record of zod, which leaves out a name such as `__proto__` without a word. */
+/** Not a record of zod, which silently leaves out a name such as `__proto__`. */
 function recordOf<Value>(isValue: (value: unknown) => boolean, rule: string) {
   return z.custom<Readonly<Record<string, Value>>>((value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;

@@ -1,12 +1,7 @@
 /** Signs and verifies messages by a compiled scheme. */
 
 import { malformedField, SignerError } from '../../api/errors.ts';
-import type {
-  VerificationFailure,
-  WebhookProof,
-  WebhookSignature,
-  WebhookVerification,
-} from '../../api/messages.ts';
+import type { Invalid, WebhookProof, WebhookSignature, WebhookVerification } from '../../api/messages.ts';
 import { decodeExactly, encode } from '../../bytes/encoding.ts';
 import type { About, MessageSink, SigningContext } from '../../signing/format.ts';
 import { equalTags, tagBytes } from '../../signing/mac.ts';
@@ -77,14 +72,15 @@ export function startVerification(
 ): MessageSink<WebhookVerification> {
   const fromRequest = requestValues(scheme, told);
   const received = readHeaders(scheme, told.header);
-  if (typeof received === 'string') return refusing(received);
-  if (fromRequest === 'missing') return refusing('missing');
+  if (typeof received === 'string') return refusing(invalid(received));
+  if ('valid' in received) return refusing(received);
+  if (fromRequest === 'missing') return refusing(invalid('missing'));
   const written = received.signatures.slice(0, scheme.maxSignatures).flatMap((signature) => {
     const tag = decodeExactly(signature, scheme.output);
     return tag?.length === tagBytes(scheme.algorithm) ? [{ signature, tag }] : [];
   });
   const tags = written.map(({ tag }) => tag);
-  if (tags.length === 0) return refusing('malformed');
+  if (tags.length === 0) return refusing(invalid('malformed'));
   const frames = framesOf(scheme, Object.assign(fromRequest, received.values));
   const keys = context.keys.flatMap(({ id, mac }) => frames.map((frame) => ({ id, mac, frame })));
   const hashing = startHashing(scheme, keys);
@@ -117,8 +113,8 @@ export function startVerification(
 const none = Buffer.alloc(0);
 
 /** The answer does not depend on the body. */
-function refusing(reason: VerificationFailure): MessageSink<WebhookVerification> {
-  return { update: () => undefined, finish: () => invalid(reason) };
+function refusing(answer: Invalid): MessageSink<WebhookVerification> {
+  return { update: () => undefined, finish: () => answer };
 }
 
 function proofOf({ id, nonce }: Values, timestamp: string | undefined): WebhookProof {

@@ -1,6 +1,7 @@
 /** Turns a compiled scheme into a format. */
 
 import { cannotBePassedOn } from '../../api/foreign-headers.ts';
+import { targetHeaders } from '../../api/message-headers.ts';
 import type { HttpHeaders, WebhookSignRequest, WebhookVerifyRequest } from '../../api/messages.ts';
 import { parse } from '../../api/schema.ts';
 import { type Format, feed, type HeaderLookup, type SigningContext } from '../../signing/format.ts';
@@ -8,7 +9,7 @@ import { valuesByName } from '../headers.ts';
 import { messageBytes } from '../message.ts';
 import { answerChallenge } from './challenge.ts';
 import { startSigning, startVerification } from './engine.ts';
-import { memberHeaders, requestsOf, type Told, toldByHeaders } from './request.ts';
+import { requestsOf, type Told, toldByHeaders } from './request.ts';
 import type { Scheme } from './scheme.ts';
 import type { Time } from './time.ts';
 
@@ -34,7 +35,7 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
     },
     ...(!isJsonOnly && {
       startSigning: (context: SigningContext, header: HeaderLookup) => {
-        const id = scheme.sends.has('id') ? header(memberHeaders.id) : undefined;
+        const id = scheme.sends.has('id') ? header(targetHeaders.id) : undefined;
         return startSigning(scheme, context, { ...toldByHeaders(scheme, header), id });
       },
       startVerification: (context: SigningContext, header: HeaderLookup) =>

@@ -2,9 +2,9 @@
 
 import type { HeaderTemplate, WebhookScheme } from '../../api/webhook-scheme.ts';
 import { commonWord, createAutomaton, twoReadings } from './automaton.ts';
-import { anyNumber, bytes, everyByte, fixed, sequence } from './language.ts';
+import { anyNumber, bytes, everyByte, fixed, matcherOf, sequence } from './language.ts';
 import { type Part, parseTemplate, repeatedOf, shown, variablesOf } from './template.ts';
-import { headerVariables, languagesOf, matcherOf, type Notation, type ReadTemplate } from './variables.ts';
+import { headerVariables, languagesOf, type Notation, type ReadTemplate } from './variables.ts';
 
 /** How the value of a header is written, and how it is read. */
 export interface HeaderValue {

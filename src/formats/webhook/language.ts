@@ -1,6 +1,6 @@
 /**
  * The regular languages of what a template holds: fixed text, and the values that verification accepts for a variable.
- * From the same description follow the regular expression that reads a value, and the automaton that automaton.ts judges.
+ * From the same description follow the regular expression that reads a value, and the automaton that automaton.ts checks.
  */
 
 /** A set of bytes by its ranges, first and last byte in turn: `azAZ`. */
@@ -55,6 +55,11 @@ export function patternOf(language: Language): string {
   const { repeated, least, most } = language;
   const pattern = 'bytes' in repeated ? patternOf(repeated) : `(?:${patternOf(repeated)})`;
   return `${pattern}{${least},${most === Number.POSITIVE_INFINITY ? '' : most}}`;
+}
+
+/** Matches exactly the values of a language. */
+export function matcherOf(language: Language): RegExp {
+  return new RegExp(`^${patternOf(language)}$`);
 }
 
 function range(first: string, last: string): string {

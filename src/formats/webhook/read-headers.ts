@@ -1,7 +1,8 @@
 /** Reads the headers of a received message. */
 
-import type { VerificationFailure } from '../../api/messages.ts';
+import type { Invalid, VerificationFailure } from '../../api/messages.ts';
 import type { HeaderLookup } from '../../signing/format.ts';
+import { invalid } from '../../signing/verify-tag.ts';
 import type { Carrier } from './carriers.ts';
 import type { Item } from './header-value.ts';
 import type { Values } from './request.ts';
@@ -16,7 +17,7 @@ export interface Received {
 }
 
 /** Looks up no other headers than those of the scheme. */
-export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | VerificationFailure {
+export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | VerificationFailure | Invalid {
   const { carriers, proven } = scheme;
   const isAbsent = (name: string) => header(name) === undefined;
   // The scheme's own names and the other ones are never mixed. A header without other names keeps its own.
@@ -39,7 +40,12 @@ export function readHeaders(scheme: Scheme, header: HeaderLookup): Received | Ve
   for (const [carrier, value] of present) {
     if (carrier.variables.size > 0) readValue(carrier, value, found, wrong);
     // Of a header with fixed text, another value means another version of the scheme.
-    else if (!carrier.items.every(({ pattern }) => pattern.test(value))) return 'unsupported';
+    else if (!carrier.items.every(({ pattern }) => pattern.test(value))) {
+      return invalid(
+        'unsupported',
+        `the header ${carrier.names[0]} has another value than the scheme writes`,
+      );
+    }
   }
   const values: Values = {};
   for (const variable of proven) {
@@ -62,7 +68,7 @@ function readValue(
   found: Map<string, string[]>,
   wrong: Set<string>,
 ): void {
-  // Of a time or an id there is one, so a header that was received twice is malformed as a whole.
+  // A time or an id occurs once. Splitting the value would accept a header that was received twice.
   const isSplit = isList || variables.has('signature');
   // Most values are one item.
   const whole = isSplit ? withoutOuterSpace(value) : value;

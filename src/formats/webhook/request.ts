@@ -2,6 +2,7 @@
 
 import * as z from 'zod/mini';
 import { malformedField } from '../../api/errors.ts';
+import { targetHeaders } from '../../api/message-headers.ts';
 import type {
   MessageId,
   WebhookSignRequest,
@@ -12,8 +13,9 @@ import type { HeaderLookup } from '../../signing/format.ts';
 import { text } from '../answers.ts';
 import { headers } from '../headers.ts';
 import { isText, messageEncoding } from '../message.ts';
+import { matcherOf } from './language.ts';
 import type { Scheme } from './scheme.ts';
-import { matcherOf, type RequestVariable, requestLanguages } from './variables.ts';
+import { type RequestVariable, requestLanguages } from './variables.ts';
 
 type Target = { readonly [Part in keyof WebhookTarget]?: WebhookTarget[Part] | undefined };
 
@@ -26,13 +28,6 @@ export interface Told extends MessageId, Target {
 /** Values by the name of their variable. */
 export type Values = Record<string, string>;
 
-/** The members that stand in headers if the message is the body. */
-export const memberHeaders = {
-  url: 'sec-signer-url',
-  method: 'sec-signer-method',
-  id: 'sec-signer-id',
-} as const;
-
 /** What decides which members a request has. */
 type Needs = Pick<Scheme, 'sends' | 'members' | 'signedHeaders'>;
 
@@ -40,8 +35,8 @@ type Needs = Pick<Scheme, 'sends' | 'members' | 'signedHeaders'>;
 export function toldByHeaders({ members }: Needs, header: HeaderLookup): Told {
   const needsUrl = [...members].some((member) => member !== 'method');
   return {
-    ...(needsUrl && { url: header(memberHeaders.url) }),
-    ...(members.has('method') && { method: header(memberHeaders.method) }),
+    ...(needsUrl && { url: header(targetHeaders.url) }),
+    ...(members.has('method') && { method: header(targetHeaders.method) }),
     header,
   };
 }
@@ -137,8 +132,8 @@ function memberValue(member: RequestVariable, told: Told, ofUrl: UrlParts | unde
   if (value === undefined) {
     const where =
       member === 'url' || member === 'method'
-        ? ` (or the header ${memberHeaders[member]})`
-        : `, or "url" (the header ${memberHeaders.url}) must hold it`;
+        ? ` (or the header ${targetHeaders[member]})`
+        : `, or "url" (the header ${targetHeaders.url}) must hold it`;
     throw malformedField(member, `is missing${where}; it ${rule}`);
   }
   // Two texts that are not well formed could be the same bytes.

@@ -7,9 +7,9 @@ import { hasEachMemberOnce } from '../../bytes/exact-json.ts';
 import { isSmallJson, type JsonSize } from '../../bytes/small-json.ts';
 import { decodeUtf8 } from '../../bytes/text.ts';
 import { checkAge, toTolerance as withDefaults } from '../tolerance.ts';
+import { matcherOf } from './language.ts';
 import { valueAt } from './pointer.ts';
 import { notations } from './timestamp.ts';
-import { matcherOf } from './variables.ts';
 
 export interface Time {
   readonly unit: TimeUnit;

@@ -3,7 +3,7 @@
 import type { TimeUnit } from '../../api/webhook-scheme.ts';
 import { bytes, choice, fixed, type Language, optional, repeated, sequence } from './language.ts';
 
-interface Notation {
+interface TimeNotation {
   /** What verification accepts. */
   readonly language: Language;
   write(ms: number): string;
@@ -45,7 +45,7 @@ function readRfc3339(text: string): number {
   return Date.parse(text.replace(/(\.\d{3})\d+/, '$1'));
 }
 
-export const notations: Readonly<Record<TimeUnit, Notation>> = {
+export const notations: Readonly<Record<TimeUnit, TimeNotation>> = {
   seconds: {
     language: number(12),
     write: (ms) => `${Math.floor(ms / 1000)}`,

@@ -43,7 +43,7 @@ export function readPattern(pattern: string): Language | string {
     if (longest > maxLength) return rule;
   }
   if (shortest === 0) return rule;
-  // A regular expression tries each way, and of one way there are never more than the pattern has characters.
+  // With one way to read each token, a regular expression never has more partial matches than the pattern has characters.
   return twoReadings(createAutomaton(parts)) === undefined ? sequence(...parts) : ambiguous;
 }
 

@@ -2,17 +2,7 @@
 
 import type { BytesEncoding } from '../../api/messages.ts';
 import type { TimeUnit } from '../../api/webhook-scheme.ts';
-import {
-  anyNumber,
-  bytes,
-  everyByte,
-  except,
-  fixed,
-  type Language,
-  patternOf,
-  repeated,
-  sequence,
-} from './language.ts';
+import { anyNumber, bytes, everyByte, except, fixed, type Language, repeated, sequence } from './language.ts';
 import { type Part, variablesOf } from './template.ts';
 import { notations } from './timestamp.ts';
 
@@ -89,11 +79,6 @@ export function languageOf(variable: string, notation: Notation): Language {
 /** The languages of a template's parts. */
 export function languagesOf(parts: readonly Part[], notation: Notation): readonly Language[] {
   return parts.map((part) => ('text' in part ? fixed(part.text) : languageOf(part.variable, notation)));
-}
-
-/** Matches exactly the values of a language. */
-export function matcherOf(language: Language): RegExp {
-  return new RegExp(`^${patternOf(language)}$`);
 }
 
 export interface ReadTemplate {
