@@ -29,15 +29,12 @@ import { webhookAlgorithms } from '../src/formats/webhook/custom.ts';
 import { createApp } from '../src/http/app.ts';
 import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
-import { createCounters } from '../src/ops/counters.ts';
 import { logEvents } from '../src/ops/log-events.ts';
-import { signerMetrics } from '../src/ops/metrics.ts';
-import { processMetrics } from '../src/ops/process.ts';
 import { createSigner } from '../src/signer.ts';
 import { type CodeBlock, page, pages } from './support/docs.ts';
 import { atOnce } from './support/keys.ts';
+import { everyMetric } from './support/metrics.ts';
 import { readTexts } from './support/source-tree.ts';
-import { status } from './support/status.ts';
 
 const root = join(import.meta.dirname, '..');
 const packageJson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -99,27 +96,7 @@ describe('the tables', () => {
   });
 
   it('list every metric with its labels and what it tells, and no page names another', async () => {
-    const counters = createCounters(() => 0);
-    const failed = { outcome: 'invalid', reason: 'mismatch' } as const;
-    const done = { keySet: 'orders', operation: 'verify', ...failed, durationMs: 1 } as const;
-    const head = { seq: 1, hash: '0'.repeat(64) };
-    const audit = { file: '-', onFailure: 'refuse', problem: null, failures: 0, head } as const;
-    const use = {
-      cpuSeconds: 1,
-      startedAt: new Date(),
-      residentBytes: 1,
-      openDescriptors: 1,
-      maxDescriptors: 1,
-    };
-    for (const caller of ['web', 'worker']) {
-      counters.answer(caller, 200);
-      counters.operation({ ...done, caller });
-    }
-    const metrics = [
-      ...signerMetrics({ ...status, audit }, counters, ['web', 'worker']),
-      ...processMetrics(use),
-    ];
-    const actual = metrics.map(({ name, help, samples: [[labels] = [{}]] }) => [
+    const actual = everyMetric().map(({ name, help, samples: [[labels] = [{}]] }) => [
       name,
       Object.keys(labels).join(', '),
       help,

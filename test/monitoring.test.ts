@@ -6,14 +6,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { errorCodes } from '../src/api/errors.ts';
-import { createCounters } from '../src/ops/counters.ts';
-import { formatMetrics, type Metric, signerMetrics } from '../src/ops/metrics.ts';
-import { processMetrics } from '../src/ops/process.ts';
+import { formatMetrics, type Metric } from '../src/ops/metrics.ts';
 import { operations } from '../src/signing/policy.ts';
 import { page } from './support/docs.ts';
+import { everyMetric } from './support/metrics.ts';
 import { parseQuery } from './support/promql.ts';
 import { temporaryDirectory } from './support/signer.ts';
-import { status } from './support/status.ts';
 
 const folder = join(import.meta.dirname, '../manifests/monitoring');
 const readManifest = (name: string) => parse(readFileSync(join(folder, name), 'utf8'));
@@ -352,25 +350,6 @@ function withRules() {
   const path = join(directory.path, 'rules.yaml');
   writeFileSync(path, stringify({ groups }));
   return Object.assign(directory, { rules: path });
-}
-
-function everyMetric(): readonly Metric[] {
-  const counters = createCounters(() => 0);
-  const failed = { operation: 'verify', outcome: 'invalid', reason: 'mismatch', durationMs: 1 } as const;
-  for (const caller of ['web', 'worker']) {
-    counters.answer(caller, 200);
-    counters.operation({ ...failed, caller, keySet: 'orders' });
-  }
-  const head = { seq: 1, hash: '0'.repeat(64) };
-  const audit = { file: '-', onFailure: 'refuse', problem: null, failures: 0, head } as const;
-  const use = {
-    cpuSeconds: 1,
-    startedAt: new Date(),
-    residentBytes: 1,
-    openDescriptors: 1,
-    maxDescriptors: 1,
-  };
-  return [...signerMetrics({ ...status, audit }, counters, ['web', 'worker']), ...processMetrics(use)];
 }
 
 function labelNames(samples: Metric['samples']): readonly string[] {
