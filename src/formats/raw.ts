@@ -20,7 +20,7 @@ import { currentAlgorithms, tagBytes } from '../signing/mac.ts';
 import { invalid, verifyTag } from '../signing/verify-tag.ts';
 import { text, verification } from './answers.ts';
 import { defineFormat } from './definition.ts';
-import { messageBytes, messageEncoding } from './message.ts';
+import { messageEncoding, messageOf } from './message.ts';
 
 const output = z.optional(z.enum(bytesEncodings));
 const fields = { message: text, encoding: messageEncoding, output };
@@ -40,14 +40,14 @@ export const raw = defineFormat({
     algorithms: currentAlgorithms,
     sign: (context, request) => {
       const { message, encoding, output = defaultOutput } = parse(sign, request);
-      return feed(context, startSigning(context, output), messageBytes('message', message, encoding));
+      return feed(context, startSigning(context, output), messageOf('message', message, encoding));
     },
     verify: (context, request) => {
       const { message, encoding, signature, output = defaultOutput } = parse(verify, request);
       return feed(
         context,
         startVerification(context, signature, output),
-        messageBytes('message', message, encoding),
+        messageOf('message', message, encoding),
       );
     },
     startSigning: (context) => startSigning(context, defaultOutput),

@@ -141,7 +141,7 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
       if (mediaType !== 'json') {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
         const sink = authorized.start((header) => request.headers.get(header) ?? undefined, notes);
-        done = await feedParts(sink, bodies.parts(request));
+        done = await feedParts(sink, (use) => bodies.parts(request, use));
       } else {
         refuseTwoSignatures(request, authorized);
         if (isBatch) {

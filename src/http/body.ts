@@ -48,10 +48,11 @@ export interface BodyReader {
    */
   inTurn<T>(request: Request, advice: string, use: (bytes: Uint8Array) => Promise<T>): Promise<T>;
   /**
-   * Reads a body in parts. Each part is valid until the next one is requested.
-   * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`
+   * Reads a body in parts, of any length.
+   * @param use is called with each part, which is freed when it returns
+   * @throws {SignerError} `malformed_request`, `timeout`, `overloaded`, and whatever `use` throws
    */
-  parts(request: Request): AsyncGenerator<Uint8Array, void, void>;
+  parts(request: Request, use: (part: Uint8Array) => void): Promise<void>;
 }
 
 /**
@@ -100,7 +101,10 @@ export function createBodyReader(
       );
     });
 
-  async function* receive(request: Request, minBytesPerSecond: number): ReturnType<BodyReader['parts']> {
+  async function* receive(
+    request: Request,
+    minBytesPerSecond: number,
+  ): AsyncGenerator<Uint8Array, void, void> {
     const reader = request.body?.getReader();
     if (reader === undefined) return;
     const started = performance.now();
@@ -198,12 +202,12 @@ export function createBodyReader(
       );
       return await turn;
     },
-    async *parts(request) {
+    parts: async (request, use) => {
       const length = declaredLength(request);
       // Streaming a short message would cost twice as much as signing it.
-      if (isSmall(length)) return yield await whole(request);
+      if (isSmall(length)) return use(await whole(request));
       using _held = reserve(length);
-      yield* receive(request, limits.minBytesPerSecond);
+      for await (const part of receive(request, limits.minBytesPerSecond)) use(part);
     },
   };
 }

@@ -7,14 +7,17 @@ export interface Timed {
   readonly durationMs: number;
 }
 
-/** Feeds a message that arrives in parts. */
-export async function feedParts(sink: MessageSink<object>, parts: AsyncIterable<Uint8Array>): Promise<Timed> {
+/** @param feed calls its argument with each part of a message */
+export async function feedParts(
+  sink: MessageSink<object>,
+  feed: (use: (part: Uint8Array) => void) => Promise<void>,
+): Promise<Timed> {
   let durationMs = 0;
-  for await (const part of parts) {
+  await feed((part) => {
     const begunAt = performance.now();
     sink.update(part);
     durationMs += performance.now() - begunAt;
-  }
+  });
   const begunAt = performance.now();
   const answer = sink.finish();
   return { answer, durationMs: durationMs + performance.now() - begunAt };

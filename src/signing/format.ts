@@ -4,7 +4,7 @@
  */
 
 import type { Formats, Verification } from '../api/messages.ts';
-import type { Algorithm, Key } from './mac.ts';
+import type { Algorithm, Key, MessagePart } from './mac.ts';
 
 /** How key bytes are written as text. With `text`, the bytes of the text are the key. */
 export type TextEncoding = 'text' | 'hex' | 'base64' | 'base64url' | 'whsec';
@@ -86,13 +86,13 @@ export type About = Readonly<Record<string, unknown>>;
 
 /** Receives a message in any number of parts. The caller calls `finish` once, after the last part. */
 export interface MessageSink<Answer> {
-  update(part: Uint8Array): void;
+  update(part: MessagePart): void;
   finish(): Answer;
 }
 
 /** Feeds an in-memory message through the streaming interface. */
-export function feed<A>(context: SigningContext, sink: MessageSink<A>, message: Uint8Array): A {
-  context.checkSize(message.length);
+export function feed<A>(context: SigningContext, sink: MessageSink<A>, message: MessagePart): A {
+  context.checkSize(Buffer.byteLength(message));
   sink.update(message);
   return sink.finish();
 }

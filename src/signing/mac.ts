@@ -43,9 +43,15 @@ export const currentAlgorithms = algorithmNames.filter(
   (name) => name !== 'HMAC-SHA1',
 ) as unknown as readonly [Algorithm, ...Algorithm[]];
 
+/**
+ * A part of a message, or all of it. A string stands for its UTF-8 bytes: the runtime hashes it without a copy, which would
+ * cost as much as the tag of a short message.
+ */
+export type MessagePart = Uint8Array | string;
+
 /** Computes one tag: call `update` with each part of the message, then `digest` once. */
 export interface MacStream {
-  update(part: Uint8Array): unknown;
+  update(part: MessagePart): unknown;
   digest(): Buffer;
 }
 
@@ -54,7 +60,7 @@ export interface Mac {
   readonly algorithm: Algorithm;
   start(): MacStream;
   /** An HMAC of the same algorithm whose key is the tag of this message. */
-  derive(message: Uint8Array): Mac;
+  derive(message: MessagePart): Mac;
 }
 
 /** A key as the rest of the program sees it: a public id, and what the key can compute. */
@@ -72,18 +78,33 @@ export function createMac(algorithm: Algorithm, secret: Uint8Array): Mac {
   const { hash: hashName, blockBytes } = algorithms[algorithm];
   // RFC 2104 §2 hashes a key that is longer than a block. Doing it here saves that work for each request.
   const hashed = secret.length > blockBytes ? hash(hashName, secret, 'buffer') : undefined;
-  const key = createSecretKey(hashed ?? secret);
+  const start = starter(hashName, hashed ?? secret);
   hashed?.fill(0);
   return {
     algorithm,
-    start: () => createHmac(hashName, key),
+    start,
     derive: (message) => {
-      const tag = createHmac(hashName, key).update(message).digest();
+      const stream = start();
+      stream.update(message);
+      const tag = stream.digest();
       const derived = createMac(algorithm, tag);
       tag.fill(0);
       return derived;
     },
   };
+}
+
+/**
+ * On Bun, each tag starts from a copy of a prepared state, which costs a third of a new HMAC. Node, which runs the unit
+ * tests, has no such copy.
+ */
+function starter(hashName: (typeof algorithms)[Algorithm]['hash'], key: Uint8Array): () => MacStream {
+  if (typeof Bun === 'undefined') {
+    const keyObject = createSecretKey(key);
+    return () => createHmac(hashName, keyObject);
+  }
+  const prepared = new Bun.CryptoHasher(hashName, key);
+  return () => prepared.copy();
 }
 
 /** The first 8 bytes of HMAC-SHA-256(key, "sidecar-signer key id"), in hex. */
@@ -97,7 +118,7 @@ export function processKeyId(secret: Uint8Array): string {
 }
 
 /** The tag of a message that is in memory, as one or more parts. */
-export function tagOf(mac: Mac, ...parts: readonly Uint8Array[]): Buffer {
+export function tagOf(mac: Mac, ...parts: readonly MessagePart[]): Buffer {
   const stream = mac.start();
   for (const part of parts) stream.update(part);
   return stream.digest();

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerError } from '../../src/api/errors.ts';
-import { type BodyLimits, createBodyReader, defaultBodyLimits } from '../../src/http/body.ts';
+import { type BodyLimits, type BodyReader, createBodyReader, defaultBodyLimits } from '../../src/http/body.ts';
 
 const mebibyte = 2 ** 20;
 const limits: BodyLimits = {
@@ -70,9 +70,11 @@ async function refusal(promise: Promise<unknown>): Promise<SignerError> {
   throw new Error('expected a SignerError', { cause: error });
 }
 
-async function collect(parts: AsyncIterable<Uint8Array>): Promise<string> {
+async function collect(reader: BodyReader, request: Request): Promise<string> {
   let text = '';
-  for await (const part of parts) text += Buffer.from(part).toString();
+  await reader.parts(request, (part) => {
+    text += Buffer.from(part).toString();
+  });
   return text;
 }
 
@@ -223,7 +225,7 @@ describe('the memory for bodies', () => {
     const outcome = reader.json(first.request, advice);
     expect(await refusal(reader.json(transfer().request, advice))).toMatchObject(busy);
     const long = withLength(2 ** 30).request;
-    expect(await refusal(collect(reader.parts(long)))).toMatchObject(busy);
+    expect(await refusal(collect(reader, long))).toMatchObject(busy);
     first.send('1');
     first.end();
     expect(await outcome).toBe(1);
@@ -334,16 +336,16 @@ describe('bodies in turn', () => {
 describe('the memory of a part', () => {
   const ownBuffer = () => new Uint8Array(5).fill(120);
 
-  it('is freed when the next one is asked for', async () => {
+  it('is freed when it has been used', async () => {
     const upload = transfer();
-    const part = ownBuffer();
-    const parts = createBodyReader(limits).parts(upload.request);
-    upload.send(part);
-    const { value } = await parts.next();
-    expect(value).toHaveLength(5);
+    const seen: { readonly part: Uint8Array; readonly length: number }[] = [];
+    const outcome = createBodyReader(limits).parts(upload.request, (part) => {
+      seen.push({ part, length: part.length });
+    });
+    upload.send(ownBuffer());
     upload.end();
-    await parts.next();
-    expect(value).toHaveLength(0);
+    await outcome;
+    expect(seen).toMatchObject([{ part: { length: 0 }, length: 5 }]);
   });
 });
 
@@ -352,9 +354,9 @@ describe('the parts of a message', () => {
     const { parts } = createBodyReader(limits);
     const upload = transfer();
     const received: Uint8Array[] = [];
-    const outcome = (async () => {
-      for await (const part of parts(upload.request)) received.push(part.slice());
-    })();
+    const outcome = parts(upload.request, (part) => {
+      received.push(part.slice());
+    });
     upload.send(Uint8Array.of(0, 255, 254));
     upload.send('é');
     upload.end();
@@ -364,17 +366,17 @@ describe('the parts of a message', () => {
 
   it('are none where there is no body', async () => {
     const request = new Request('http://localhost/', { method: 'POST' });
-    expect(await collect(createBodyReader(limits).parts(request))).toBe('');
+    expect(await collect(createBodyReader(limits), request)).toBe('');
   });
 
   it('have no limit of size in all', async () => {
     const message = 'x'.repeat(10_000);
-    expect(await collect(createBodyReader(limits).parts(whole(message)))).toBe(message);
+    expect(await collect(createBodyReader(limits), whole(message))).toBe(message);
   });
 
   it('may go on for as long as they keep coming fast enough', async () => {
     const upload = transfer();
-    const outcome = collect(createBodyReader(limits).parts(upload.request));
+    const outcome = collect(createBodyReader(limits), upload.request);
     for (let second = 0; second < 59; second++) {
       upload.send('x'.repeat(1000));
       await vi.advanceTimersByTimeAsync(1000);
@@ -391,7 +393,7 @@ describe('the parts of a message', () => {
 
   it.each([1000, 100_000])('must end at some time, though %i bytes come each second', async (bytes) => {
     const upload = transfer();
-    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    const outcome = refusal(collect(createBodyReader(limits), upload.request));
     let seconds = 0;
     for (; !upload.cancelled && seconds < 70; seconds++) {
       upload.send('x'.repeat(bytes));
@@ -403,20 +405,21 @@ describe('the parts of a message', () => {
 
   it('must end at that time even where the next is always there, so that nothing is waited for', async () => {
     const upload = transfer();
-    const parts = createBodyReader(limits).parts(upload.request);
-    for (let second = 0; second < 60; second++) {
-      upload.send('x'.repeat(1000));
-      expect(await parts.next()).toMatchObject({ done: false });
-      vi.advanceTimersByTime(1000);
-    }
+    let seconds = 0;
     upload.send('x'.repeat(1000));
-    expect(await refusal(parts.next())).toMatchObject(tooLong);
+    const outcome = createBodyReader(limits).parts(upload.request, () => {
+      seconds++;
+      upload.send('x'.repeat(1000));
+      vi.advanceTimersByTime(1000);
+    });
+    expect(await refusal(outcome)).toMatchObject(tooLong);
+    expect(seconds).toBe(60);
     expect(upload.cancelled).toBe(true);
   });
 
   it('time out when they pause for too long, however fast they came before', async () => {
     const upload = transfer();
-    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    const outcome = refusal(collect(createBodyReader(limits), upload.request));
     upload.send('x'.repeat(1_000_000));
     await vi.advanceTimersByTimeAsync(4999);
     expect(upload.cancelled).toBe(false);
@@ -427,7 +430,7 @@ describe('the parts of a message', () => {
 
   it('time out when they trickle, though they never pause', async () => {
     const upload = transfer();
-    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    const outcome = refusal(collect(createBodyReader(limits), upload.request));
     // At half the required rate they are five seconds behind after ten.
     let seconds = 0;
     for (; !upload.cancelled && seconds < 60; seconds++) {
@@ -440,21 +443,22 @@ describe('the parts of a message', () => {
 
   it('that break off are malformed', async () => {
     const upload = transfer();
-    const outcome = refusal(collect(createBodyReader(limits).parts(upload.request)));
+    const outcome = refusal(collect(createBodyReader(limits), upload.request));
     upload.send('x');
     upload.breakOff();
     expect(await outcome).toMatchObject({ code: 'malformed_request' });
   });
 
-  it('are not asked for any more when their reader stops in between', async () => {
+  it('are not asked for any more when their use fails', async () => {
     const upload = transfer();
     upload.send('first');
     upload.send('second');
     const seen: string[] = [];
-    for await (const part of createBodyReader(limits).parts(upload.request)) {
+    const outcome = createBodyReader(limits).parts(upload.request, (part) => {
       seen.push(Buffer.from(part).toString());
-      break;
-    }
+      throw new Error('no more');
+    });
+    await expect(outcome).rejects.toThrow('no more');
     expect(seen).toEqual(['first']);
     // After a refusal, the rest is read by others.
     expect(upload).toMatchObject({ cancelled: false, request: { body: { locked: false } } });

@@ -122,7 +122,7 @@ function recording(mac: Mac, record: Signed[], by = ''): Mac {
       const parts: Uint8Array[] = [];
       return {
         update: (part) => {
-          parts.push(part);
+          parts.push(Buffer.from(part));
           return stream.update(part);
         },
         digest: () => {

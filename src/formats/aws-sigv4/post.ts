@@ -61,7 +61,7 @@ export function signPost(
     ],
   };
   const Policy = Buffer.from(JSON.stringify(document)).toString('base64');
-  const signature = tagOf(signingKeys(mac, scope, scope.date), Buffer.from(Policy)).toString('hex');
+  const signature = tagOf(signingKeys(mac, scope, scope.date), Policy).toString('hex');
   if (notes) {
     notes.signature = signature;
     notes.about = { ...aboutOf(policy, message, service, nowSeconds(now) + expiresSeconds), bucket };

@@ -42,7 +42,7 @@ export function createSigningKeys(): SigningKeys {
 
 /** @param secret the HMAC whose key is "AWS4" followed by the secret access key */
 export function deriveSigningKey(secret: Mac, { date, region, service }: Scope): Mac {
-  return [date, region, service, scopeEnd].reduce((key, part) => key.derive(Buffer.from(part)), secret);
+  return [date, region, service, scopeEnd].reduce((key, part) => key.derive(part), secret);
 }
 
 /** `<date>/<region>/<service>/aws4_request` */
@@ -51,8 +51,8 @@ export function credentialScope({ date, region, service }: Scope): string {
 }
 
 /** The string to sign. */
-export function stringToSign(time: string, scope: Scope, requestHash: string): Uint8Array {
-  return Buffer.from([algorithm, time, credentialScope(scope), requestHash].join('\n'));
+export function stringToSign(time: string, scope: Scope, requestHash: string): string {
+  return [algorithm, time, credentialScope(scope), requestHash].join('\n');
 }
 
 /** Formats a time as YYYYMMDD'T'HHMMSS'Z'. @param now milliseconds since the epoch */

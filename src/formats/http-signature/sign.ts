@@ -31,7 +31,7 @@ export function sign(policy: CoveragePolicy, context: SigningContext, message: H
     const what = `must have ${missing.identifier} once and in ASCII, since signatures of this key cover it`;
     throw malformedField(missing.parameter === undefined ? 'headers' : 'url', what);
   }
-  const tag = tagOf(mac, Buffer.from(base)).toString('base64');
+  const tag = tagOf(mac, base).toString('base64');
   if (context.notes) {
     context.notes.signature = tag;
     context.notes.about = aboutOf(message, components);

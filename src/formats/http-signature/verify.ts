@@ -54,8 +54,7 @@ function verifyOne(
   const named = keys.filter(({ id }) => id === signature.keyid);
   // Another signer may have its own name for the key, so an unknown name selects all keys.
   const candidates = named.length === 0 ? keys : named;
-  const bytes = Buffer.from(base);
-  const answer = verifyTag(keys, [signature.tag], ({ mac }) => tagOf(mac, bytes), candidates);
+  const answer = verifyTag(keys, [signature.tag], ({ mac }) => tagOf(mac, base), candidates);
   if (!answer.valid) return answer;
   const failure =
     checkDigest(message, signature) ??

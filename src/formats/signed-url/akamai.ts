@@ -32,7 +32,7 @@ export function akamaiScheme({ tokenName, salt, acl, escapeEarly }: AkamaiSettin
     acl?.some((each) => (each.endsWith('*') ? path.startsWith(each.slice(0, -1)) : path === each)) !== false;
   const signedText = (fields: string, path: string) => {
     const url = list === undefined ? [`url=${escapeEarly ? escapePath(path) : path}`] : [];
-    return Buffer.from([fields, ...url, ...(salt === undefined ? [] : [`salt=${salt}`])].join('~'));
+    return [fields, ...url, ...(salt === undefined ? [] : [`salt=${salt}`])].join('~');
   };
   const isToken = (parameter: Parameter) => resembles(parameter, tokenName);
   return {

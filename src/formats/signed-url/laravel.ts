@@ -29,7 +29,7 @@ export function laravelScheme(form: UrlForm): UrlScheme {
       // Laravel sorts the parameters before it signs, and takes them in any order when it verifies.
       const query = queryOf(sortParameters([...url.parameters, added]));
       return {
-        signed: Buffer.from(`${beforeQuery(url)}?${query}`),
+        signed: `${beforeQuery(url)}?${query}`,
         write: (tag) => `${beforeQuery(url)}?${query}&signature=${encode(tag, 'hex')}`,
       };
     },
@@ -46,7 +46,7 @@ export function laravelScheme(form: UrlForm): UrlScheme {
       const query = queryOf(parameters.filter((each) => each !== signature));
       return {
         tag,
-        signed: [Buffer.from(`${beforeQuery(rest)}${query === '' ? '' : `?${query}`}`)],
+        signed: [`${beforeQuery(rest)}${query === '' ? '' : `?${query}`}`],
         url: { ...rest, parameters: parameters.filter((each) => !isOwn(each)) },
         expires: time,
       };

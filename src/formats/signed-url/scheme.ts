@@ -1,6 +1,7 @@
 /** What a scheme of signed URLs decides: the text that is signed, and how the signature is written into the URL. */
 
 import type { BytesEncoding } from '../../api/encodings.ts';
+import type { MessagePart } from '../../signing/mac.ts';
 import type { UrlForm, UrlParts } from './url-parts.ts';
 
 /** How one kind of signed URL is written and read, with the settings of a key set. */
@@ -37,7 +38,7 @@ export interface Terms {
 
 /** A URL with its terms, which only lacks its signature. */
 export interface Draft {
-  readonly signed: Uint8Array;
+  readonly signed: MessagePart;
   write(tag: Buffer): string;
 }
 
@@ -45,7 +46,7 @@ export interface Draft {
 export interface Received {
   readonly tag: Uint8Array;
   /** The texts that the signature may be of. One match is enough. */
-  readonly signed: readonly Uint8Array[];
+  readonly signed: readonly MessagePart[];
   /** The URL as it was before it was signed. */
   readonly url: UrlParts;
   /** Undefined if the URL does not expire. */

@@ -77,10 +77,8 @@ export function sidecarScheme(names: ParameterNames, hasMethods: boolean): UrlSc
   };
 }
 
-function signedText({ authority, path, parameters }: UrlParts, expires: string, method: string): Uint8Array {
-  return Buffer.from(
-    [version, method, authority, path, queryOf(sortParameters(parameters)), expires].join('\n'),
-  );
+function signedText({ authority, path, parameters }: UrlParts, expires: string, method: string): string {
+  return [version, method, authority, path, queryOf(sortParameters(parameters)), expires].join('\n');
 }
 
 /** The key id that a URL names. One that is not well formed names no key. */

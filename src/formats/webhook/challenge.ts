@@ -103,7 +103,10 @@ export function answerChallenge(
       `does not match the pattern of this scheme, ${pattern}; give the token exactly as the provider sent it`,
     );
   }
-  const tag = tagOf(primary.mac, Buffer.from(write(signed, () => given)));
+  const tag = tagOf(
+    primary.mac,
+    write(signed, () => given),
+  );
   const signature = encode(tag, output);
   if (notes) Object.assign(notes, { signature, keyId: primary.id, bytes: Buffer.byteLength(given) });
   return { response: write(response, () => signature) };

@@ -2,10 +2,11 @@
 
 import { SignerError } from '../../api/errors.ts';
 import { maxJsonBytes } from '../../api/limits.ts';
+import type { MessagePart } from '../../signing/mac.ts';
 
 export interface Collector {
   /** @throws {SignerError} `message_too_large` */
-  add(part: Uint8Array): void;
+  add(part: MessagePart): void;
   body(): Uint8Array;
 }
 
@@ -14,7 +15,7 @@ export function createCollector(): Collector {
   let length = 0;
   return {
     add: (part) => {
-      length += part.length;
+      length += Buffer.byteLength(part);
       if (length > maxJsonBytes) {
         throw new SignerError(
           'message_too_large',
@@ -22,7 +23,7 @@ export function createCollector(): Collector {
         );
       }
       // The memory of a part is reused.
-      parts.push(Uint8Array.from(part));
+      parts.push(Buffer.from(part));
     },
     body: () => Buffer.concat(parts),
   };

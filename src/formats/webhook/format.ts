@@ -6,7 +6,7 @@ import type { HttpHeaders, WebhookSignRequest, WebhookVerifyRequest } from '../.
 import { parse } from '../../api/schema.ts';
 import { type Format, feed, type HeaderLookup, type SigningContext } from '../../signing/format.ts';
 import { valuesByName } from '../headers.ts';
-import { messageBytes } from '../message.ts';
+import { messageOf } from '../message.ts';
 import { answerChallenge } from './challenge.ts';
 import { startSigning, startVerification } from './engine.ts';
 import { requestsOf, type Told, toldByHeaders } from './request.ts';
@@ -26,12 +26,12 @@ export function createFormat(scheme: Scheme, options: object): Omit<Format, 'nam
     sign: (context, request) => {
       const parsed = parse(sign, request) as SignRequest;
       const signing = startSigning(scheme, context, toldBy(parsed, parsed.headers ?? {}));
-      return feed(context, signing, messageBytes('body', parsed.body, parsed.encoding));
+      return feed(context, signing, messageOf('body', parsed.body, parsed.encoding));
     },
     verify: (context, request) => {
       const parsed: VerifyRequest = parse(verify, request);
-      const bytes = messageBytes('body', parsed.body, parsed.encoding);
-      return feed(context, startVerification(scheme, context, toldBy(parsed, parsed.headers)), bytes);
+      const message = messageOf('body', parsed.body, parsed.encoding);
+      return feed(context, startVerification(scheme, context, toldBy(parsed, parsed.headers)), message);
     },
     ...(!isJsonOnly && {
       startSigning: (context: SigningContext, header: HeaderLookup) => {

@@ -1,17 +1,17 @@
 /** Computes the tags of one body, as it arrives, by several keys. */
 
-import type { Mac, MacStream } from '../../signing/mac.ts';
+import type { Mac, MessagePart } from '../../signing/mac.ts';
 import { createCollector } from './collector.ts';
 import { formText } from './form.ts';
 import type { Values } from './request.ts';
 import type { Scheme } from './scheme.ts';
-import { type Part, write } from './template.ts';
+import { write } from './template.ts';
 import { signedUrls } from './url.ts';
 
 /** What is signed around a body. */
 export interface Frame {
-  readonly before: Buffer;
-  readonly after: Buffer;
+  readonly before: string;
+  readonly after: string;
   /** Of the request, which may hold the digest of the body. */
   readonly url: string | undefined;
 }
@@ -22,7 +22,7 @@ export function framesOf(scheme: Scheme, values: Values): readonly [Frame, ...Fr
   const { before, after } = scheme.signed;
   const frame = (signedUrl = ''): Frame => {
     const valueFor = (variable: string) => (variable === 'url' ? signedUrl : (values[variable] ?? ''));
-    return { before: bytesOf(before, valueFor), after: bytesOf(after, valueFor), url };
+    return { before: write(before, valueFor), after: write(after, valueFor), url };
   };
   if (url === undefined) return [frame()];
   const [signed, ...others] = signedUrls(scheme, url);
@@ -31,13 +31,9 @@ export function framesOf(scheme: Scheme, values: Values): readonly [Frame, ...Fr
 
 const none = Buffer.alloc(0);
 
-function bytesOf(parts: readonly Part[], valueFor: (variable: string) => string): Buffer {
-  return parts.length === 0 ? none : Buffer.from(write(parts, valueFor));
-}
-
 export interface Hashing {
   /** @throws {SignerError} `message_too_large` */
-  update(part: Uint8Array): void;
+  update(part: MessagePart): void;
   /** The tag by each MAC; undefined if the URL has the digest of another body. Called once, after the last part. */
   tags(): readonly (Buffer | undefined)[];
   /** The whole body, of a scheme that reads it. */
@@ -51,7 +47,7 @@ export function startHashing(
 ): Hashing {
   const streams = macs.map(({ mac, frame }) => {
     const stream = mac.start();
-    feed(stream, frame.before);
+    stream.update(frame.before);
     return { stream, frame };
   });
   const collector = readsBody ? createCollector() : undefined;
@@ -65,17 +61,12 @@ export function startHashing(
       // All frames are of one request, and so have one URL.
       const form = isForm ? formText(body(), macs[0]?.frame.url) : '';
       if (form === undefined) return streams.map(() => undefined);
-      const pairs = isForm ? Buffer.from(form) : none;
       return streams.map(({ stream, frame }) => {
-        feed(stream, pairs);
-        feed(stream, frame.after);
+        stream.update(form);
+        stream.update(frame.after);
         return stream.digest();
       });
     },
     body,
   };
-}
-
-function feed(stream: MacStream, bytes: Uint8Array): void {
-  if (bytes.length > 0) stream.update(bytes);
 }
