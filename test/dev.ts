@@ -26,8 +26,19 @@ function greet({ listen, socket: [socket] = [] }: ServeOptions, port: number | u
     listen === 'none' || port === undefined
       ? `--unix-socket '${socket?.path}' http://localhost`
       : `http://${formatAddress(reachable({ ...listen, port }))}`;
-  const curl = `curl -sS -H 'Sec-Signer: 1' -H 'Content-Type: application/json' -d '{"message":"hello"}' ${to}/v1/keys/demo/sign`;
-  process.stdout.write(`\n${styleText('bold', 'Sign "hello" with it, from another terminal:')}\n${curl}\n\n`);
+  const show = (title: string, command: string) => `\n${styleText('bold', title)}\n\n${command}\n`;
+  process.stdout.write(
+    show(
+      `Sign "hello" with the key ${keyFile}, from another terminal:`,
+      // Two lines, because a terminal may have 80 columns.
+      `curl -sS ${to}/v1/keys/demo/sign -H 'Sec-Signer: 1' \\\n  -H 'Content-Type: application/json' -d '{"message":"hello"}'`,
+    ) +
+      show(
+        'See the demo, a shop under attack, in a browser. It needs Docker:',
+        'docker compose -f docker/compose.yaml up --build',
+      ) +
+      `\n${styleText('bold', 'Press Ctrl+C to stop.')}\n\n`,
+  );
 }
 
 normaliseEnvironment();

@@ -9,9 +9,14 @@ interface Entry {
   readonly integrity?: string;
 }
 
+const packagesOf = (lockFile: string): Readonly<Record<string, Entry>> =>
+  JSON.parse(readFileSync(join(import.meta.dirname, lockFile), 'utf8')).packages;
+
+/** The project itself, and its folder with what the server is built with. */
+const own = ['', 'src', 'node_modules/sidecar-signer-server'];
+
 function installed(lockFile: string): readonly (readonly [string, Entry])[] {
-  const { packages } = JSON.parse(readFileSync(join(import.meta.dirname, lockFile), 'utf8'));
-  return Object.entries<Entry>(packages).filter(([path]) => path !== '');
+  return Object.entries(packagesOf(lockFile)).filter(([path]) => !own.includes(path));
 }
 
 /** What is wrong with an entry of the lock file; empty if nothing is. */
@@ -34,6 +39,11 @@ describe('package-lock.json', () => {
   ])('%s has the SHA-512 of every package, and no address', (lockFile, least) => {
     expect(installed(lockFile).length).toBeGreaterThan(least);
     expect(installed(lockFile).flatMap(problems)).toEqual([]);
+  });
+
+  it('has one link, to the folder of the server', () => {
+    const { 'node_modules/sidecar-signer-server': link } = packagesOf('../package-lock.json');
+    expect(link).toEqual({ resolved: 'src', link: true });
   });
 
   const version = '1.0.0';

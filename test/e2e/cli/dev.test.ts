@@ -20,7 +20,7 @@ it.each(['--socket', '--listen'])('prints a command that signs over %s', async (
     printed += chunk;
   });
   try {
-    const command = await waitFor(() => /^curl .*$/m.exec(printed)?.[0]);
+    const command = await waitFor(() => /^curl .*\\\n.*\n/m.exec(printed)?.[0]);
     const { stdout } = await sh('sh', ['-c', command], { cwd: directory.path });
     expect(JSON.parse(stdout)).toMatchObject({ signature: expect.stringMatching(/^[0-9a-f]{64}$/) });
   } finally {
