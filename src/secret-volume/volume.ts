@@ -11,6 +11,7 @@ import { call, createListeners } from './listeners.ts';
 import { createLoader, type LoadHealth } from './loader.ts';
 import { inspectMount } from './mount.ts';
 import { resolveOptions, type VolumeOptions } from './options.ts';
+import { createOutage } from './outage.ts';
 import type { VolumeError, VolumeWarning } from './problem.ts';
 import type { Reading } from './reading.ts';
 import { type HintSource, keepWatching, type Watcher } from './watch.ts';
@@ -55,6 +56,11 @@ export interface Volume<T> extends AsyncIterable<Change> {
   onRecovery(listener: () => unknown): () => void;
   /** Calls the listener for all earlier warnings and each new one. Returns a function that ends the subscription. */
   onWarning(listener: (warning: VolumeWarning) => unknown): () => void;
+  /**
+   * Calls the listener with `down` when no watcher has run for a few seconds, so that only the poll finds changes, and
+   * with `up` when one runs again. Calls it at once if that is so now. Returns a function that ends the subscription.
+   */
+  onWatcher(listener: (state: 'up' | 'down') => unknown): () => void;
   /** Reads the directory now instead of at the next poll, even if its content was rejected before. */
   refresh(): void;
   /**
@@ -98,6 +104,8 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
   const problems = createListeners<VolumeError>();
   const recoveries = createListeners<void>();
   const warnings = createListeners<VolumeWarning>();
+  const watcherStates = createListeners<'up' | 'down'>();
+  const outage = createOutage(watcherStates.emit);
   const warned = new Map<string, VolumeWarning>();
   const first = Promise.withResolvers<void>();
   first.promise.catch(() => undefined);
@@ -151,6 +159,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       const before = { generation: generation(), hints };
       const full = loader.health.layout === 'plain' && count % fullReadEachPolls === 0;
       await loader.load(full ? 'read' : 'look');
+      outage.observe(watcher?.up, loader.health.problem);
       const hasChanged = before.generation > 0 && generation() > before.generation;
       const unannounced = () => watcher?.up === true && hints === before.hints;
       if (!hasChanged || !unannounced()) continue;
@@ -198,6 +207,10 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
       for (const warning of warned.values()) void call(listener, warning);
       return warnings.add(listener);
     },
+    onWatcher: (listener) => {
+      if (outage.isOn) void call(listener, 'down');
+      return watcherStates.add(listener);
+    },
     async *[Symbol.asyncIterator]() {
       let seen: Digests = new Map();
       while (!closing.signal.aborted) {
@@ -216,7 +229,7 @@ export function openVolume<T>(path: string, options: VolumeOptions<T> = {}): Vol
     close: async () => {
       closing.abort();
       loader.close();
-      for (const listeners of [changes, problems, recoveries, warnings]) listeners.clear();
+      for (const listeners of [changes, problems, recoveries, warnings, watcherStates]) listeners.clear();
       first.reject(new Error(`the volume ${directory} was closed before it was ready`));
       wakeIterations();
       await watcher?.close();

@@ -32,6 +32,8 @@ for (const [name, limit, error] of [
       const { health, problems, faults } = await reader.call.state();
       expect(health).toMatchObject({ watcher: 'down', rescuedByPoll: 0, generation: 2 });
       expect([...problems, ...faults]).toEqual([]);
+      await until(async () => (await reader.call.state()).watcherStates.length > 0);
+      expect((await reader.call.state()).watcherStates).toEqual(['down']);
       expect(reader.errors()).toBe('');
     },
     { needs: ['user namespaces'] },
@@ -43,8 +45,11 @@ row(
   'watches as soon as a watch can be had again',
   async (scene) => {
     const reader = await unwatchableReader(scene, 'max_inotify_instances', noPoll);
+    await until(async () => (await reader.call.state()).watcherStates.length > 0);
     await reader.call.write('/proc/sys/user/max_inotify_instances', '128');
     await until(async () => (await reader.call.state()).health.watcher === 'up');
+    await until(async () => (await reader.call.state()).watcherStates.length > 1);
+    expect((await reader.call.state()).watcherStates).toEqual(['down', 'up']);
     await scene.writer.write(scene.directory, { a: '2' });
     await until(async () => (await reader.call.state()).files?.['a'] === '2');
     const { health } = await reader.call.state();
@@ -177,9 +182,17 @@ row('B9', 'keeps the last good reading of a directory that is gone', async (scen
   const { volume, codes, looked, reaches } = open(quickPoll);
   await volume.ready();
   await writer.fs('rmSync', directory, { recursive: true });
+  const watcherStates: string[] = [];
+  volume.onWatcher((state) => watcherStates.push(state));
   await until(() => volume.health.problem !== undefined);
-  await looked();
+  const goneAt = performance.now();
+  await until(async () => {
+    await looked();
+    return performance.now() - goneAt > 3000;
+  });
   expect(codes()).toContain('missing');
+  // The problem says it all.
+  expect(watcherStates).toEqual([]);
   expect(texts(volume.current)).toEqual({ a: '1' });
   await writer.write(directory, { a: '2' });
   await reaches(2);

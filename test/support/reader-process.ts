@@ -23,6 +23,8 @@ export interface ReaderState {
   /** Codes and messages, the present problem's last. */
   readonly problems: readonly string[];
   readonly warnings: readonly VolumeWarning[];
+  /** What it was told of its watcher. */
+  readonly watcherStates: readonly string[];
   readonly changes: readonly Change[];
   readonly noises: number;
   readonly faults: readonly string[];
@@ -36,6 +38,7 @@ let volume: Volume<Readonly<Record<string, string>>> | undefined;
 let changes: Change[] = [];
 let problems: string[] = [];
 let warnings: VolumeWarning[] = [];
+let watcherStates: string[] = [];
 const faults: string[] = [];
 let noises = 0;
 
@@ -44,6 +47,7 @@ const functions = {
     changes = [];
     problems = [];
     warnings = [];
+    watcherStates = [];
     volume = openVolume(directory, {
       ...options,
       parse: (reading) => Object.fromEntries(reading.names.map((name) => [name, reading.text(name)])),
@@ -53,6 +57,7 @@ const functions = {
       problems.push(...error.problems.map(({ code, message }) => `${code}: ${message}`));
     });
     volume.onWarning((warning) => warnings.push(warning));
+    volume.onWatcher((state) => watcherStates.push(state));
   },
 
   state(): ReaderState {
@@ -66,6 +71,7 @@ const functions = {
       lookedAt: lastAttempt?.getTime(),
       problems: [...past, ...now],
       warnings,
+      watcherStates,
       changes,
       noises,
       faults,
