@@ -28,6 +28,10 @@ export function logKeyEvents(
 ): MountedKeysEvents {
   const file = { file: config ?? '' };
   const isReady = () => keys().store.current !== undefined;
+  /** The generation of keys whose warnings were logged last. Several mounts can come into use with it. */
+  let warnedOf = 0;
+  /** Two mounts can be of one directory. */
+  const warned = new Set<string>();
   return {
     leftOut: (warning) => log.warn('… so this key set is left out …', file, warning),
     refused: (mount) => {
@@ -48,7 +52,18 @@ export function logKeyEvents(
       if (content === 'keys') log.info('the problem with the keys is over', { directory });
       else log.info('the problem with the configuration is over', file);
     },
+    watcher: ({ volume: { directory } }, state) => {
+      if (state === 'up') log.info('the problem with the events is over', { directory });
+      else log.warn('no events report changes here; the poll finds them', { directory });
+    },
+    ended: (key, ended) =>
+      log.info('replaced keys do not verify any more', {
+        key,
+        ended: listSome(ended, maxListedKeys, ({ id }) => shownId(id)),
+      }),
     warning: ({ volume: { directory } }, { code, message }) => {
+      if (warned.has(message)) return;
+      warned.add(message);
       // Not a warning, because plain files are normal on a developer's machine.
       if (code === 'plain_layout') log.info('… has plain files, …', { directory }, message);
       // The signer reads no file as text.
@@ -70,11 +85,12 @@ export function logKeyEvents(
       if (content === 'configuration')
         log.info('configuration loaded', { ...file, generation, keys: described });
       else log.info('keys loaded', { directory, generation, ...changes, keys: described });
-      for (const { name, warnings, notes } of keySets) {
+      for (const { name, warnings, notes } of warnedOf === generation ? [] : keySets) {
         if (warnings.length > 0)
           log.warn('a key set …', { key: name }, `a key set ${warnings.join('; it ')}`);
         if (notes.length > 0) log.info('a key set …', { key: name }, `a key set ${notes.join('; it ')}`);
       }
+      warnedOf = generation;
       onReady();
     },
   };

@@ -12,6 +12,7 @@ import {
   type VolumeProblem,
   type VolumeWarning,
 } from '../secret-volume/index.ts';
+import type { Key } from '../signing/mac.ts';
 import type { Result } from './result.ts';
 import { type SecretFiles, sealFiles } from './secret.ts';
 import { type Configuration, type ConfigurationFile, fileName } from './settings.ts';
@@ -59,6 +60,10 @@ export interface MountedKeysEvents {
   /** What was refused is solved: the latest content is in use, even if it is the content from before. */
   solved?(mount: Mount): void;
   warning?(mount: Mount, warning: VolumeWarning): void;
+  /** Whether events report the changes of a directory, when that is not so or is so again. */
+  watcher?(mount: Mount, state: 'up' | 'down'): void;
+  /** Replaced keys of a key set do not verify any more. */
+  ended?(keySet: string, keys: readonly Key[]): void;
   /** A part of the configuration was left out. */
   leftOut?(warning: string): void;
   /** What somebody who checks the configuration should know. */
@@ -96,6 +101,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
     onRefused: (source) => {
       for (const mount of mountsOf(source)) refuse(mount);
     },
+    onEnded: (keySet, keys) => events.ended?.(keySet, keys),
   });
   const offer: KeyStore['offer'] = async (...offered) => {
     await store.offer(...offered);
@@ -118,6 +124,7 @@ export function mountKeys(options: MountedKeysOptions): MountedKeys {
       refuse(mount);
     });
     volume.onWarning((warning) => events.warning?.(mount, warning));
+    volume.onWatcher((state) => events.watcher?.(mount, state));
   };
 
   for (const [directory, source] of store.directories) {

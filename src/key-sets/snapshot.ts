@@ -89,6 +89,19 @@ export function withoutExpired(snapshot: Snapshot, atMs: number): Snapshot {
   return { ...snapshot, keySets: new Map(keySets) };
 }
 
+/** The replaced keys that verified in the first of two snapshots and not in the second, by key set. */
+export function endedKeys(before: Snapshot, after: Snapshot): ReadonlyMap<string, readonly Key[]> {
+  const ended = new Map<string, readonly Key[]>();
+  for (const [name, { retained }] of before.keySets) {
+    if (retained.length === 0) continue;
+    const { loaded = [], retained: kept = [] } = after.keySets.get(name) ?? {};
+    const verifying = new Set([...loaded, ...kept].flatMap(({ fingerprints }) => fingerprints));
+    const gone = retained.filter((key) => isFree(key, verifying)).map(({ key }) => key);
+    if (gone.length > 0) ended.set(name, gone);
+  }
+  return ended;
+}
+
 /** When the next retained key expires, on the monotonic clock. Infinity if no key is retained. */
 export function firstExpiryMs({ keySets }: Snapshot): number {
   let first = Number.POSITIVE_INFINITY;

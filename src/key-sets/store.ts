@@ -4,11 +4,12 @@
  */
 
 import { type Clocks, systemClocks } from '../signing/clocks.ts';
+import type { Key } from '../signing/mac.ts';
 import { loadKeySets } from './load.ts';
 import { ok, type Result, refused } from './result.ts';
 import { filesByName, type Secret, type SecretFiles, sealSecret } from './secret.ts';
 import { type Configuration, fileName, type KeySource } from './settings.ts';
-import { firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
+import { endedKeys, firstExpiryMs, nextSnapshot, type Snapshot, withoutExpired } from './snapshot.ts';
 import { type FileChanges, Source } from './source.ts';
 
 export interface KeyStore {
@@ -48,6 +49,8 @@ export interface KeyStoreOptions {
   readonly onAccepted?: (source: object, changes: FileChanges) => void;
   /** Told when a content is refused, and again when it is refused for another reason. */
   readonly onRefused?: (source: object) => void;
+  /** Told when replaced keys of a key set have ended: what they signed is not valid any more. */
+  readonly onEnded?: (keySet: string, keys: readonly Key[]) => void;
   /** Default: the system's. */
   readonly clocks?: Clocks;
 }
@@ -81,8 +84,10 @@ export function createKeyStore(options: KeyStoreOptions): KeyStore {
   };
 
   const publish = (next: Snapshot | undefined) => {
+    const ended = current && next ? endedKeys(current, next) : new Map<string, readonly Key[]>();
     current = next;
     clearTimeout(expiry);
+    for (const [name, keys] of ended) options.onEnded?.(name, keys);
     if (next === undefined) return;
     const waitMs = firstExpiryMs(next) - clocks.monotonicMs();
     if (waitMs === Number.POSITIVE_INFINITY) return;

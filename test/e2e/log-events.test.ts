@@ -1,5 +1,6 @@
 /** What the binary logs in a life with every kind of trouble: each line is one of those that the table of the code lists. */
 
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +24,13 @@ const events = Object.entries(logEvents).flatMap(([level, byMessage]) =>
   })),
 );
 
+const canLimit = spawnSync('unshare', ['-Ur', 'true']).status === 0;
+/** These need a user namespace of their own, in which there can be no watch. */
+const ofTheWatcher = [
+  'no events report changes here; the poll finds them',
+  'the problem with the events is over',
+];
+
 /** These need a mount, a disk that is full for a while, another system, or a bug. */
 const elsewhere = [
   '… is a … mount …',
@@ -33,6 +41,7 @@ const elsewhere = [
   'the process could not be hardened on this system: core dumps, memory access or the limit of descriptors',
   'a request failed because of a bug in the signer',
   'stopping because of a bug in the signer',
+  ...(canLimit ? [] : ofTheWatcher),
 ];
 
 const seen = new Set<string>();
@@ -167,6 +176,109 @@ it('has its lines when one of two directories comes late', async () => {
   await using signer = await startSigner(['--keys', first, '--keys', second]);
   await waitFor(() => (signer.output().includes('waiting for the other') ? true : undefined));
   await next(signer, 'keys loaded', () => writeVolume(first, { session: randomBytes(32) }));
+  await check(signer);
+});
+
+const withoutNamespaces = canLimit ? '' : ' (skipped: no user namespace can be made here)';
+it.skipIf(!canLimit)(
+  `says when only the poll finds changes, and when that is over${withoutNamespaces}`,
+  async () => {
+    const path = join(directory.path, 'e');
+    mkdirSync(path);
+    const [keys, config, limit] = ['keys', 'config', 'limit'].map((name) => join(path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeVolume(keys, { orders: newKey() });
+    writeVolume(config, { 'signer.yaml': 'keys: { orders: { encoding: hex } }' });
+    // Only a process of the namespace may set its limit, so one waits there for the word to raise it.
+    const script = `echo 0 > /proc/sys/user/max_inotify_instances
+    mkfifo ${limit}
+    { cat ${limit} > /proc/sys/user/max_inotify_instances; } &
+    exec "$@"`;
+    const flags = ['--keys', keys, '--config', join(config, 'signer.yaml')];
+    await using signer = await startSigner(
+      flags,
+      {},
+      { wrapper: ['unshare', '-Ur', 'sh', '-c', script, 'sh'] },
+    );
+    const [down, over] = ofTheWatcher as [string, string];
+    const told = (message: string) => linesOf(signer).filter(({ msg }) => msg === message);
+    await waitFor(() => told(down).length === 2 || undefined);
+    await next(signer, 'keys loaded', () => writeVolume(keys, { orders: newKey() }));
+    expect(told(over)).toEqual([]);
+    writeFileSync(limit, '128');
+    await waitFor(() => told(over).length === 2 || undefined);
+    expect(
+      told(down)
+        .map(({ directory: of }) => of)
+        .sort(),
+    ).toEqual([config, keys].sort());
+    await check(signer);
+  },
+);
+
+it('says when a replaced key has ended, whether its time is over or is made shorter', async () => {
+  const path = join(directory.path, 'f');
+  mkdirSync(path);
+  const [keys, config] = ['keys', 'config'].map((name) => join(path, name)) as [string, string];
+  const configure = (seconds: number) =>
+    writeVolume(config, {
+      'signer.yaml': `keys: { orders: { encoding: hex, retainPreviousSeconds: ${seconds} } }`,
+    });
+  configure(2);
+  writeVolume(keys, { orders: newKey() });
+  await using signer = await startSigner(['--keys', keys, '--config', join(config, 'signer.yaml')]);
+  await signer.ready();
+  const sign = async () =>
+    (await (await signer.call('/v1/keys/orders/sign', { message: 'm' })).json()) as {
+      keyId: string;
+      signature: string;
+    };
+  const isValid = async ({ signature }: { signature: string }) => {
+    const answer = await signer.call('/v1/keys/orders/verify', { message: 'm', signature });
+    return ((await answer.json()) as { valid: boolean }).valid;
+  };
+  const ended = 'replaced keys do not verify any more';
+  const rotate = async () => {
+    const signed = await sign();
+    await next(signer, 'keys loaded', () => writeVolume(keys, { orders: newKey() }));
+    return signed;
+  };
+  const first = await rotate();
+  expect(await isValid(first)).toBe(true);
+  await waitFor(() => signer.output().includes(ended) || undefined);
+  expect(await isValid(first)).toBe(false);
+  configure(3600);
+  await waitFor(() => signer.output().match(/configuration loaded/g)?.length === 2 || undefined);
+  const [second, third] = [await rotate(), await rotate()];
+  expect([await isValid(second), await isValid(third)]).toEqual([true, true]);
+  await next(signer, ended, () => configure(0));
+  expect([await isValid(second), await isValid(third)]).toEqual([false, false]);
+  const told = linesOf(signer).filter(({ msg }) => msg === ended);
+  expect(told.map(({ key, ended: ids }) => [key, ids])).toEqual([
+    ['orders', [first.keyId]],
+    ['orders', [third.keyId, second.keyId]],
+  ]);
+  await check(signer);
+});
+
+it('has each warning once, of however many directories the keys come', async () => {
+  const path = join(directory.path, 'g');
+  mkdirSync(path);
+  // The configuration is in one of them.
+  writeFileSync(join(path, 'orders'), 'hunter2');
+  writeFileSync(join(path, 'signer.yaml'), 'keys: { orders: { encoding: text, allowWeakKey: true } }');
+  const more = join(directory.path, 'g2');
+  writeVolume(more, { other: newKey() });
+  const flags = ['--keys', path, '--keys', more, '--config', join(path, 'signer.yaml')];
+  await using signer = await startSigner(flags);
+  await signer.ready();
+  const told = (text: string) => linesOf(signer).filter(({ msg }) => msg.includes(text)).length;
+  expect([told('weak key'), told('has plain files')]).toEqual([1, 1]);
+  await next(signer, 'keys loaded', () => writeFileSync(join(path, 'orders'), 'hunter3'));
+  expect([told('weak key'), told('has plain files')]).toEqual([2, 1]);
   await check(signer);
 });
 
