@@ -14,7 +14,8 @@ import { isProblem, secondsOf } from './answer.ts';
  * - `message_too_large`: the message or the request is too large
  * - `timeout`: the request did not arrive in time
  * - `rate_limited`: the key set is used too often; try again after `retryAfterSeconds`
- * - `overloaded`, `not_ready`: the signer is busy or has no keys yet, and retries did not help
+ * - `overloaded`, `not_ready`, `unrecorded`: the signer is busy, has no keys yet or cannot write its audit, and retries
+ *   did not help
  * - `internal`: the signer failed, or something other than a signer answered
  * - `unreachable`: no connection to the signer, or the connection broke
  * - `no_answer_in_time`: the call took longer than `timeoutMs`

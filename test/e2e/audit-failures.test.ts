@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, constants, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type ClientOptions, SignerClient } from '../../src/client/index.ts';
 import { auditIn, createPlace, fingerprintOf, linesIn } from '../support/audit.ts';
 import { run } from '../support/command.ts';
 import { isRoot } from '../support/process.ts';
@@ -115,6 +116,28 @@ describe('a file that has reached its largest size', () => {
     const { failures } = await statusOf(signer);
     expect(after[0]).toMatchObject({ outcome: 'unrecorded', count: failures, seq: written + 1 });
     await expectRecorded([], [`${place.file}.1`, place.file]);
+  });
+});
+
+describe('the client', () => {
+  it('tries again, and succeeds as soon as there is room', async () => {
+    using place = audited();
+    await using signer = await place.start([], limited(1000));
+    while ((await sign(signer)).status === 200);
+    const { failures } = await statusOf(signer);
+    const call = (options: ClientOptions, message: string) =>
+      new SignerClient({ url: signer.url, ...options }).keySet('orders', 'raw').sign({ message });
+    const error = { code: 'unrecorded', status: 503, retryAfterSeconds: 1 };
+    await expect(call({ retries: 0 }, 'once')).rejects.toMatchObject(error);
+    await expect(call({ retries: 1 }, 'twice')).rejects.toMatchObject(error);
+    expect((await statusOf(signer)).failures).toBe(failures + 3);
+    const signing = call({}, 'until there is room');
+    await waitFor(async () => (await statusOf(signer)).failures === failures + 4 || undefined);
+    execFileSync('mv', [place.file, `${place.file}.1`]);
+    signer.process.kill('SIGHUP');
+    const { signature } = await signing;
+    expect(auditIn(place.file)).toMatchObject([{ outcome: 'ok', signature: fingerprintOf(signature) }]);
+    expect((await run(['audit', 'verify', `${place.file}.1`, place.file])).code).toBe(0);
   });
 });
 
