@@ -41,6 +41,11 @@ const unnamedCaller = 'socket';
 /** `PATH` or `NAME=PATH`. What stands before `=` belongs to the path if it cannot be a name. @throws {InvalidArgumentError} */
 export function parseSocket(text: string): SocketAddress {
   const [name = ''] = text.split('=', 1);
+  if (text.startsWith('=')) {
+    throw new InvalidArgumentError(
+      'the name before "=" is missing; write NAME=PATH, or ./=name for a name that begins with =',
+    );
+  }
   const isNamed = name !== text && isCallerName(name);
   const path = isNamed ? text.slice(name.length + 1) : text;
   const problem = socketPathProblem(path);

@@ -137,6 +137,12 @@ function collectDirectories(value: string, previous: readonly string[]): readonl
   throw new InvalidArgumentError('expected directories or none; write ./none for a directory of that name');
 }
 
+/** A path of a file, or `-`. @throws {InvalidArgumentError} */
+export function parseFile(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('expected the path of a file, or - for standard output');
+}
+
 /** An octal file mode such as 0660. @throws {InvalidArgumentError} */
 export function parseMode(text: string): number {
   if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);

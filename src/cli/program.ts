@@ -16,6 +16,7 @@ import {
   lazyAction,
   lazyKeyAction,
   listenFlag,
+  parseFile,
   parseMode,
   parseSeconds,
   parseSwitch,
@@ -117,7 +118,12 @@ export function createServeCommand(action: (options: ServeOptions) => Promise<vo
         .choices(logFormats)
         .default('auto'),
     )
-    .addOption(flag('--audit <file>', 'append a line for each operation to this file; - for standard output'))
+    .addOption(
+      flag(
+        '--audit <file>',
+        'append a line for each operation to this file; - for standard output',
+      ).argParser(parseFile),
+    )
     .addOption(
       flag('--audit-on-failure <choice>', 'what happens to a request that the audit cannot record')
         .choices(failureChoices)

@@ -10,6 +10,7 @@ import { createOpsApp } from '../ops/routes.ts';
 import { describeStatus, isReady, version } from '../ops/status.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
+import { refuseSocketsAmongKeys } from './among-keys.ts';
 import { type AuditFlags, keepAudit } from './audit/keep.ts';
 import { hardenProcess } from './harden.ts';
 import {
@@ -64,6 +65,7 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
       'the process could not be hardened on this system: core dumps, memory access or the limit of descriptors',
     );
 
+  refuseSocketsAmongKeys(options.socket ?? [], options);
   const audit = keepAudit(options, log);
   const callers = callersOf(options);
   const firstKeys = Promise.withResolvers<void>();

@@ -82,7 +82,10 @@ export function whyNoAnswer(path: string): string {
 /** Why a socket cannot be created at a path, and what to do; undefined if the directory is not the reason. */
 export function directoryProblem(path: string, code: string): string | undefined {
   const directory = dirname(path);
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
+  if (code === 'ENOTDIR') {
+    return `${directory} is not a directory, or lies below a file; correct the path`;
+  }
+  if (code === 'ENOENT') {
     const problem = `the directory ${directory} does not exist; create it, or mount a volume there (Kubernetes: emptyDir)`;
     // `Web=/run/signer.sock`: what cannot be a name belongs to the path.
     return /^[^/]*=/.test(path) ? `${problem}. Before "=", a name has ${callerNameRule}` : problem;

@@ -27,7 +27,12 @@ const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name:
 const someOperations = z.array(z.enum(operations)).check(z.minLength(1));
 const notACaller = `not a usable name of a caller; use ${callerNameRule}`;
 const caller = z.string().check(z.refine(isCallerName, { error: notACaller }));
-const callers = z.record(caller, someOperations);
+const allowed = z.array(z.enum(operations)).check(
+  z.refine((given) => given.length > 0, {
+    error: 'must name at least one operation; leave out a caller that may do nothing',
+  }),
+);
+const callers = z.record(caller, allowed);
 const keySetFields = {
   file,
   env: z.optional(z.string()),

@@ -72,7 +72,7 @@ describe('a socket', () => {
     ['/run/a=b/s', unnamed('/run/a=b/s')],
     ['Web=s', unnamed('Web=s')],
     ['1a=s', unnamed('1a=s')],
-    ['=s', unnamed('=s')],
+    ['./=s', unnamed('./=s')],
     ['a b=s', unnamed('a b=s')],
     ['a_b=s', unnamed('a_b=s')],
     [`${'a'.repeat(64)}=s`, unnamed(`${'a'.repeat(64)}=s`)],
@@ -87,6 +87,9 @@ describe('a socket', () => {
     ['@web', 'expected the path of a file'],
     ['web=', 'expected the path of a file'],
     ['web=@s', 'expected the path of a file'],
+    // The name of a variable that is not set. Without a name, TCP would stay on.
+    ['=s', 'the name before "=" is missing; write NAME=PATH'],
+    ['==s', 'the name before "=" is missing; write NAME=PATH'],
     ['tcp=s', 'the name "tcp" belongs to --listen; choose another name'],
     [`web=${'x'.repeat(108)}`, 'at most 107 bytes, and this one has 108'],
   ])('%j is refused', (text, message) => {

@@ -46,7 +46,10 @@ describe('callers', () => {
     ['callers: web', 'keys.k.callers: must be an object (line 2)'],
     ['callers: { web: }', 'keys.k.callers.web: must be a list (line 2)'],
     ['callers: { web: sign }', 'keys.k.callers.web: must be a list (line 2)'],
-    ['callers: { web: [] }', 'keys.k.callers.web: must have at least 1 element (line 2)'],
+    [
+      'callers: { web: [] }',
+      'keys.k.callers.web: must name at least one operation; leave out a caller that may do nothing (line 2)',
+    ],
     [
       'callers: { web: [sgin] }',
       'keys.k.callers.web.0: must be one of sign, verify, challenge; did you mean "sign"? (line 2)',

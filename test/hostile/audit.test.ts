@@ -129,7 +129,14 @@ describe('a path that cannot be the audit', () => {
       ({ path }) => join(path, 'no/audit.log'),
       'does not exist; create it',
     ],
-    ['a file below a file', ({ path }) => join(path, 'config/signer.yaml/a'), 'does not exist; create it'],
+    ...['a', 'a/b'].map(
+      (name) =>
+        [
+          `a file below a file: ${name}`,
+          ({ path }: Place) => join(path, 'config/signer.yaml', name),
+          'is not a directory, or lies below a file; correct the path',
+        ] as const,
+    ),
     ['the key directory', ({ path }) => join(path, 'keys'), 'from which the signer reads keys'],
     [
       'a new file among the keys',

@@ -7,13 +7,12 @@ import {
   ftruncateSync,
   lstatSync,
   openSync,
-  realpathSync,
   type Stats,
   statSync,
 } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
 import { type Head, origin } from '../../audit/chain.ts';
 import { systemCode } from '../../secret-volume/index.ts';
+import { keyDirectoryOf } from '../among-keys.ts';
 import { CommandFailure } from '../failure.ts';
 import { directoryProblem } from '../socket.ts';
 import { readEnd } from './end.ts';
@@ -79,37 +78,24 @@ function continueChain(path: string, descriptor: number): Pick<Opened, 'head' | 
 }
 
 function refusePlace(path: string, keyDirectories: readonly string[]): void {
-  let place = resolve(path);
-  try {
-    const isDangling =
-      lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() &&
-      !statSync(path, { throwIfNoEntry: false });
-    if (isDangling)
-      throw failure(
-        path,
-        'it is a symbolic link to a file that does not exist; create the file, or remove the link',
-      );
-    place = statSync(path, { throwIfNoEntry: false })
-      ? realpathSync(path)
-      : resolve(realpathSync(dirname(path)), relative(dirname(path), path));
-  } catch (error) {
-    if (error instanceof CommandFailure) throw error;
-    // To open it fails as well, and tells why.
+  if (isDangling(path)) {
+    throw failure(
+      path,
+      'it is a symbolic link to a file that does not exist; create the file, or remove the link',
+    );
   }
-  const directory = keyDirectories.find((each) => isWithin(real(each), place));
+  const directory = keyDirectoryOf(path, keyDirectories);
   if (directory === undefined) return;
   throw failure(path, `it lies in ${directory}, from which the signer reads keys; choose another directory`);
 }
 
-function isWithin(directory: string, path: string): boolean {
-  return path === directory || path.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
-}
-
-function real(directory: string): string {
+function isDangling(path: string): boolean {
   try {
-    return realpathSync(directory);
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink();
+    return isLink === true && statSync(path, { throwIfNoEntry: false }) === undefined;
   } catch {
-    return resolve(directory);
+    // To open it fails as well, and tells why.
+    return false;
   }
 }
 

@@ -88,7 +88,7 @@ describe.skipIf(!isRoot)(name, () => {
     const { stderr, status } = asStranger(
       'serve',
       '--keys',
-      run,
+      join(directory.path, 'keys'),
       '--listen',
       'none',
       '--ops-listen',

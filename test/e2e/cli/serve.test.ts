@@ -2,10 +2,18 @@
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { writeVolume } from '../../support/atomic-writer.ts';
 import { everythingPrinted, run } from '../../support/command.ts';
@@ -195,6 +203,46 @@ describe('the socket', () => {
     );
   });
 
+  it('cannot be made below a file', async () => {
+    const file = inDirectory('file');
+    writeFileSync(file, '');
+    for (const socket of [join(file, 'signer.sock'), join(file, 'run/signer.sock')]) {
+      expect(await refused(['--listen', 'none', '--socket', socket, '--ops-listen', 'none'])).toEqual(
+        because(
+          `cannot listen on ${socket}: ${dirname(socket)} is not a directory, or lies below a file; correct the path`,
+        ),
+      );
+    }
+  });
+
+  it('is not made where every file is a key, by whatever way it leads there', async () => {
+    const link = inDirectory('link-to-keys');
+    symlinkSync(keys, link);
+    for (const folder of [keys, join(keys, '..', basename(keys)), link]) {
+      const socket = join(folder, 'signer.sock');
+      const { code, stderr } = await refused(['--listen', 'none', '--socket', `web=${socket}`]);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(
+          /^sidecar-signer: cannot listen on .*, where the signer reads every file as a key;/,
+        ),
+      ]);
+    }
+    expect(readdirSync(keys)).not.toContain('signer.sock');
+  });
+
+  it('may be beside the keys that a configuration names', async () => {
+    const both = inDirectory('both');
+    mkdirSync(both);
+    writeFileSync(join(both, 'demo'), randomBytes(32));
+    writeFileSync(join(both, 'signer.yaml'), 'keys: { demo: }');
+    const socket = join(both, 'signer.sock');
+    const args = ['--keys', both, '--config', join(both, 'signer.yaml'), '--socket', socket];
+    await using signer = await startSigner(args);
+    await signer.ready();
+    expect((await run(['keys', 'list', '--socket', socket])).stdout).toMatch(/^demo /);
+  });
+
   /** A path of this many bytes, with a character of `width` bytes at its end. */
   const pathOf = (bytes: number, end: string) => {
     const start = inDirectory('');
@@ -295,7 +343,7 @@ describe('a variable', () => {
   it.each<[string, () => string, string]>([
     ['SIGNER_LISTEN', () => occupied, 'is in use'],
     ['SIGNER_OPS_LISTEN', () => occupied, 'is in use'],
-    ['SIGNER_SOCKET', () => keys, 'exists and is not a socket'],
+    ['SIGNER_SOCKET', () => directory.path, 'exists and is not a socket'],
     ['SIGNER_SOCKET_MODE', () => 'rw', "from env 'SIGNER_SOCKET_MODE' is invalid"],
     ['SIGNER_LOG_LEVEL', () => 'loud', "from env 'SIGNER_LOG_LEVEL' is invalid"],
     ['SIGNER_LOG_FORMAT', () => 'xml', "from env 'SIGNER_LOG_FORMAT' is invalid"],
