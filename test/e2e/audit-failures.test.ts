@@ -2,14 +2,23 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ClientOptions, SignerClient } from '../../src/client/index.ts';
 import { auditIn, createPlace, fingerprintOf, linesIn } from '../support/audit.ts';
 import { run } from '../support/command.ts';
 import { isRoot } from '../support/process.ts';
-import { type Signer, waitFor } from '../support/signer.ts';
+import { type Signer, startSigner, waitFor } from '../support/signer.ts';
 
 const files = { orders: randomBytes(32) };
 const keySets = { orders: {} };
@@ -223,6 +232,59 @@ describe('a FIFO', () => {
     closeSync(reader);
     expect(await sign(signer)).toMatchObject(refused);
     expect((await statusOf(signer)).problem).toBe('nobody reads it (EPIPE)');
+  });
+});
+
+describe('SIGHUP', () => {
+  it.each([
+    ['with an audit', []],
+    ['to standard output', ['--audit', '-']],
+    ['to a device', ['--audit', '/dev/null']],
+  ])('in great number, while lines are written and files renamed, ends nothing: %s', async (_, more) => {
+    using place = audited();
+    await using signer = await place.start(more);
+    const isFile = more.length === 0;
+    const answers: Answer[] = [];
+    const paths: string[] = [];
+    let running = true;
+    const callers = Array.from({ length: 4 }, async () => {
+      while (running) answers.push(await sign(signer));
+    });
+    for (let round = 0; round < 10; round++) {
+      if (isFile) {
+        paths.push(`${place.file}.${round}`);
+        renameSync(place.file, paths.at(-1) ?? '');
+      }
+      const before = answers.length;
+      await waitFor(() => {
+        for (let count = 0; count < 20; count++) signer.process.kill('SIGHUP');
+        return (answers.length > before + 100 && (!isFile || existsSync(place.file))) || undefined;
+      });
+    }
+    running = false;
+    await Promise.all(callers);
+    expect(answers.length).toBeGreaterThan(1000);
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+    if (isFile) {
+      await expectRecorded(answers, [...paths, place.file]);
+      expect(signer.output().match(/audit file opened anew/g)).toHaveLength(10);
+    }
+    expect(signer.output()).not.toContain('"level":"error"');
+    expect(await signer.stop()).toBe(0);
+  });
+
+  it('in great number ends no signer that keeps no audit', async () => {
+    using place = audited();
+    const flags = ['--keys', join(place.path, 'keys'), '--config', join(place.path, 'config/signer.yaml')];
+    await using signer = await startSigner(flags);
+    for (let count = 0; count < 50; count++) signer.process.kill('SIGHUP');
+    await signer.ready();
+    for (let count = 0; count < 200; count++) {
+      for (let times = 0; times < 20; times++) signer.process.kill('SIGHUP');
+      expect((await sign(signer)).status).toBe(200);
+    }
+    expect(signer.output()).not.toContain('audit');
+    expect(await signer.stop()).toBe(0);
   });
 });
 
