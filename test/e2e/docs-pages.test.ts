@@ -35,8 +35,9 @@ interface Reader extends AsyncDisposable {
 }
 
 async function openReader(): Promise<Reader> {
-  const [port, ownPort] = [await freePort(), await freePort()];
+  const [port, opsPort, ownPort] = [await freePort(), await freePort(), await freePort()];
   const listen = `127.0.0.1:${port}`;
+  const opsListen = `127.0.0.1:${opsPort}`;
   const shell = openShell({ SIGNER_LISTEN: listen });
   const modules = join(shell.directory, 'node_modules/sidecar-signer');
   mkdirSync(modules, { recursive: true });
@@ -46,6 +47,7 @@ async function openReader(): Promise<Reader> {
   const here = (text: string) =>
     text
       .replaceAll('127.0.0.1:8700', listen)
+      .replaceAll('127.0.0.1:8701', opsListen)
       .replaceAll("'127.0.0.1', 8700", `'127.0.0.1', ${port}`)
       .replaceAll('SignerClient()', `SignerClient({ url: 'http://${listen}' })`)
       .replaceAll('SignerClient({ timeoutMs', `SignerClient({ url: 'http://${listen}', timeoutMs`)
@@ -55,6 +57,13 @@ async function openReader(): Promise<Reader> {
       const response = await fetch(url, { headers: { 'sec-signer': '1' } }).catch(() => undefined);
       return response !== undefined && response.status !== 503 ? true : undefined;
     });
+  const stop = async () => {
+    for (const each of started.splice(0)) {
+      const ended = each.exitCode === null ? once(each, 'exit') : undefined;
+      each.kill('SIGKILL');
+      await ended;
+    }
+  };
   return {
     follow: async (blocks) => {
       for (const [index, { language, code, file }] of blocks.entries()) {
@@ -63,7 +72,9 @@ async function openReader(): Promise<Reader> {
           writeFileSync(join(shell.directory, file), here(code));
         }
         if (language === 'sh' && code.startsWith('sidecar-signer serve ')) {
-          started.push(shell.start(`${code} --listen ${listen} --ops-listen none`));
+          // A page that starts another one has told its reader to stop the one before.
+          await stop();
+          started.push(shell.start(`${code} --listen ${listen} --ops-listen ${opsListen}`));
           await answers(`http://${listen}/v1/keys`);
         } else if (language === 'sh') {
           const printed = await shell.run(here(code));
@@ -90,11 +101,7 @@ async function openReader(): Promise<Reader> {
       }
     },
     [Symbol.asyncDispose]: async () => {
-      for (const each of started) {
-        const ended = each.exitCode === null ? once(each, 'exit') : undefined;
-        each.kill('SIGKILL');
-        await ended;
-      }
+      await stop();
       shell[Symbol.dispose]();
     },
   };
@@ -109,7 +116,9 @@ function writesKeys(code: string): boolean {
 function shapeOf(value: unknown): string {
   const seen: string[] = [];
   const text = typeof value === 'string' ? value : JSON.stringify(value, null, 1);
-  return text.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z|[\w+/-]+/g, (word) => {
+  // A time in a metric has as many digits behind the point as it needs.
+  const even = text.replaceAll(/\b(\d{10})\.\d{1,3}\b/g, '$1');
+  return even.replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z|[\w+/-]+/g, (word) => {
     if (word.length < (/\d/.test(word) ? 6 : 24)) return word;
     if (!seen.includes(word)) seen.push(word);
     // The same word stands for the same value.
