@@ -164,10 +164,13 @@ describe('the manifests', () => {
       for (const spec of build(name).flatMap((each) => podSpec(each) ?? [])) {
         const containers = [...(spec.initContainers ?? []), ...spec.containers];
         const keys = spec.volumes?.find((volume) => 'secret' in volume)?.name;
-        const holders = containers.filter(({ volumeMounts }) =>
-          volumeMounts?.some((mount) => mount.name === keys),
-        );
+        const holdersOf = (volume: string | undefined) =>
+          containers.filter(({ volumeMounts }) => volumeMounts?.some(({ name }) => name === volume));
+        const holders = holdersOf(keys);
         expect(holders.map((holder) => holder.name)).toEqual(['signer']);
+        if (spec.volumes?.some((volume) => volume.name === 'audit')) {
+          expect(holdersOf('audit').map((holder) => holder.name)).toEqual(['signer']);
+        }
         const signer = holders[0]?.securityContext?.runAsUser;
         const others = containers
           .filter((each) => each.name !== 'signer')

@@ -85,6 +85,68 @@ describe('manifests/two-callers', () => {
     expect(hidden).toEqual(ask('worker', '/nobody/sign', { message: 'm' }));
   });
 
+  test('tells in the audit of the signer who had a signature made, and when', async () => {
+    const file = '/var/log/signer/audit.log';
+    const audit = (command: string, ...more: readonly string[]) =>
+      namespace
+        .exec(pod, 'signer', ['/sidecar-signer', 'audit', command, '--json', file, ...more], stolen)
+        .toString();
+    const begun = Date.now();
+    const { signature } = JSON.parse(ask('web', '/orders/sign', { message: 'a stolen order' }).body);
+    const ended = Date.now();
+    const stolen = `found in a chat: signature=${signature}, order=...`;
+    const { count, matches } = JSON.parse(audit('find', '-'));
+    expect([count, matches[0].event]).toMatchObject([
+      1,
+      {
+        ...{ instance: pod, caller: 'web', keySet: 'orders', operation: 'sign', outcome: 'ok' },
+        about: { bytes: 14 },
+      },
+    ]);
+    const time = Date.parse(matches[0].event.time);
+    // The clock of the node may be another one.
+    expect(time).toBeGreaterThan(begun - 5000);
+    expect(time).toBeLessThan(ended + 5000);
+    // What the web application tried to have signed with the key of the worker has a line, too.
+    const before = JSON.parse(audit('verify'));
+    expect(ask('web', '/payouts/sign', { message: 'mine' }).status).toBe(403);
+    const after = JSON.parse(audit('verify'));
+    expect(after).toMatchObject({ valid: true, chains: 1, first: 1 });
+    expect(after.head.seq).toBeGreaterThan(before.head.seq);
+    const status = JSON.parse(
+      namespace.exec(pod, 'signer', ['/sidecar-signer', 'status', '--json']).toString(),
+    );
+    expect(status.audit).toMatchObject({ file, problem: null, failures: 0 });
+  });
+
+  test('shows no other container the audit', () => {
+    const search = `
+      const { readdirSync, readFileSync, statSync } = require('node:fs');
+      const found = [];
+      let read = 0;
+      const walk = (path, depth) => {
+        let entries = [];
+        try { entries = readdirSync(path, { withFileTypes: true }); } catch {}
+        for (const entry of entries) {
+          const at = path + (path === '/' ? '' : '/') + entry.name;
+          if (/^\\/(?:proc|sys|dev)$/.test(at) || depth > 12) continue;
+          if (entry.isDirectory()) walk(at, depth + 1);
+          else if (entry.isFile() && statSync(at).size < 2 ** 20) {
+            try { if (readFileSync(at, 'latin1').includes('{"audit":' + '1,')) found.push(at); read++; } catch {}
+          }
+        }
+      };
+      walk('/', 0);
+      const tries = ['/var/log/signer/audit.log', '/run/signer/audit.log', '/run/signer/../../var/log/signer/audit.log'];
+      for (const pid of readdirSync('/proc').filter((name) => /^\\d+$/.test(name)))
+        tries.push('/proc/' + pid + '/root/var/log/signer/audit.log');
+      for (const path of tries) try { readFileSync(path); found.push(path); } catch {}
+      console.log(JSON.stringify({ found, enough: read > 20 }));`;
+    for (const container of ['web', 'worker']) {
+      expect(inContainer(container, search)).toEqual({ found: [], enough: true });
+    }
+  });
+
   test('gives the web application no way to the socket of the worker', () => {
     const search = `
       const { readdirSync } = require('node:fs');

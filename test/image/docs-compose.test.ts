@@ -8,14 +8,16 @@ import { expect, test } from 'vitest';
 import { page } from '../support/docs.ts';
 import { freePort } from '../support/free-port.ts';
 import { temporaryDirectory, waitFor } from '../support/signer.ts';
+import { giveToSigner } from './container.ts';
 import { image } from './obstacle.ts';
 
 const files = page('docs/compose.md').blocks.filter(({ language }) => language === 'yaml');
 const [{ code: rotate } = { code: '' }] = page('docs/compose.md').blocksUnder('Rotate the key', 'sh');
-/** Commands of the page that are run in the signer's container, none of which has a flag. */
-const told = page('docs/compose.md')
-  .blocksUnder('Why it is written like this', 'console')
-  .flatMap(({ code }) => code.match(/(?<=^\$ )docker compose exec signer .*$/gm) ?? []);
+/** Commands of the page that are run in the signer's container. */
+const told = (heading: string) =>
+  page('docs/compose.md')
+    .blocksUnder(heading, 'console')
+    .flatMap(({ code }) => code.match(/(?<=^\$ )docker compose (?:-f \S+ )?exec .*$/gm) ?? []);
 
 /** Has the signer sign whatever it is sent. The binary of the image is a whole Bun. */
 const app = {
@@ -79,7 +81,9 @@ test('makes a key, serves an application, exchanges the key, and starts either a
     const first = await sign();
     expect(first).toMatchObject({ signature: expect.stringMatching(/^[0-9a-f]{64}$/) });
 
-    const [list = '', check = '', health = ''] = told.map((each) => each.replace(' exec ', ' exec -T '));
+    const [list = '', check = '', health = ''] = told('Why it is written like this').map((each) =>
+      each.replace(' exec ', ' exec -T '),
+    );
     expect(run(list)).toBe(`orders  raw  HS256  primary ${first.keyId}\n`);
     expect(run(check)).toBe(
       `✓ orders  raw  HS256  sign, verify  key id ${first.keyId}\n1 key set, ready to serve\n`,
@@ -113,6 +117,9 @@ test('gives two applications a socket each, and lets each do its own', { timeout
   mkdirSync(join(place.path, 'two-callers'));
   for (const { file = '', code } of files.filter((each) => each.file?.includes('two-callers')))
     write(file, code.replace(/^ +ports:.*$/m, '').replaceAll('sidecar-signer:dev', image));
+  // What the page does with sudo.
+  mkdirSync(join(place.path, 'audit'));
+  giveToSigner(join(place.path, 'audit'));
   // The image's own health check asks a signer.
   const healthcheck = { test: ['CMD', '/sidecar-signer', '--eval', '0'], interval: '1s' };
   const each = { ...app, command: ['setInterval(() => {}, 1000)'], healthcheck };
@@ -143,6 +150,27 @@ test('gives two applications a socket each, and lets each do its own', { timeout
       'there is no socket at',
     );
     expect(compose('exec -T signer /sidecar-signer check').stdout).toContain('web: verify; worker: sign');
+
+    // The audit tells who had it signed, to whoever runs the signer and to no application.
+    writeFileSync(join(place.path, 'stolen.txt'), `a file with ${signature} in it`);
+    const [verify = '', find = ''] = told('Two applications').filter((each) => each.includes(' audit '));
+    const audit = (command: string) => {
+      const done = spawnSync('sh', ['-c', command.replace(' exec ', ' exec -T ').replace('-T -T', '-T')], {
+        cwd: place.path,
+        env: { ...process.env, COMPOSE_PROJECT_NAME: project },
+        encoding: 'utf8',
+      });
+      expect(done.status, `${command}: ${done.stderr}`).toBe(0);
+      return done.stdout;
+    };
+    const found = audit(find).trimEnd().split('\n');
+    expect(found).toEqual([
+      expect.stringMatching(/^\/var\/log\/signer\/audit\.log:\d+: .*"caller":"worker".*"operation":"sign"/),
+      expect.stringMatching(/"caller":"web".*"operation":"verify","outcome":"ok"/),
+    ]);
+    expect(audit(verify)).toMatch(/^4 lines, number 1 to 4: the chain is whole/);
+    const read = "exec -T web /sidecar-signer --eval \"require('fs').readdirSync('/var/log/signer')\"";
+    expect(compose(read)).toMatchObject({ status: 1, stderr: expect.stringContaining('ENOENT') });
   } finally {
     compose('down --volumes --timeout 1');
   }
