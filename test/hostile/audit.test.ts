@@ -37,7 +37,7 @@ describe('text of callers', () => {
       },
       keySets,
     );
-    await using signer = await place.start();
+    await using signer = await place.start(['--log-level', 'debug']);
     const post = async (path: string, body: object) => {
       const response = await signer.call(`/v1/keys/${path}`, body);
       return (await response.json()) as Record<string, unknown>;
@@ -60,6 +60,15 @@ describe('text of callers', () => {
     for (const line of lines.slice(2)) expect(JSON.stringify(line)).not.toContain('2026-01-01T00:00:00.000Z');
     expect(lines.map(({ tenant }) => tenant)).toEqual(lines.map(() => undefined));
     expect(Math.max(...text.split('\n').map(({ length }) => length))).toBeLessThan(8192);
+    // Nor does it get into the log, which has a line for each request.
+    const requests = () => signer.output().match(/^.*"msg":"request".*$/gm) ?? [];
+    await waitFor(() => requests().length >= 6 || undefined);
+    expect(requests()).toHaveLength(6);
+    expect(signer.output()).toMatch(/^[\x20-\x7e\n]*$/);
+    expect(signer.output()).not.toContain('2026-01-01T00:00:00.000Z');
+    for (const line of signer.output().trimEnd().split('\n')) {
+      expect(Object.keys(JSON.parse(line))).toEqual(expect.arrayContaining(['level', 'time', 'msg']));
+    }
   });
 
   it('never has the audit show a key, a message, a token or a tag', async () => {
