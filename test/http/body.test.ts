@@ -2,7 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SignerError } from '../../src/api/errors.ts';
-import { type BodyLimits, type BodyReader, createBodyReader, defaultBodyLimits } from '../../src/http/body.ts';
+import {
+  type BodyLimits,
+  type BodyReader,
+  createBodyReader,
+  defaultBodyLimits,
+} from '../../src/http/body.ts';
 
 const mebibyte = 2 ** 20;
 const limits: BodyLimits = {
