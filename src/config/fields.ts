@@ -3,12 +3,13 @@
 import * as z from 'zod/mini';
 import { type FormatDefinition, formats } from '../formats/index.ts';
 import {
+  callerNamePattern,
   callerNameRule,
   filePathRule,
-  isCallerName,
+  filePathSchema,
   isFilePath,
-  isKeySetName,
   keyEncodings,
+  keySetNamePattern,
   keySetNameRule,
   maxAlsoVerify,
 } from '../key-sets/settings.ts';
@@ -21,17 +22,21 @@ export const variablePattern = /^(?!\.{1,2}$|\.\.)[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 const positive = z.int().check(z.gte(1));
 const filePath = z
   .string()
-  .check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` }));
+  .check(z.refine(isFilePath, { error: `must be the name of a file: ${filePathRule}` }))
+  .register(z.globalRegistry, filePathSchema);
 const file = z.optional(filePath);
-const tenant = z.string().check(z.refine(isKeySetName, { error: `must be a name: ${keySetNameRule}` }));
+const tenant = z.string().check(z.regex(keySetNamePattern, `must be a name: ${keySetNameRule}`));
 const someOperations = z.array(z.enum(operations)).check(z.minLength(1));
 const notACaller = `not a usable name of a caller; use ${callerNameRule}`;
-const caller = z.string().check(z.refine(isCallerName, { error: notACaller }));
-const allowed = z.array(z.enum(operations)).check(
-  z.refine((given) => given.length > 0, {
-    error: 'must name at least one operation; leave out a caller that may do nothing',
-  }),
-);
+const caller = z.string().check(z.regex(callerNamePattern, notACaller));
+const allowed = z
+  .array(z.enum(operations))
+  .check(
+    z.refine((given) => given.length > 0, {
+      error: 'must name at least one operation; leave out a caller that may do nothing',
+    }),
+  )
+  .register(z.globalRegistry, { minItems: 1 });
 const callers = z.record(caller, allowed);
 const keySetFields = {
   file,
@@ -44,11 +49,13 @@ const keySetFields = {
   algorithm: z.optional(z.enum(algorithmNames)),
   allow: z.optional(someOperations),
   callers: z.optional(
-    callers.check(
-      z.refine((given) => Object.keys(given).length > 0, {
-        error: 'must name at least one caller, with what it may do, for instance web: [verify]',
-      }),
-    ),
+    callers
+      .check(
+        z.refine((given) => Object.keys(given).length > 0, {
+          error: 'must name at least one caller, with what it may do, for instance web: [verify]',
+        }),
+      )
+      .register(z.globalRegistry, { minProperties: 1 }),
   ),
   maxMessageBytes: z.optional(positive),
   rateLimit: z.optional(

@@ -87,11 +87,15 @@ export function isFilePath(path: string): boolean {
   return elements.every((element) => element !== '' && element !== '.' && !element.startsWith('..'));
 }
 
+const pathElement = String.raw`(?!\.\.|\.(?:/|$))[^/\u0000-\u001f\u007f-\u009f\u2028\u2029]+`;
+/** The same rule in JSON Schema. */
+export const filePathSchema = { maxLength: 1024, pattern: `^${pathElement}(?:/${pathElement})*$` } as const;
+
 export const filePathRule =
   'without control characters, no part of it may be "." or begin with "..", and / stands only between sub-directories';
 
 /** The name of a listener, and of whoever comes in through it. */
-const callerNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
+export const callerNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
 
 export function isCallerName(name: string): boolean {
   return callerNamePattern.test(name);

@@ -32,8 +32,9 @@ import {
   requiredClaimsProblem,
 } from './claims.ts';
 
+const claims = z.custom<Claims>(isClaims, 'must be an object').register(z.globalRegistry, { type: 'object' });
 const sign: z.ZodMiniType<JwtSignRequest> = z.strictObject({
-  claims: z.custom<Claims>(isClaims, 'must be an object').register(z.globalRegistry, { type: 'object' }),
+  claims,
   lifetimeSeconds: z.optional(z.int().check(z.gte(1))),
 });
 const verify: z.ZodMiniType<JwtVerifyRequest> = z.strictObject({ token: text });
@@ -47,7 +48,7 @@ const fields = z.strictObject({
   maxLifetimeSeconds: z.optional(z.int().check(z.gte(1), z.lte(10 * 365 * 86400))),
   leewaySeconds: z.optional(z.int().check(z.gte(0), z.lte(3600))),
   requiredClaims: z.optional(z.array(name)),
-  fixedClaims: z.optional(z.custom<Claims>(isClaims, 'must be an object')),
+  fixedClaims: z.optional(claims),
   allowNumericSubject: z.optional(z.boolean()),
   type: z.optional(
     z

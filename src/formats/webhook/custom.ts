@@ -26,13 +26,23 @@ const isTexts = (value: unknown): value is readonly string[] =>
   value.length <= 16 &&
   value.every((each) => typeof each === 'string');
 
-/** Not a record of zod, which silently leaves out a name such as `__proto__`. */
-function recordOf<Value>(isValue: (value: unknown) => boolean, rule: string) {
-  return z.custom<Readonly<Record<string, Value>>>((value) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-    const values = Object.values(value);
-    return values.length > 0 && values.length <= 16 && values.every(isValue);
-  }, rule);
+/**
+ * Not a record of zod, which silently leaves out a name such as `__proto__`.
+ * @param schema of a value, as JSON Schema
+ */
+function recordOf<Value>(isValue: (value: unknown) => boolean, schema: object, rule: string) {
+  return z
+    .custom<Readonly<Record<string, Value>>>((value) => {
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+      const values = Object.values(value);
+      return values.length > 0 && values.length <= 16 && values.every(isValue);
+    }, rule)
+    .register(z.globalRegistry, {
+      type: 'object',
+      minProperties: 1,
+      maxProperties: 16,
+      additionalProperties: schema,
+    });
 }
 
 const isTemplate = (value: unknown) => {
@@ -43,12 +53,21 @@ const isTemplate = (value: unknown) => {
 };
 
 function createSchema(): z.ZodMiniType<WebhookScheme> {
+  const texts = { type: 'array', minItems: 1, maxItems: 16, items: { type: 'string' } };
+  const list = {
+    type: 'object',
+    properties: { items: texts, separator: { type: 'string' } },
+    required: ['items', 'separator'],
+    additionalProperties: false,
+  };
   const flag = z.optional(z.boolean());
+  const word = /^[A-Za-z0-9-]{1,64}$/;
   const output = z.optional(z.enum(bytesEncodings));
   return z.strictObject({
     signed: text,
     headers: recordOf<HeaderTemplate>(
       isTemplate,
+      { anyOf: [{ type: 'string' }, texts, list] },
       'must have the names of headers, at most 16, each with a template, a list of templates, or { items, separator }',
     ),
     output,
@@ -56,13 +75,19 @@ function createSchema(): z.ZodMiniType<WebhookScheme> {
     ...toleranceFields,
     signWith,
     aliases: z.optional(
-      recordOf<readonly string[]>(isTexts, 'must have the names of headers, each with a list of other names'),
+      recordOf<readonly string[]>(
+        isTexts,
+        texts,
+        'must have the names of headers, each with a list of other names',
+      ),
     ),
     names: z.optional(
-      z.custom<readonly string[]>(
-        (value) => isTexts(value) && value.every((each) => /^[A-Za-z0-9-]{1,64}$/.test(each)),
-        'must be a list of 1 to 16 words that stand for {n}, of letters, digits and -',
-      ),
+      z
+        .custom<readonly string[]>(
+          (value) => isTexts(value) && value.every((each) => word.test(each)),
+          'must be a list of 1 to 16 words that stand for {n}, of letters, digits and -',
+        )
+        .register(z.globalRegistry, { ...texts, items: { type: 'string', pattern: word.source } }),
     ),
     bodyTimestamp: z.optional(text),
     unsignedTimestamp: flag,

@@ -25,10 +25,14 @@ export interface Tolerance {
 }
 
 const seconds = z.optional(
-  z.custom<number | 'none'>(
-    (value) => value === 'none' || (Number.isSafeInteger(value) && Number(value) >= 0),
-    'must be at least 0, in whole seconds, or "none"',
-  ),
+  z
+    .custom<number | 'none'>(
+      (value) => value === 'none' || (Number.isSafeInteger(value) && Number(value) >= 0),
+      'must be at least 0, in whole seconds, or "none"',
+    )
+    .register(z.globalRegistry, {
+      anyOf: [{ type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, { const: 'none' }],
+    }),
 );
 
 /** The fields of a configuration. */
