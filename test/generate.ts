@@ -2,11 +2,14 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeApi } from '../src/http/openapi.ts';
+import { version } from '../src/ops/status.ts';
 import { configurationSchema } from './support/configuration-schema.ts';
 
 const root = join(import.meta.dirname, '..');
 
 const generated: Readonly<Record<string, object>> = {
+  'docs/openapi.json': describeApi(version),
   'docs/signer.schema.json': configurationSchema(),
 };
 

@@ -100,7 +100,15 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     });
   const metrics = () =>
     formatMetrics([...signerMetrics(status(), counters, callers), ...processMetrics(processUse(startedAt))]);
-  const ops = createOpsApp({ version, isReady: () => isReady(state()), status, metrics, onFault });
+  const ops = createOpsApp({
+    version,
+    callers,
+    snapshot: () => store.current,
+    isReady: () => isReady(state()),
+    status,
+    metrics,
+    onFault,
+  });
 
   const listeners = await openListeners(
     options,

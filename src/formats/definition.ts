@@ -24,6 +24,8 @@ export interface OptionProblem {
   readonly message: string;
 }
 
+export type Messages = Pick<FormatDefinition, 'requests' | 'answers'>;
+
 /** A format without the options of a key set. */
 export interface FormatDefinition extends Schemas<keyof Formats> {
   readonly name: keyof Formats;
@@ -31,6 +33,8 @@ export interface FormatDefinition extends Schemas<keyof Formats> {
   readonly fields: Fields;
   /** What is wrong with options whose shape is right. If there is something, `create` must not be called. */
   problems?(configured: object): readonly OptionProblem[];
+  /** The requests and answers of one key set, in a format where its configuration decides their members. */
+  messagesOf?(format: Format): Messages;
   /** @param configured the configuration of a key set, already parsed with these fields among others */
   create(configured: object): Format;
 }

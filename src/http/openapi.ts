@@ -1,42 +1,32 @@
 /** Describes the API of the signing listener as an OpenAPI 3.1 document, from the schemas that check requests. */
 
-import * as z from 'zod/mini';
-import { errorCodes, type Problem } from '../api/errors.ts';
+import { errorCodes } from '../api/errors.ts';
 import { maxJsonBytes } from '../api/limits.ts';
-import type { Formats, KeySetDescription, Operation } from '../api/messages.ts';
-import { challengeAnswer, challengeRequest, formats } from '../formats/index.ts';
-import { operations } from '../signing/policy.ts';
+import type { Operation } from '../api/messages.ts';
 import { maxBatchItems, maxReferenceLength } from './batch.ts';
 import { parameters, targets } from './openapi-parameters.ts';
+import { exactly, formatSchemas, json, namedSchemas, object, ref, type Schema } from './openapi-schemas.ts';
+import { textOf } from './openapi-texts.ts';
 import { type Path, paths } from './paths.ts';
 
-type Schema = Readonly<Record<string, unknown>>;
+export interface ApiDocument {
+  readonly [member: string]: unknown;
+  readonly tags: readonly object[];
+  readonly paths: Readonly<Record<string, object>>;
+  readonly components: Readonly<Record<string, Readonly<Record<string, object>>>>;
+}
 
-// The answers that belong to no format. The compiler checks these schemas against the types in api/.
-const text = z.string();
-
-const keySet: z.ZodMiniType<KeySetDescription> = z.object({
-  name: text,
-  format: z.enum([...formats.keys()] as (keyof Formats)[]),
-  algorithm: text,
-  allow: z.array(z.enum(operations)),
-  keyIds: z.array(text),
-  primary: text,
-  since: text,
-  derived: z.exactOptional(z.literal(true)),
-  policy: z.record(text, z.unknown()),
-});
-
-const problem: z.ZodMiniType<Problem> = z.object({
-  type: text,
-  title: text,
-  status: z.int(),
-  detail: text,
-  code: z.enum(Object.keys(errorCodes) as (keyof typeof errorCodes)[]),
-});
-
-/** @param version of the signer */
-export function describeApi(version: string): object {
+/**
+ * The document of a signer without key sets.
+ * @param version of the signer
+ * @param schemas by their names; default: all of them, made at once
+ */
+export function describeApi(
+  version: string,
+  schemas: Readonly<Record<string, Schema>> = Object.fromEntries(
+    namedSchemas().map(([name, make]) => [name, make()]),
+  ),
+): ApiDocument {
   return {
     openapi: '3.1.0',
     info: {
@@ -46,8 +36,11 @@ export function describeApi(version: string): object {
         'Keeps HMAC keys in a separate container and signs on behalf of your app, which never sees them.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    servers: [{ url: 'http://127.0.0.1:8700' }],
+    servers: [
+      { url: 'http://127.0.0.1:8700', description: 'The signing listener, where its address is not set.' },
+    ],
     security: [],
+    tags: [{ name: 'any key set', description: 'Paths that take the name of a key set of any format.' }],
     paths: Object.fromEntries(
       Object.entries(paths).map(([template, path]) => [
         template,
@@ -57,7 +50,7 @@ export function describeApi(version: string): object {
         },
       ]),
     ),
-    components: { parameters, schemas: schemas() },
+    components: { parameters, responses: refusals, schemas },
   };
 }
 
@@ -69,48 +62,60 @@ function describePath(template: string, path: Path): object {
     operation === undefined
       ? { description: 'Never key material.', content: json(descriptions[template] ?? {}) }
       : isBatch
-        ? {
-            description: 'The answers in the order of the items. An item fails alone.',
-            content: json(batchAnswer(operation)),
-          }
+        ? batchAnswer(anyAnswer(operation))
         : { description: 'The answer.', content: json(anyAnswer(operation)) };
   return {
     operationId,
     summary,
-    parameters: [ref('parameters', 'guard'), ...(isStreamed ? [...signature, ...targets] : [])],
+    tags: ['any key set'],
+    parameters: [
+      ref('parameters', 'guard'),
+      ...(isStreamed ? [...signature, ...Object.values(targets)] : []),
+    ],
     ...(operation && { requestBody: isBatch ? batchBody(operation) : requestBody(operation) }),
-    responses: { 200: answer, ...refusals },
+    responses: {
+      200: answer,
+      ...Object.fromEntries(Object.keys(refusals).map((status) => [status, ref('responses', status)])),
+    },
   };
 }
 
-const caller = { type: 'string', description: 'The name of the listener through which the request came.' };
-
 /** What the paths that describe key sets answer. */
 const descriptions: Readonly<Record<string, Schema>> = {
-  '/v1/keys': object({ caller, keys: { type: 'array', items: ref('schemas', 'keySet') } }),
-  '/v1/keys/{name}': { ...ref('schemas', 'keySet'), ...object({ caller }) },
+  '/v1/keys': object({
+    caller: { type: 'string' },
+    keys: { type: 'array', items: ref('schemas', 'keySet') },
+  }),
+  '/v1/keys/{name}': { allOf: [ref('schemas', 'keySet'), object({ caller: { type: 'string' } })] },
 };
 
 const orMessage =
   ', or the message itself, of any length, as application/octet-stream. The format raw and the webhook formats accept that, unless the keys are derived.';
+
+/** The request body that is the message itself. */
+export const messageBody: Schema = {
+  'application/octet-stream': {
+    schema: { type: 'string', format: 'binary', description: 'The message, exactly as it is signed.' },
+  },
+};
 
 function requestBody(what: Operation): Schema {
   return {
     required: true,
     description: `JSON of at most ${maxJsonBytes} bytes${what === 'challenge' ? '.' : orMessage}`,
     content: {
-      ...json({ ...anyRequest(what), properties: { tenant }, unevaluatedProperties: false }),
-      ...(what !== 'challenge' && { 'application/octet-stream': {} }),
+      ...json(exactly(anyRequest(what), { optional: { tenant } })),
+      ...(what !== 'challenge' && messageBody),
     },
   };
 }
 
 function batchBody(what: Operation): Schema {
-  const item = {
-    ...anyRequest(what),
-    properties: { tenant, reference },
-    unevaluatedProperties: false,
-  };
+  return batchOf(exactly(anyRequest(what), { optional: { tenant, reference } }));
+}
+
+/** @param item the schema of a request with its reference */
+export function batchOf(item: Schema): Schema {
   const items = { type: 'array', minItems: 1, maxItems: maxBatchItems, items: item };
   return {
     required: true,
@@ -119,22 +124,32 @@ function batchBody(what: Operation): Schema {
   };
 }
 
-function batchAnswer(what: Operation): Schema {
+/** @param answer the schema of the answer to one item */
+export function batchAnswer(answer: Schema): Schema {
   const result = {
-    anyOf: [anyAnswer(what), object({ error: ref('schemas', 'problem') })],
-    properties: { reference },
+    allOf: [
+      { anyOf: [answer, object({ error: ref('schemas', 'problem') })] },
+      { type: 'object', properties: { reference } },
+    ],
   };
-  return object({ results: { type: 'array', items: result } });
+  return {
+    description: 'The answers in the order of the items. An item fails alone.',
+    content: json(object({ results: { type: 'array', items: result } })),
+  };
 }
 
-const tenant = {
-  type: 'string',
-  description: 'The tenant whose key to use. Required if the key set derives its keys, refused otherwise.',
-};
-const reference = {
+export const tenant: Schema = { type: 'string', description: textOf('', 'tenant').description };
+export const reference: Schema = {
   type: 'string',
   maxLength: maxReferenceLength,
-  description: 'Comes back with the answer.',
+  description: textOf('', 'reference').description,
+};
+
+const retryAfter = {
+  'Retry-After': {
+    description: 'After how many seconds a client may try again.',
+    schema: { type: 'integer', minimum: 0 },
+  },
 };
 
 /** The error answers by status. */
@@ -144,53 +159,12 @@ const refusals = Object.fromEntries(
       status,
       {
         description: codes.map(([code, { title }]) => `${code}: ${title}.`).join(' '),
+        ...((status === '429' || status === '503') && { headers: retryAfter }),
         content: { 'application/problem+json': { schema: ref('schemas', 'problem') } },
       },
     ],
   ),
 );
-
-/** Named like the types in api/messages.ts: `raw.sign`, `raw.signature`, `raw.verify`, `raw.verification`. */
-function schemas(): Readonly<Record<string, Schema>> {
-  const named: Record<string, Schema> = {
-    keySet: toJsonSchema(keySet),
-    problem: toJsonSchema(problem),
-    'challenge.request': toJsonSchema(challengeRequest),
-    'challenge.answer': toJsonSchema(challengeAnswer),
-  };
-  for (const [name, [schema, original]] of formatSchemas()) {
-    named[name] = original === name ? toJsonSchema(schema) : ref('schemas', original);
-  }
-  return named;
-}
-
-/** The schemas of formats by their names. What several formats share is described once, under the first name. */
-function formatSchemas(): ReadonlyMap<string, readonly [schema: z.ZodMiniType, original: string]> {
-  const originals = new Map<z.ZodMiniType, string>();
-  const named = new Map<string, readonly [z.ZodMiniType, string]>();
-  for (const { name, requests, answers } of formats.values()) {
-    for (const [part, schema] of Object.entries({ ...requests, ...answers })) {
-      const original = originals.get(schema) ?? `${name}.${part}`;
-      originals.set(schema, original);
-      named.set(`${name}.${part}`, [schema, original]);
-    }
-  }
-  return named;
-}
-
-function toJsonSchema(schema: z.ZodMiniType): Schema {
-  const { $schema, ...described } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  return opened(described);
-}
-
-/** Allows members that it does not list, because the schema that refers to it adds some. */
-function opened({ additionalProperties, anyOf, ...rest }: z.core.JSONSchema.BaseSchema): Schema {
-  return {
-    ...rest,
-    ...(additionalProperties && { additionalProperties }),
-    ...(anyOf && { anyOf: anyOf.map(opened) }),
-  };
-}
 
 /** The names of the schemas of an operation, which are those of the types in api/messages.ts. */
 const parts = {
@@ -211,16 +185,4 @@ function anyOf(part: string): Schema {
   const originals = [...formatSchemas()].filter(([name, [, original]]) => name === original);
   const names = originals.map(([name]) => name).filter((name) => name.endsWith(`.${part}`));
   return { anyOf: names.map((name) => ref('schemas', name)) };
-}
-
-function ref(kind: 'schemas' | 'parameters', name: string): Schema {
-  return { $ref: `#/components/${kind}/${name}` };
-}
-
-function object(properties: Readonly<Record<string, Schema>>): Schema {
-  return { type: 'object', properties, required: Object.keys(properties) };
-}
-
-function json(schema: Schema): Readonly<Record<string, { readonly schema: Schema }>> {
-  return { 'application/json': { schema } };
 }

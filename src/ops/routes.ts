@@ -2,21 +2,28 @@
 
 import { Hono } from 'hono';
 import type { Status } from '../api/status.ts';
+import type { ApiDescriber } from '../http/openapi-document.ts';
 import { answerHeaders, asSignerError, jsonResponse, notFound, problemResponse } from '../http/problem.ts';
+import type { Snapshot } from '../key-sets/snapshot.ts';
 
 export interface OpsOptions {
   readonly version: string;
   readonly isReady: () => boolean;
   readonly status: () => Status;
+  /** The current snapshot, if there is one yet. */
+  readonly snapshot: () => Snapshot | undefined;
+  /** The names of the listeners. */
+  readonly callers: readonly string[];
   /** In the text format of Prometheus. */
   readonly metrics: () => Promise<string>;
   /** Called with an error that is a bug of the signer. */
   readonly onFault: (error: unknown) => void;
 }
 
-export function createOpsApp({ version, isReady, status, metrics, onFault }: OpsOptions): Hono {
+export function createOpsApp(options: OpsOptions): Hono {
+  const { version, callers, snapshot, isReady, status, metrics, onFault } = options;
   const app = new Hono();
-  let api: object | undefined;
+  let describeApi: ApiDescriber | undefined;
   app.get('/livez', () => jsonResponse({ live: true }));
   app.get('/readyz', () => {
     const ready = isReady();
@@ -29,9 +36,10 @@ export function createOpsApp({ version, isReady, status, metrics, onFault }: Ops
   });
   app.get('/openapi.json', async () => {
     // Imported by the first request, because the description needs the code of all formats.
-    const { describeApi } = await import('../http/openapi.ts');
-    api ??= describeApi(version);
-    return jsonResponse(api);
+    const { createApiDescriber } = await import('../http/openapi-document.ts');
+    describeApi ??= createApiDescriber(version, callers);
+    const headers = { ...answerHeaders, 'content-type': 'application/json' };
+    return new Response(await describeApi(snapshot()), { headers });
   });
   // By default, Hono would print the error with its message.
   app.onError((error) => {

@@ -1,5 +1,7 @@
 /** The description of the API: a valid document, and true of what the formats take and answer. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
@@ -11,8 +13,10 @@ import type { Provider } from '../../src/api/webhook-scheme.ts';
 import { defaultBodyLimits } from '../../src/http/body.ts';
 import { describeApi } from '../../src/http/openapi.ts';
 import { toProblem } from '../../src/http/problem.ts';
+import { version } from '../../src/ops/status.ts';
 import { page } from '../support/docs.ts';
 import { inUse } from '../support/format.ts';
+import { undescribed } from '../support/undescribed.ts';
 
 const document = JSON.parse(JSON.stringify(describeApi('1.2.3')));
 const ajv = new Ajv2020({ strict: false, schemas: { api: document } });
@@ -108,6 +112,13 @@ const examples: {
   },
 };
 
+/** Those whose time stands in the body, which has to be now. */
+const providersWithTime = new Set(
+  Object.entries<Provider>(providers).flatMap(([name, { bodyTimestamp }]) =>
+    bodyTimestamp === undefined ? [] : [name],
+  ),
+);
+
 it('is a valid OpenAPI document', async () => {
   const validator = new Validator();
   expect(await validator.validate(structuredClone(document))).toEqual({ valid: true });
@@ -122,11 +133,41 @@ it('has the routes that docs/http-api.md lists, with the version of the signer',
     .rows.map(([cell]) => cell);
   const described = Object.entries<object>(document.paths).flatMap(([path, item]) =>
     Object.keys(item)
-      .filter((method) => method !== 'parameters')
+      .filter((member) => member !== 'parameters')
       .map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(described.sort()).toEqual(listed.sort());
   expect(document.info.version).toBe('1.2.3');
+});
+
+it('is docs/openapi.json, which npm run generate writes', () => {
+  const file = JSON.parse(readFileSync(join(import.meta.dirname, '../../docs/openapi.json'), 'utf8'));
+  expect(file).toEqual(JSON.parse(JSON.stringify(describeApi(version))));
+});
+
+it('describes every operation, parameter, header, body, answer, schema and member', () => {
+  expect(undescribed(document)).toEqual([]);
+  const broken = structuredClone(document);
+  delete broken.components.schemas['aws-sigv4.sign'].anyOf[1].properties.post.properties.bucket.description;
+  delete broken.components.parameters.guard.description;
+  delete broken.components.responses['429'].headers['Retry-After'].description;
+  delete broken.paths['/v1/keys/{name}/sign-batch'].post.responses['200'].description;
+  expect(undescribed(broken)).toEqual([
+    'paths./v1/keys/{name}/sign-batch.post.responses.200',
+    'components.parameters.guard',
+    'components.responses.429.headers.Retry-After',
+    'components.schemas.aws-sigv4.sign.anyOf.1.properties.post.properties.bucket',
+  ]);
+});
+
+it('has an example of every schema that is none of another name, and each fits', () => {
+  const own = Object.entries<{ examples?: readonly unknown[]; $ref?: string }>(
+    document.components.schemas,
+  ).filter(([, { $ref }]) => $ref === undefined);
+  expect(own.length).toBeGreaterThan(30);
+  for (const [name, { examples: [example] = [] }] of own) {
+    expect([name, flaws(['components', 'schemas', name], example)]).toEqual([name, []]);
+  }
 });
 
 describe('how long a request may be', () => {
@@ -178,7 +219,9 @@ it('has no request with names of the caller, which a refusal would repeat', () =
 });
 
 it('lists every refusal under its status', () => {
-  const { responses } = document.paths['/v1/keys/{name}/sign'].post;
+  const { responses } = document.components;
+  const { responses: listed } = document.paths['/v1/keys/{name}/sign'].post;
+  expect(Object.keys(listed)).toEqual(['200', ...Object.keys(responses)]);
   for (const [code, { status }] of Object.entries(errorCodes)) {
     expect(responses[status].description).toContain(`${code}: `);
     const problem = toProblem(new SignerError(code as keyof typeof errorCodes, 'do something else'));
@@ -204,6 +247,18 @@ describe.each(Object.entries(examples))('%s', (name, { options, request, toVerif
     const no = inUse(name as keyof Formats, options).verify(toBeVerified);
     expect(no).toMatchObject({ valid: false });
     expect(flaws(['components', 'schemas', `${name}.verification`], no)).toEqual([]);
+  });
+
+  it('the format takes the example of its requests', () => {
+    const exampleOf = (part: string) => {
+      const { $ref = '', examples = [] } = document.components.schemas[`${name}.${part}`];
+      return examples[0] ?? document.components.schemas[$ref.split('/').at(-1)]?.examples[0];
+    };
+    const isTimed = providersWithTime.has(name);
+    const example = { ...exampleOf('sign'), ...(isTimed && 'body' in request && { body: request.body }) };
+    const more = name === 'webhook' ? { method: 'POST', url: 'https://shop.example/' } : {};
+    expect(sign({ ...example, ...more })).toHaveProperty('keyId');
+    expect(verify({ ...exampleOf('verify'), ...more })).toHaveProperty('valid');
   });
 
   it('what is refused is not described', () => {

@@ -13,6 +13,8 @@ const { version } = status;
 const ask = (path: string, told: Pick<Status, 'ready'> = status, init?: RequestInit) =>
   createOpsApp({
     version,
+    callers: [],
+    snapshot: () => undefined,
     isReady: () => told.ready,
     status: () => ({ ...status, ...told }),
     metrics: async () => 'a_metric 1\n',
@@ -43,6 +45,8 @@ describe('/readyz', () => {
     let ready = false;
     const app = createOpsApp({
       version,
+      callers: [],
+      snapshot: () => undefined,
       isReady: () => ready,
       status: () => ({ ...status, ready }),
       metrics: async () => '',
@@ -66,6 +70,8 @@ it('a fault is answered as a problem, told by its kind, and printed nowhere', as
   const faults: unknown[] = [];
   const app = createOpsApp({
     version,
+    callers: [],
+    snapshot: () => undefined,
     isReady: () => true,
     status: () => status,
     metrics: async () => {

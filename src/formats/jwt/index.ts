@@ -32,7 +32,9 @@ import {
   requiredClaimsProblem,
 } from './claims.ts';
 
-const claims = z.custom<Claims>(isClaims, 'must be an object').register(z.globalRegistry, { type: 'object' });
+const claims = z
+  .custom<Claims>(isClaims, 'must be an object')
+  .register(z.globalRegistry, { type: 'object', additionalProperties: true });
 const sign: z.ZodMiniType<JwtSignRequest> = z.strictObject({
   claims,
   lifetimeSeconds: z.optional(z.int().check(z.gte(1))),

@@ -5,17 +5,19 @@ import type { WebhookSignRequest, WebhookVerification, WebhookVerifyRequest } fr
 import { onDemand } from '../../api/schema.ts';
 import type { HeaderTemplate, WebhookScheme } from '../../api/webhook-scheme.ts';
 import { bytesEncodings } from '../../bytes/encoding.ts';
+import type { Format } from '../../signing/format.ts';
 import type { Algorithm } from '../../signing/mac.ts';
 import { headersAnswer, text, verificationWith } from '../answers.ts';
-import type { FormatDefinition, OptionProblem } from '../definition.ts';
+import type { FormatDefinition, Messages, OptionProblem } from '../definition.ts';
 import { headers } from '../headers.ts';
 import { messageEncoding } from '../message.ts';
 import { compileScheme } from './compile.ts';
 import { createFormat } from './format.ts';
 import { signWith } from './provider.ts';
-import { newId } from './request.ts';
+import { newId, requestsOf } from './request.ts';
 import type { Scheme } from './scheme.ts';
 import { toleranceFields } from './time.ts';
+import { type SentVariable, sentVariables } from './variables.ts';
 
 /** HMAC with SHA-1 is here alone, for senders that have nothing better. */
 export const webhookAlgorithms: readonly Algorithm[] = ['HS256', 'HS384', 'HS512', 'HMAC-SHA1'];
@@ -101,7 +103,7 @@ function createSchema(): z.ZodMiniType<WebhookScheme> {
 }
 
 /** What requests and answers can hold. The scheme of a key set decides which of the members are there. */
-function createMessages(): Pick<FormatDefinition, 'requests' | 'answers'> {
+function createMessages(): Messages {
   const part = z.optional(text);
   const target = { method: part, url: part, path: part, query: part, host: part };
   const message = { body: text, encoding: messageEncoding, ...target };
@@ -118,6 +120,20 @@ function createMessages(): Pick<FormatDefinition, 'requests' | 'answers'> {
     nonce: proven,
   });
   return { requests: { sign, verify }, answers: { signature: headersAnswer, verification } };
+}
+
+const verifications = new Map<string, z.ZodMiniType<WebhookVerification>>();
+
+/** What those of one scheme hold. Schemes whose members are alike share them. */
+function messagesOf(scheme: Scheme): Messages {
+  const proven = sentVariables.filter(
+    (variable) => scheme.proven.has(variable) || (variable === 'timestamp' && scheme.time !== undefined),
+  );
+  const known = verifications.get(proven.join());
+  const shape = Object.fromEntries(proven.map((variable) => [variable, text]));
+  const verification = known ?? verificationWith(shape as Record<SentVariable, typeof text>);
+  verifications.set(proven.join(), verification);
+  return { requests: requestsOf(scheme), answers: { signature: headersAnswer, verification } };
 }
 
 /** The part of a key set's configuration that decides its scheme. */
@@ -156,13 +172,21 @@ export const webhook: FormatDefinition = {
     const compiled = compile(configured as Configured);
     if (!('signed' in compiled))
       throw new TypeError('the scheme has problems, which must be looked for first');
-    return {
+    const format: Format = {
       name: 'webhook',
       ...createFormat(compiled, { ...options, ...compiled.time?.tolerance }),
       secretEncoding: 'text',
     };
+    schemes.set(format, compiled);
+    return format;
+  },
+  messagesOf: (format) => {
+    const scheme = schemes.get(format);
+    return scheme === undefined ? messages() : messagesOf(scheme);
   },
 };
+
+const schemes = new WeakMap<Format, Scheme>();
 
 /** Remembers what it made of a key set's configuration: it is asked for problems first, and then for the format. */
 const compiled = new WeakMap<object, Scheme | readonly OptionProblem[]>();
