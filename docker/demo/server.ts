@@ -1,18 +1,23 @@
 /** The shop of the demo: a page, its API, and a deliberate bug that lets anyone read any file. */
 
-import { constants, readdirSync, readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Context, Hono } from 'hono';
+import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
 import { secureHeaders } from 'hono/secure-headers';
 import { SignerError } from 'sidecar-signer/client';
+import { readAnyFile } from './any-file.ts';
 import { shopWithOwnKey } from './own-key.ts';
+import { pageFiles } from './page-files.ts';
 import { shopWithSigner } from './shop.ts';
 
 const { PORT = '8080', SIGNER_SOCKET, SIGNER_URL, SHOP_KEYS } = process.env;
-/** For the page: the ports of the two shops, and the command that rotates the keys. */
-const { SHOP_PORT, EXPOSED_SHOP_PORT, ROTATE_COMMAND } = process.env;
+/** The ports at which a browser reaches the two shops. */
+const { SHOP_PORT = '8080', EXPOSED_SHOP_PORT = '8081' } = process.env;
+const [ownPort, otherPort] =
+  SHOP_KEYS === undefined ? [SHOP_PORT, EXPOSED_SHOP_PORT] : [EXPOSED_SHOP_PORT, SHOP_PORT];
+/** The page attacks both shops, so each shop answers the page of the other one, and that of nobody else. */
+const otherShop = [`http://localhost:${otherPort}`, `http://127.0.0.1:${otherPort}`];
 
 const shop =
   SHOP_KEYS !== undefined
@@ -30,7 +35,8 @@ app.use(
       scriptSrc: ["'self'"],
       styleSrc: ["'self'"],
       imgSrc: ["'self'"],
-      connectSrc: ["'self'"],
+      fontSrc: ["'self'"],
+      connectSrc: ["'self'", ...otherShop],
       baseUri: ["'none'"],
       formAction: ["'none'"],
       frameAncestors: ["'none'"],
@@ -39,13 +45,8 @@ app.use(
   }),
 );
 
-app.get('/api/about', (c) =>
-  c.json({
-    shopPort: SHOP_PORT,
-    exposedShopPort: EXPOSED_SHOP_PORT,
-    ...(SHOP_KEYS === undefined && { rotateCommand: ROTATE_COMMAND }),
-  }),
-);
+app.use(cors({ origin: otherShop }));
+
 app.get('/api/keys', async (c) => c.json(await shop.keys()));
 
 app.post('/api/orders', async (c) => {
@@ -76,29 +77,14 @@ app.get('/api/session', async (c) => {
 app.get('/invoices', async (c) => {
   const path = join(import.meta.dirname, 'invoices', c.req.query('name') ?? '');
   try {
-    return c.text(await firstPartOf(path));
+    return c.body(await readAnyFile(path), 200, { 'content-type': 'text/plain; charset=utf-8' });
   } catch (error) {
     return c.text(`${(error as NodeJS.ErrnoException).code}: ${path}`, 404);
   }
 });
 
-const types: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  svg: 'image/svg+xml',
-};
-const folder = join(import.meta.dirname, 'public');
-for (const name of readdirSync(folder)) {
-  const content = readFileSync(join(folder, name), 'utf8');
-  const headers = { 'content-type': types[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream' };
-  app.get(`/${name}`, (c) => c.body(content, 200, headers));
-}
-// Both shops have the same page. It shows only the texts for the shop that serves it.
-const page = readFileSync(join(folder, 'index.html'), 'utf8');
-const thisPage =
-  SHOP_KEYS === undefined ? page : page.replace('data-keys-in="signer"', 'data-keys-in="shop"');
-app.get('/', (c) => c.html(thisPage));
+const HERE = SHOP_KEYS === undefined ? 'signer-shop' : 'exposed-shop';
+app.route('/', pageFiles({ HERE, SHOP_PORT, EXPOSED_SHOP_PORT }));
 
 app.onError((error, c) => {
   if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);
@@ -115,17 +101,6 @@ async function text(c: Context, name: string): Promise<string> {
   throw new HTTPException(400, { message: `"${name}" must be text of 1 to 200 characters` });
 }
 
-/** Reads a limited part, without blocking, because the path may be a device. NUL, as in `/proc`, becomes a new line. */
-async function firstPartOf(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(32_768));
-    return buffer.subarray(0, bytesRead).toString().replaceAll('\0', '\n');
-  } finally {
-    await file.close();
-  }
-}
-
 const server = Bun.serve({
   hostname: '0.0.0.0',
   port: Number(PORT),
@@ -134,12 +109,10 @@ const server = Bun.serve({
   fetch: app.fetch,
 });
 const where = SHOP_KEYS === undefined ? 'with its keys in the signer' : 'with its own keys';
-console.log(
-  `the shop ${where}: http://localhost:${(SHOP_KEYS === undefined ? SHOP_PORT : EXPOSED_SHOP_PORT) ?? PORT}`,
-);
+console.log(`the shop ${where}: http://localhost:${ownPort}`);
 
 process.once('SIGTERM', async () => {
-  // Open pages poll each second and keep their connections open.
+  // Open pages ask for the keys each second and keep their connections open.
   const cut = setTimeout(() => server.stop(true), 1000);
   await server.stop();
   clearTimeout(cut);

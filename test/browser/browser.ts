@@ -13,8 +13,12 @@ export function startBrowser(): Promise<Browser> {
 }
 
 export const screens = {
-  desktop: { viewport: { width: 1280, height: 900 } },
-  phone: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true },
+  desktop: { viewport: { width: 1440, height: 900 } },
+  tablet: { viewport: { width: 768, height: 1024 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  'small phone': { viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true },
+  /** What a browser makes of the desktop at 200 %. */
+  'desktop at 200 %': { viewport: { width: 720, height: 450 }, deviceScaleFactor: 2 },
 } as const;
 
 export interface Visit extends AsyncDisposable {
@@ -27,13 +31,13 @@ export interface Visit extends AsyncDisposable {
   readonly complaints: readonly string[];
 }
 
-/** Opens the shop's page, and waits until it shows the keys or why there are none. */
+/** Opens the shop's page without motion, and waits until it shows the signer's keys or why there are none. */
 export async function visit(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = screens.desktop,
 ): Promise<Visit> {
-  const context = await browser.newContext({ locale: 'en-GB', ...options });
+  const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
   const bodies: Promise<Buffer>[] = [];
@@ -43,11 +47,12 @@ export async function visit(
   page.on('response', (response) => bodies.push(response.body().catch(() => Buffer.alloc(0))));
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('console', (message) => {
-    if (!/^Failed to load resource: the server responded/.test(message.text()))
+    if (!/^Failed to load resource: (?:the server responded|net::ERR_)/.test(message.text()))
       complaints.push(message.text());
   });
   await page.goto(url);
-  await page.locator('#keys li, #keys-problem:not(:empty)').first().waitFor();
+  const keys = ['.keys li', '.keys-problem:not(:empty)'].map((each) => `#signer-shop ${each}`);
+  await page.locator(keys.join()).first().waitFor();
   return {
     page,
     received: async () => Buffer.concat(await Promise.all(bodies)),
@@ -65,8 +70,9 @@ export async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true, animations: 'disabled' });
 }
 
-/** The picture of the README, small, down to the end of an element; docker/demo/screenshot.webp is a copy of it. */
-export async function pictureForReadme(page: Page, selector: string): Promise<void> {
+/** A picture for the README, down to the end of an element; those in docker/demo are copies. */
+export async function pictureForReadme(page: Page, name: string, selector: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
   const box = await page.locator(selector).boundingBox();
   if (box === null) throw new Error(`${selector} is not on the page`);
   const session = await page.context().newCDPSession(page);
@@ -74,7 +80,7 @@ export async function pictureForReadme(page: Page, selector: string): Promise<vo
     x: 0,
     y: 0,
     width: page.viewportSize()?.width ?? 0,
-    height: box.y + box.height + 12,
+    height: box.y + box.height + 24,
     scale: 1,
   };
   const { data } = await session.send('Page.captureScreenshot', {
@@ -83,7 +89,7 @@ export async function pictureForReadme(page: Page, selector: string): Promise<vo
     clip,
     captureBeyondViewport: true,
   });
-  writeFileSync(join(folder, 'readme.webp'), Buffer.from(data, 'base64'));
+  writeFileSync(join(folder, `${name}.webp`), Buffer.from(data, 'base64'));
 }
 
 /** What of WCAG 2.2 A and AA a page violates, as far as a program can tell: the rule, and where. */

@@ -11,6 +11,7 @@ import { waitFor } from '../support/signer.ts';
 import { picture, startBrowser, visit } from './browser.ts';
 import { type Demo, startDemo } from './demo.ts';
 import { obstacle } from './obstacle.ts';
+import { attack, order, says, text } from './story.ts';
 
 const root = join(import.meta.dirname, '../..');
 const reason = obstacle();
@@ -32,7 +33,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     await demo?.[Symbol.asyncDispose]();
   }, patienceMs);
 
-  const services = ['shop', 'signer', 'exposed-shop', 'keys', 'exposed-keys'] as const;
+  const services = ['pod', 'shop', 'signer', 'exposed-shop', 'keys', 'exposed-keys', 'audit'] as const;
 
   test.each(services)(
     '%s can write nothing, has no capability and no way to get one, and its limits',
@@ -49,12 +50,13 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     },
   );
 
-  test('the shop has no volume, the signer only reads its own, and both are other users', () => {
-    expect(demo.inspect('shop').Mounts).toEqual([]);
+  test('the shop has no volume, the signer writes only to its audit, and both are other users', () => {
+    expect([demo.inspect('shop'), demo.inspect('pod')].flatMap(({ Mounts }) => Mounts)).toEqual([]);
     const { Mounts } = demo.inspect('signer');
     expect(Mounts.map(({ Destination, RW }) => `${Destination} ${RW}`).sort()).toEqual([
       '/etc/signer/config false',
       '/etc/signer/keys false',
+      '/var/log/signer true',
     ]);
     expect([demo.inspect('shop'), demo.inspect('signer')].map(({ Config }) => Config.User)).toEqual([
       '65533:65533',
@@ -75,15 +77,16 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
         bindings.map(({ HostIp }) => `${service} ${port} ${HostIp}`),
       ),
     );
-    expect(published).toEqual(['shop 8080/tcp 127.0.0.1', 'exposed-shop 8080/tcp 127.0.0.1']);
-    expect(demo.inspect('signer').HostConfig.NetworkMode).toBe(`container:${demo.inspect('shop').Id}`);
-    for (const maker of ['keys', 'exposed-keys'])
+    expect(published).toEqual(['pod 8080/tcp 127.0.0.1', 'exposed-shop 8080/tcp 127.0.0.1']);
+    for (const service of ['shop', 'signer'])
+      expect(demo.inspect(service).HostConfig.NetworkMode).toBe(`container:${demo.inspect('pod').Id}`);
+    for (const maker of ['keys', 'exposed-keys', 'audit'])
       expect(demo.inspect(maker).HostConfig.NetworkMode).toBe('none');
   });
 
   test('a second "up" changes nothing, not the keys either', async () => {
     const state = () => [
-      ...['shop', 'signer', 'exposed-shop'].map((service) => demo.inspect(service).Id),
+      ...['pod', 'shop', 'signer', 'exposed-shop'].map((service) => demo.inspect(service).Id),
       demo.keyText('signer', 'orders'),
       demo.keyText('exposed-shop', 'session'),
     ];
@@ -95,33 +98,81 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     );
   });
 
+  test.each([
+    ['stop', 'shop'],
+    ['stop', 'signer'],
+    ['kill', 'shop'],
+    ['restart', 'pod'],
+    ['rm', '--stop', '--force', 'shop'],
+  ])('after "%s %s", "up" makes both reach each other again', async (...command) => {
+    const signIn = () =>
+      fetch(`${demo.url}/api/session`, { method: 'POST', body: '{"user":"bob"}' })
+        .then(({ ok }) => ok || undefined)
+        .catch(() => undefined);
+    /** Of the signer's audit, whose chain is whole. */
+    const auditLines = () => Number(/^\d+/.exec(audit('verify', '/var/log/signer/audit.log'))?.[0]);
+    expect(await waitFor(signIn)).toBe(true);
+    const before = auditLines();
+    demo.compose(...command);
+    demo.compose('up', '--detach', '--no-build');
+    expect(await waitFor(signIn)).toBe(true);
+    expect(auditLines()).toBeGreaterThan(before);
+  });
+
+  const audit = (...args: string[]) =>
+    demo.compose('exec', '-T', 'signer', '/sidecar-signer', 'audit', ...args).toString();
+
   test('without its signer the page says so, and goes on by itself once it is back', async () => {
     await using visited = await visit(browser, demo.url);
     const { page } = visited;
     demo.compose('kill', 'signer');
     const unreachable = /the signer cannot be reached at \S+; check that it runs/;
-    await page.locator('#keys-problem').filter({ hasText: unreachable }).waitFor();
+    await page.locator('#signer-shop .keys-problem').filter({ hasText: unreachable }).waitFor();
     for (const [button, verdict] of [
       ['Order', '#order-verdict'],
       ['Sign in', '#session-verdict'],
-      ['Attack', '#attack-verdict'],
+      ['Attack both shops', '#signer-shop .outcome'],
     ] as const) {
       await page.getByRole('button', { name: button }).click();
-      await page.locator(verdict).filter({ hasText: unreachable }).waitFor();
+      await says(page, verdict, unreachable);
     }
+    // The other shop needs no signer.
+    await says(page, '#exposed-shop .outcome', 'Key stolen');
     await picture(page, 'without-signer');
     demo.compose('up', '--detach', '--no-build');
-    await page.locator('#keys li').first().waitFor();
-    await expect.poll(() => page.locator('#keys-problem').textContent(), patient).toBe('');
-    await page.getByRole('button', { name: 'Order' }).click();
-    await page.locator('#order-verdict').filter({ hasText: 'Sent, and accepted' }).waitFor();
+    await page.locator('#signer-shop .keys li').first().waitFor();
+    await expect.poll(() => text(page, '#signer-shop .keys-problem'), patient).toBe('');
+    await order(page);
+    await attack(page);
+    expect(await text(page, '#signer-shop .outcome')).toMatch(/^Nothing to steal/);
+    expect(visited.complaints).toEqual([]);
+  });
+
+  test('without the other shop the page says so, and attacks the one that is there', async () => {
+    await using visited = await visit(browser, demo.url);
+    const { page } = visited;
+    demo.compose('stop', 'exposed-shop');
+    await says(page, '#exposed-shop .keys-problem', 'the shop cannot be reached');
+    expect(await page.locator('#exposed-shop .keys').isVisible()).toBe(false);
+    await attack(page);
+    expect(await text(page, '#signer-shop .outcome')).toMatch(/^Nothing to steal/);
+    expect(await text(page, '#exposed-shop .outcome')).toMatch(
+      /^That did not work\s+the shop cannot be reached; start it with /,
+    );
+    await picture(page, 'without-other-shop');
+    demo.compose('up', '--detach', '--no-build');
+    await page.locator('#exposed-shop .keys li').first().waitFor();
+    await attack(page);
+    expect(await text(page, '#exposed-shop .outcome')).toMatch(/^Key stolen/);
     expect(visited.complaints).toEqual([]);
   });
 
   test('stops when it is told to, before it is killed', () => {
     demo.compose('stop');
-    const codes = ['shop', 'signer', 'exposed-shop'].map((service) => demo.inspect(service).State.ExitCode);
-    expect(codes).toEqual([0, 0, 0]);
+    const codes = ['pod', 'shop', 'signer', 'exposed-shop'].map(
+      (service) => demo.inspect(service).State.ExitCode,
+    );
+    expect(codes).toEqual([0, 0, 0, 0]);
   });
 });
 
@@ -140,16 +191,16 @@ describe.skipIf(reason !== undefined)(
     test('without keys the page says so, and goes on by itself once they are made', async () => {
       // The maker of keys makes none.
       const override = { services: { keys: { command: ['--version'] } } };
-      await using demo = await startDemo({ override, services: ['signer'] });
+      await using demo = await startDemo({ override, services: ['shop', 'signer'] });
       await using visited = await visit(browser, demo.url);
       const { page } = visited;
       const told = (selector: string) => expect.poll(() => page.locator(selector).textContent(), patient);
-      await told('#keys-problem').toMatch(/^No signatures now: .*key/);
+      await told('#signer-shop .keys-problem').toMatch(/^No signatures now: .*key/);
       await page.getByRole('button', { name: 'Order' }).click();
       await told('#order-verdict').toMatch(/^That did not work: .*key/);
       await picture(page, 'without-keys');
       demo.compose('run', '--rm', '-T', 'rotate');
-      await expect.poll(() => page.locator('#keys li').count(), patient).toBe(2);
+      await expect.poll(() => page.locator('#signer-shop .keys li').count(), patient).toBe(2);
     });
 
     test('with the key set of the manifests, over a socket: signs orders, and says that there is no key for sessions', async () => {
@@ -175,21 +226,17 @@ describe.skipIf(reason !== undefined)(
         },
         volumes: { socket: {} },
       };
-      await using demo = await startDemo({ override, services: ['signer'] });
+      await using demo = await startDemo({ override, services: ['shop', 'signer'] });
       await using visited = await visit(browser, demo.url);
       const { page } = visited;
-      await page.locator('#keys li').first().waitFor();
-      expect(await page.locator('#keys .name').allInnerTexts()).toEqual(['orders']);
-      await page.getByRole('button', { name: 'Order' }).click();
-      await page.locator('#order-verdict').filter({ hasText: 'Sent, and accepted' }).waitFor();
+      await page.locator('#signer-shop .keys li').first().waitFor();
+      expect(await page.locator('#signer-shop .keys .name').allInnerTexts()).toEqual(['orders']);
+      await order(page);
       expect(await page.locator('#headers dt').allInnerTexts()).toEqual(['shop-signature']);
       await page.getByRole('button', { name: 'Sign in' }).click();
-      await page
-        .locator('#session-verdict')
-        .filter({ hasText: /That did not work: .*key/ })
-        .waitFor();
-      await page.getByRole('button', { name: 'Attack' }).click();
-      await page.locator('#attack-verdict').filter({ hasText: 'no key in any of them' }).waitFor();
+      await says(page, '#session-verdict', /That did not work: .*key/);
+      await attack(page);
+      expect(await text(page, '#signer-shop .outcome')).toMatch(/^Nothing to steal/);
     });
 
     test('on a port that is taken, "up" fails and names it; another port will do', async () => {

@@ -32,12 +32,27 @@ export async function signs(key, { text, tag }) {
   return (await tagOf(key, text)) === tag;
 }
 
-/** The same token for another user. */
-export async function forge(key, token, user) {
-  const [header, payload] = token.split('.');
-  const claims = JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/')));
-  const text = `${header}.${base64url(utf8.encode(JSON.stringify({ ...claims, sub: user })))}`;
-  return `${text}.${await tagOf(key, text)}`;
+/**
+ * A token like another one, for another user.
+ * @param {string} [key] with it, the token is valid for ten minutes from now. Without it, the token keeps the signature of
+ *   the old one.
+ */
+export async function forge(token, user, key) {
+  const [header, , oldTag] = token.split('.');
+  const now = Math.floor(Date.now() / 1000);
+  const times = key === undefined ? {} : { iat: now, exp: now + 600 };
+  const claims = { ...decode(token).claims, sub: user, ...times };
+  const text = `${header}.${base64url(utf8.encode(JSON.stringify(claims)))}`;
+  return `${text}.${key === undefined ? oldTag : await tagOf(key, text)}`;
+}
+
+/** What a token says. */
+export function decode(token) {
+  const [header, claims] = token
+    .split('.')
+    .slice(0, 2)
+    .map((part) => JSON.parse(new TextDecoder().decode(fromBase64url(part))));
+  return { header, claims };
 }
 
 async function tagOf(key, text) {
@@ -48,6 +63,10 @@ async function tagOf(key, text) {
 
 function fromHex(hex) {
   return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+function fromBase64url(text) {
+  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (each) => each.charCodeAt(0));
 }
 
 function base64url(bytes) {
