@@ -72,7 +72,7 @@ describe('the tables', () => {
   it('list every route of the signing listener', async () => {
     const handle = createApp({
       snapshot: () => undefined,
-      bodies: createBodyReader(),
+      createBodyReader: () => createBodyReader(),
       signer: createSigner({ now: () => 0, monotonicMs: () => 0, random: randomBytes }),
       onOperation: () => undefined,
       onFault: () => undefined,

@@ -54,7 +54,7 @@ export function callersOf({
 
 /**
  * Opens all listeners or none.
- * @param signing called with the name of the caller: whoever comes in through that listener
+ * @param signing called once with the name of each caller: whoever comes in through that listener
  * @throws {CommandFailure}
  */
 export async function openListeners(
@@ -67,8 +67,10 @@ export async function openListeners(
   try {
     if (flags.listen !== 'none') {
       const { host } = flags.listen;
+      // Both addresses of TCP are one caller.
+      const handling = signing(tcpCaller);
       opened.signing = await openTcp('--listen', flags.listen, (address) =>
-        listen({ ...signing(tcpCaller), address, guard: (port = address.port) => guard({ host, port }) }),
+        listen({ ...handling, address, guard: (port = address.port) => guard({ host, port }) }),
       );
     }
     for (const { path, caller } of flags.socket ?? []) {

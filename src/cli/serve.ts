@@ -2,6 +2,7 @@
 
 import { createApp } from '../http/app.ts';
 import { createBodyReader, defaultBodyLimits } from '../http/body.ts';
+import { createBodyShares } from '../http/body-shares.ts';
 import { createCounters } from '../ops/counters.ts';
 import { createLog, describeFault, type Log, type LogFormat, type LogLevel } from '../ops/log.ts';
 import { formatMetrics, signerMetrics } from '../ops/metrics.ts';
@@ -78,9 +79,14 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
   const counters = createCounters(systemClocks.now);
   const onFault = (error: unknown) =>
     log.error('a request failed because of a bug in the signer', describeFault(error));
+  const createShare = createBodyShares({
+    ...defaultBodyLimits,
+    callers: callers.length,
+    collectGarbage: () => Bun.gc(true),
+  });
   const api = createApp({
     snapshot: () => store.current,
-    bodies: createBodyReader(defaultBodyLimits, () => Bun.gc(true)),
+    createBodyReader: () => createBodyReader(defaultBodyLimits, createShare()),
     signer: createSigner({ ...systemClocks, random }),
     audit,
     onOperation: counters.operation,

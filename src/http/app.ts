@@ -50,7 +50,8 @@ interface BatchItem {
 export interface AppOptions {
   /** The current snapshot, if there is one yet. */
   readonly snapshot: () => Snapshot | undefined;
-  readonly bodies: BodyReader;
+  /** Called once for each caller. */
+  readonly createBodyReader: () => BodyReader;
   readonly signer: Signer;
   /** Absent if no audit is kept. */
   readonly audit?: Pick<Journal, 'record'> | undefined;
@@ -62,7 +63,7 @@ export interface AppOptions {
 
 /** @returns the handler of a listener, by the name of the caller: whoever comes in through that listener */
 export function createApp(options: AppOptions): (caller: string) => Handler {
-  const { snapshot, bodies, signer, audit, onOperation, onFault } = options;
+  const { snapshot, createBodyReader, signer, audit, onOperation, onFault } = options;
   const app = new Hono<Routed>({ getPath: (_request, options) => options?.env?.path ?? '' });
 
   const current = (): Snapshot => {
@@ -129,6 +130,7 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
 
   const operate = async (
     caller: string,
+    bodies: BodyReader,
     name: string,
     { operation, isBatch }: (typeof operationPaths)[keyof typeof operationPaths],
     request: Request,
@@ -194,11 +196,15 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
   });
   app.onError((error) => problemResponse(fault(error)));
 
-  return (caller) => (request, path, mediaType) => {
-    // Operations do not pass the router, which costs a seventh of their throughput.
-    const [, name, segment] = operationPath.exec(path) ?? [];
-    if (name === undefined || request.method !== 'POST') return app.fetch(request, { path, caller });
-    return operate(caller, name, operationPaths[segment as keyof typeof operationPaths], request, mediaType);
+  return (caller) => {
+    const bodies = createBodyReader();
+    return (request, path, mediaType) => {
+      // Operations do not pass the router, which costs a seventh of their throughput.
+      const [, name, segment] = operationPath.exec(path) ?? [];
+      if (name === undefined || request.method !== 'POST') return app.fetch(request, { path, caller });
+      const operation = operationPaths[segment as keyof typeof operationPaths];
+      return operate(caller, bodies, name, operation, request, mediaType);
+    };
   };
 }
 

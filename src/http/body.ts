@@ -2,6 +2,7 @@
 
 import { type ErrorCode, SignerError } from '../api/errors.ts';
 import { maxJsonBytes } from '../api/limits.ts';
+import { type BodyShare, createBodyShares, readAheadBytes } from './body-shares.ts';
 import { createDeadline } from './deadline.ts';
 import { mostOfRequest, parseJson } from './json-body.ts';
 import { overloaded } from './problem.ts';
@@ -31,9 +32,7 @@ export const defaultBodyLimits: BodyLimits = {
   maxHeldBytes: 8 * 2 ** 20,
 };
 
-/** Reserved for each long body: the runtime may buffer this much before the signer reads it. */
-const readAheadBytes = 2 ** 20;
-
+/** For one caller. */
 export interface BodyReader {
   /**
    * Reads and parses a JSON body.
@@ -42,8 +41,8 @@ export interface BodyReader {
    */
   json(request: Request, advice: string, parse?: (text: string) => unknown): Promise<unknown>;
   /**
-   * Reads a body whose processing takes long. Bodies are processed one at a time, in the order of their arrival. Those that
-   * wait count towards `maxHeldBytes`.
+   * Reads a body whose processing takes long. Bodies are processed one at a time, those of a caller in the order of their
+   * arrival. Those that wait count towards `maxHeldBytes`.
    * @throws {SignerError} `malformed_request`, `message_too_large`, `timeout`, `overloaded`, and whatever `use` throws
    */
   inTurn<T>(request: Request, advice: string, use: (bytes: Uint8Array) => Promise<T>): Promise<T>;
@@ -55,35 +54,19 @@ export interface BodyReader {
   parts(request: Request, use: (part: Uint8Array) => void): Promise<void>;
 }
 
-/**
- * Garbage is collected each time this much long JSON has been read. Parsing leaves several times its length behind, and the
- * runtime alone would let more of it pile up the faster the machine is.
- */
-const collectAfterBytes = 4 * 2 ** 20;
 /** Shorter JSON is left to the runtime. */
 const longJsonBytes = 128 * 1024;
 
-/** @param collectGarbage frees what nobody uses any more */
+/** @param share by default all that there is, for a single caller */
 export function createBodyReader(
   limits: BodyLimits = defaultBodyLimits,
-  collectGarbage: () => void = () => undefined,
+  share: BodyShare = createBodyShares(limits)(),
 ): BodyReader {
-  let heldBytes = 0;
-  let parsedBytes = 0;
-  let lastTurn: Promise<unknown> = Promise.resolve();
   const inTime = createDeadline(limits.timeoutMs);
 
   /** Reserves memory for a body. Slow long bodies can block other long ones, but never small ones. */
-  const reserve = (length: number = readAheadBytes): Disposable => {
-    const bytes = Math.min(length, readAheadBytes);
-    if (heldBytes + bytes > limits.maxHeldBytes) throw overloaded();
-    heldBytes += bytes;
-    return {
-      [Symbol.dispose]: () => {
-        heldBytes -= bytes;
-      },
-    };
-  };
+  const reserve = (length: number = readAheadBytes): Disposable =>
+    share.reserve(Math.min(length, readAheadBytes));
 
   /** Reads the whole body or rejects with `timeout`. Uses callbacks because it runs on every request. */
   const whole = (request: Request): Promise<Uint8Array> =>
@@ -156,11 +139,7 @@ export function createBodyReader(
   /** Reads JSON that is long or chunked, and collects what the bodies before it have left. */
   const longJson = async (request: Request, length: number | undefined, advice: string) => {
     const bytes = await (length === undefined ? collect(request, advice) : whole(request));
-    if (bytes.length >= longJsonBytes) parsedBytes += bytes.length;
-    if (parsedBytes >= collectAfterBytes) {
-      parsedBytes = 0;
-      collectGarbage();
-    }
+    if (bytes.length >= longJsonBytes) share.hasRead(bytes.length);
     return bytes;
   };
 
@@ -189,18 +168,12 @@ export function createBodyReader(
       using _held = isSmall(length) ? undefined : reserve(length);
       const bytes = await longJson(request, length, advice);
       const arrived = performance.now();
-      const turn = lastTurn.then(() => {
+      return await share.inTurn(() => {
         // The caller has disconnected, and no longer counts towards the limit of requests.
         if (request.signal.aborted) throw brokenOff();
         if (performance.now() - arrived > limits.timeoutMs) throw overloaded();
         return use(bytes);
       });
-      // Do not retain this batch's result.
-      lastTurn = turn.then(
-        () => undefined,
-        () => undefined,
-      );
-      return await turn;
     },
     parts: async (request, use) => {
       const length = declaredLength(request);

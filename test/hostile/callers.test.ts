@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { leaks } from '../support/leaks.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../support/signer.ts';
-import { chunked, type Door, type Exchange, exchange, type Flaw, json, request } from './wire.ts';
+import { chunked, type Door, type Exchange, exchange, type Flaw, json, open, request } from './wire.ts';
 
 const message = `canary-${randomBytes(8).toString('hex')}`;
 const keys = { own: randomBytes(32), shared: randomBytes(32), secret: randomBytes(32) };
@@ -233,5 +233,24 @@ describe('a request that names a caller', () => {
       target: `${target}-batch`,
       body: json({ items: [{ message, caller: 'worker' }] }),
     });
+  });
+});
+
+describe('a caller that sends long bodies slowly', () => {
+  it('A71 takes no memory from another caller', async () => {
+    const length = 'Transfer-Encoding: chunked';
+    const ask = async (door: Door, name: string) => {
+      const flaw = { target: `/v1/keys/${name}/sign`, length, body: chunked(json({ message })) };
+      return (await send(door, flaw)).answers[0]?.status;
+    };
+    const slow = Array.from({ length: 16 }, () => open(web));
+    const begun = request(web, { target: '/v1/keys/own/sign', length, body: '1\r\n{\r\n' });
+    for (const socket of slow) socket.write(begun);
+    try {
+      await expect.poll(() => ask(web, 'own')).toBe(503);
+      expect(await ask(worker, 'shared')).toBe(200);
+    } finally {
+      for (const socket of slow) socket.destroy();
+    }
   });
 });

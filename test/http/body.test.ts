@@ -8,6 +8,7 @@ import {
   createBodyReader,
   defaultBodyLimits,
 } from '../../src/http/body.ts';
+import { createBodyShares } from '../../src/http/body-shares.ts';
 
 const mebibyte = 2 ** 20;
 const limits: BodyLimits = {
@@ -253,7 +254,10 @@ describe('the memory for bodies', () => {
 
   it('is collected after some long bodies, and after no short one', async () => {
     const collected = vi.fn();
-    const reader = createBodyReader({ ...defaultBodyLimits, timeoutMs: 5000 }, collected);
+    const reader = createBodyReader(
+      defaultBodyLimits,
+      createBodyShares({ ...defaultBodyLimits, collectGarbage: collected })(),
+    );
     const read = (length: number, declared: boolean) =>
       reader.json(whole(`"${'x'.repeat(length - 2)}"`, declared), advice);
     for (let count = 0; count < 50; count++) await read(127 * 1024, count % 2 === 0);
@@ -335,6 +339,60 @@ describe('bodies in turn', () => {
     const upload = withLength(101);
     const error = await refusal(upTo(100).inTurn(upload.request, advice, text));
     expect(error).toMatchObject({ code: 'message_too_large', headers: {} });
+  });
+});
+
+describe('what several callers share', () => {
+  const read = (reader: BodyReader, upload: Transfer) => reader.json(upload.request, advice);
+
+  it.each([
+    { callers: 2, own: 4, others: 4 },
+    { callers: 3, own: 2, others: 4 },
+    { callers: 16, own: 1, others: 7 },
+  ])('is memory that one of $callers cannot use up', async ({ callers, own, others }) => {
+    const createShare = createBodyShares({ maxHeldBytes: 8 * mebibyte, callers });
+    const [greedy, ...rest] = Array.from({ length: callers }, () => createBodyReader(limits, createShare()));
+    if (greedy === undefined) throw new Error('there is no caller');
+    const uploads = Array.from({ length: own }, () => transfer());
+    const outcomes = uploads.map((upload) => read(greedy, upload));
+    expect(await refusal(read(greedy, transfer()))).toMatchObject({ code: 'overloaded' });
+    for (let count = 0; count < others; count++) {
+      const upload = transfer();
+      uploads.push(upload);
+      outcomes.push(read(rest[count % rest.length] as BodyReader, upload));
+    }
+    for (const upload of uploads) {
+      upload.send('1');
+      upload.end();
+    }
+    expect(await Promise.all(outcomes)).toEqual(uploads.map(() => 1));
+  });
+
+  it('is never more memory than there is in all', async () => {
+    const createShare = createBodyShares({ maxHeldBytes: 2 * mebibyte, callers: 3 });
+    const readers = Array.from({ length: 3 }, () => createBodyReader(limits, createShare()));
+    const uploads = [transfer(), transfer()];
+    const outcomes = uploads.map((upload, index) => read(readers[index] as BodyReader, upload));
+    expect(await refusal(read(readers[2] as BodyReader, transfer()))).toMatchObject({ code: 'overloaded' });
+    for (const upload of uploads) upload.end();
+    await Promise.allSettled(outcomes);
+  });
+
+  it('are turns, so that no caller waits for all the bodies of another one', async () => {
+    const createShare = createBodyShares({ maxHeldBytes: mebibyte, callers: 2 });
+    const [web, worker] = [createBodyReader(limits, createShare()), createBodyReader(limits, createShare())];
+    const order: string[] = [];
+    const use = (name: string) => async () => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      order.push(name);
+    };
+    const turns = ['a', 'b', 'c', 'd'].map((name) => web.inTurn(whole(name), advice, use(name)));
+    await vi.advanceTimersByTimeAsync(1);
+    turns.push(worker.inTurn(whole('worker'), advice, use('worker')));
+    await vi.advanceTimersByTimeAsync(50);
+    await Promise.all(turns);
+    expect(order.indexOf('worker')).toBeLessThan(3);
+    expect(order.filter((name) => name !== 'worker')).toEqual(['a', 'b', 'c', 'd']);
   });
 });
 

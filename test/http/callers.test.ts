@@ -32,7 +32,7 @@ beforeEach(async () => {
   counted = [];
   handlerOf = createApp({
     snapshot: () => store.current,
-    bodies: createBodyReader(),
+    createBodyReader: () => createBodyReader(),
     signer: createSigner(clocks),
     onOperation: ({ keySet, operation, outcome }) => counted.push(`${keySet} ${operation} ${outcome}`),
     onFault: (error) => expect.unreachable(String(error)),

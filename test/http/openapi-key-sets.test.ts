@@ -61,7 +61,7 @@ beforeEach(async () => {
   const { current } = store;
   handlerOf = createApp({
     snapshot: () => current,
-    bodies: createBodyReader(),
+    createBodyReader: () => createBodyReader(),
     signer: createSigner(clocks),
     onOperation: () => undefined,
     onFault: (error) => expect.unreachable(String(error)),
