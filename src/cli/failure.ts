@@ -3,6 +3,7 @@
 import { CommanderError } from 'commander';
 import { escapeControls } from '../bytes/text.ts';
 import type { Result } from '../key-sets/result.ts';
+import { systemCode } from '../secret-volume/index.ts';
 
 /** A command cannot do what it was asked to do. The message says why and what to do, and never contains a key. */
 export class CommandFailure extends Error {
@@ -30,4 +31,14 @@ export async function setExitCode(run: () => Promise<unknown>): Promise<void> {
       throw error;
     }
   }
+}
+
+/** For commands that print a result. A reader who has seen enough, as `head` has, is no failure. */
+export function expectOutputErrors(): void {
+  process.stdout.on('error', (error) => {
+    const code = systemCode(error) ?? 'unknown error';
+    if (code === 'EPIPE') return;
+    process.stderr.write(`sidecar-signer: the result cannot be written to standard output (${code})\n`);
+    process.exitCode = 1;
+  });
 }

@@ -18,7 +18,7 @@ export function readShortInput(
   mostBytes: number,
   advice = 'check that it is the right file',
 ): Buffer<ArrayBuffer> {
-  if (file === '-' && process.stdin.isTTY) process.stderr.write('paste the request, then press Ctrl-D\n');
+  if (file === '-' && process.stdin.isTTY) process.stderr.write('paste it, then press Ctrl-D\n');
   const descriptor = file === '-' ? 0 : openFile(file);
   const parts: Buffer[] = [];
   let length = 0;

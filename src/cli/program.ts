@@ -8,6 +8,7 @@ import { isLoopback, parseAddress } from './address.ts';
 import { createAuditCommand } from './audit/program.ts';
 import type { CheckOptions } from './check.ts';
 import { createExplainCommand } from './explain/program.ts';
+import { expectOutputErrors } from './failure.ts';
 import {
   collect,
   collectNames,
@@ -49,7 +50,11 @@ export function createProgram(): Command {
     )
     .addCommand(createStatusCommand(lazyAction(async () => (await import('./status.ts')).status)))
     .addCommand(createKeysCommand())
-    .addCommand(createAuditCommand());
+    .addCommand(createAuditCommand())
+    .hook('preAction', (_, command) => {
+      // The log of "serve" has its own way to go on without a reader.
+      if (command.name() !== 'serve') expectOutputErrors();
+    });
   const commands = [program, ...program.commands];
   for (const command of [...commands, ...commands.flatMap((each) => each.commands)]) {
     command

@@ -1,9 +1,19 @@
 /** The audit of the compiled binary: a line for each operation, written before its answer leaves. */
 
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type AuditLine,
@@ -390,6 +400,51 @@ describe('the file', () => {
     expect((await run(['audit', 'verify', `${own.file}.1`])).code).toBe(0);
   });
 
+  it('is not opened anew while something else is at its path, which is told once', async () => {
+    using own = createPlace(keys, keySets);
+    await using signer = await own.start();
+    await post(signer, 'raw/sign', { message: 'one' });
+    renameSync(own.file, `${own.file}.1`);
+    const told = () => signer.output().split('the audit goes on in the file that was renamed').length - 1;
+    const look = async () => {
+      signer.process.kill('SIGHUP');
+      await setTimeout(50);
+      expect((await post(signer, 'raw/sign', { message: 'two' })).status).toBe(200);
+    };
+    symlinkSync('/dev/null', own.file);
+    for (let count = 0; count < 3; count++) await look();
+    await waitFor(() => told() === 1 || undefined);
+    expect(signer.output()).toContain('what is at the path is not a file any more; remove it');
+    rmSync(own.file);
+    writeFileSync(own.file, 'mine');
+    for (let count = 0; count < 3; count++) await look();
+    await waitFor(() => told() === 2 || undefined);
+    rmSync(own.file);
+    await look();
+    await waitFor(() => signer.output().includes('audit file opened anew') || undefined);
+    expect((await run(['audit', 'verify', `${own.file}.1`, own.file])).code).toBe(0);
+  });
+
+  it('may be one that can only be appended to, unless its last line has to be removed', async ({ skip }) => {
+    using own = createPlace(keys, keySets);
+    writeFileSync(own.file, '');
+    // Root alone may set the attribute, and not every file system has it.
+    if (spawnSync('chattr', ['+a', own.file]).status !== 0) skip();
+    try {
+      const first = await own.start();
+      await post(first, 'raw/sign', { message: 'one' });
+      expect(await first.stop()).toBe(0);
+      appendFileSync(own.file, '{"audit":1,"ti');
+      const second = await run(['serve', ...own.args]);
+      expect(second.code).toBe(1);
+      expect(second.stderr).toContain(
+        'its last line is cut off, and the rest of it cannot be removed (EPERM); move the file away, or allow it',
+      );
+    } finally {
+      spawnSync('chattr', ['-a', own.file]);
+    }
+  });
+
   it('can be standard output, where each line is of its own kind', async () => {
     using own = createPlace(keys, keySets);
     await using signer = await own.start(['--audit', '-']);
@@ -419,7 +474,17 @@ describe('an audit that was changed', () => {
     ],
     ['a line is no JSON', (lines) => lines.with(2, '{"audit":1,"time'), 3],
     ['another chain was put in', (lines) => [...lines, lines[0] ?? ''], 7],
-    ['a line is too long', (lines) => lines.with(2, `{"audit":1,${' '.repeat(70_000)}`), 4],
+    ['a line is too long', (lines) => lines.with(2, `{"audit":1,${' '.repeat(70_000)}`), 3],
+    [
+      'a line was put in that is longer than any',
+      (lines) => lines.toSpliced(2, 0, `{"audit":1,${' '.repeat(600_000)}}`),
+      3,
+    ],
+    [
+      'its last line is too long and has no end',
+      (lines) => [...lines, `{"audit":1,${' '.repeat(300_000)}`],
+      7,
+    ],
   ];
   let lines: string[] = [];
   beforeAll(async () => {
@@ -443,5 +508,53 @@ describe('an audit that was changed', () => {
     expect((await run(['audit', 'verify', '-'], { input })).code).toBe(0);
     expect((await run(['audit', 'verify', join('/', 'nowhere')])).code).toBe(1);
     expect((await run(['audit', 'verify', '/'])).stderr).toContain('is a directory');
+  });
+
+  it.each([
+    ['a configuration', 'keys:\n  session: {}\n'],
+    ['bytes', '\0\x01\xff'.repeat(100_000)],
+    ['the log alone', '{"level":"info","msg":"starting"}\n'],
+  ])('is not taken for whole if there is no line of it: %s', async (_, input) => {
+    expect(await run(['audit', 'verify', '-'], { input })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: '-: no line is one of an audit; check that this is what serve has written (--audit)\n'.replace(
+        /^/,
+        'sidecar-signer: ',
+      ),
+    });
+  });
+
+  it.each([
+    ['', ''],
+    ['{"audit":1,"time":"20', '\nnote: the last line of - is cut off; its operation was not answered'],
+  ])('is not found before the first line is written: %s', async (input, note) => {
+    expect(await run(['audit', 'verify', '-'], { input })).toEqual({
+      code: 0,
+      stdout: `there is no line of an audit yet${note}\n`,
+      stderr: '',
+    });
+  });
+
+  it('is shown by "audit find" as it stands there, without what a terminal would obey', async () => {
+    const tag = 'a'.repeat(64);
+    const start = `{"audit":1,"signature":"${fingerprintOf(tag)}","x":`;
+    const inputs = [`${start}"\x1b]0;title\x07"}`, `${start}${'['.repeat(30_000)}`, `${start}{"b": 1}}`];
+    const file = join(place.path, 'changed.log');
+    writeFileSync(file, `${inputs.join('\n')}\n`);
+    const { stdout } = await run(['audit', 'find', file, tag]);
+    const escaped = inputs.map((line, index) => {
+      const shown = line.replace('\x1b', '\\u001b').replace('\x07', '\\u0007');
+      return `${file}:${index + 1}: ${shown}`;
+    });
+    expect(stdout).toBe(`${escaped.join('\n')}\n`);
+  });
+
+  it('is searched for a signature, and not for whatever stands on standard input', async () => {
+    const file = join(place.path, 'empty.log');
+    writeFileSync(file, '');
+    const found = await run(['audit', 'find', file, '-'], { input: 'a'.repeat(300_000) });
+    expect(found).toMatchObject({ code: 1, stdout: '' });
+    expect(found.stderr).toContain('standard input is longer than 262144 bytes; give the signature');
   });
 });

@@ -30,6 +30,8 @@ export interface Place extends Disposable {
   readonly path: string;
   /** Where the audit is, unless a test names another path. */
   readonly file: string;
+  /** The flags of `serve`. */
+  readonly args: readonly string[];
   start(more?: readonly string[], options?: StartOptions): Promise<Signer>;
 }
 
@@ -43,6 +45,7 @@ export function createPlace(files: Readonly<Record<string, string | Uint8Array>>
   return {
     path,
     file,
+    args,
     start: async (more = [], options) => {
       const signer = await startSigner([...args, ...more], {}, options);
       await signer.ready();

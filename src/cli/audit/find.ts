@@ -1,18 +1,20 @@
 /** `sidecar-signer audit find`: finds the lines of a signature, and so who had it made, and when. */
 
-import { readFileSync } from 'node:fs';
 import { isOfAudit } from '../../audit/chain.ts';
 import { fingerprintsIn, maxGivenLength } from '../../audit/fingerprint.ts';
 import { escapeControls } from '../../bytes/text.ts';
 import { CommandFailure } from '../failure.ts';
+import { readShortInput } from '../input.ts';
 import { printResult } from '../output.ts';
 import { linesOf } from './lines.ts';
 
 interface Match {
   readonly file: string;
   readonly line: number;
-  readonly event: object;
+  readonly text: string;
 }
+
+const adviceToBeShort = 'give the signature, or the token, header or URL that holds it';
 
 /** Of more lines, only the number is told. */
 const maxShown = 1000;
@@ -29,12 +31,8 @@ export function auditFind(
   signature: string,
   options: { readonly json?: true },
 ): void {
-  const given = signature === '-' ? readFileSync(0, 'utf8') : signature;
-  if (given.length > maxGivenLength) {
-    throw new CommandFailure(
-      'the text is too long; give the signature, or the token, header or URL that holds it',
-    );
-  }
+  const given =
+    signature === '-' ? readShortInput('-', maxGivenLength, adviceToBeShort).toString() : signature;
   const wanted = fingerprintsIn(given);
   if (wanted.size === 0) {
     throw new CommandFailure(
@@ -44,14 +42,15 @@ export function auditFind(
   const matches: Match[] = [];
   let count = 0;
   for (const file of files) {
-    for (const { number, bytes } of linesOf(file)) {
-      const text = bytes?.toString('latin1') ?? '';
-      if (!isOfAudit(text) || !wanted.has(member.exec(text)?.[1] ?? '')) continue;
+    for (const { number, bytes, isTooLong } of linesOf(file)) {
+      const text = bytes.toString('latin1');
+      if (isTooLong || !isOfAudit(text) || !wanted.has(member.exec(text)?.[1] ?? '')) continue;
       count += 1;
-      if (matches.length < maxShown) matches.push({ file, line: number, event: eventOf(text) });
+      if (matches.length < maxShown) matches.push({ file, line: number, text });
     }
   }
-  printResult(options, { count, matches }, escapeText(describe(count, matches)));
+  const events = matches.map(({ text, ...place }) => ({ ...place, event: eventOf(text) }));
+  printResult(options, { count, matches: events }, escapeText(describe(count, matches)));
   process.exitCode = count > 0 ? 0 : 1;
 }
 
@@ -68,7 +67,7 @@ function describe(count: number, matches: readonly Match[]): readonly string[] {
   if (count === 0) return ['there is no line of this signature'];
   const more = count - matches.length;
   return [
-    ...matches.map(({ file, line, event }) => `${file}:${line}: ${JSON.stringify(event)}`),
+    ...matches.map(({ file, line, text }) => `${file}:${line}: ${text}`),
     ...(more > 0 ? [`and ${more} more`] : []),
   ];
 }

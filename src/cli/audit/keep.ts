@@ -41,6 +41,8 @@ export function keepAudit(
 ): Audit | undefined {
   if (file === undefined) return undefined;
   const { monotonicMs } = systemClocks;
+  /** Why the path could not be opened anew, when it was last logged. */
+  let notReopened: string | undefined;
   let isUnsolved = false;
   let complainedAtMs = Number.NEGATIVE_INFINITY;
   const sink = openSink({
@@ -48,8 +50,16 @@ export function keepAudit(
     keyDirectories: keys,
     monotonicMs,
     currentHead: () => journal.head,
-    onReopened: () => log.info('audit file opened anew', { file, seq: journal.head.seq }),
-    onNotReopened: (problem) => log.warn('the audit goes on in the file that was renamed', { file, problem }),
+    onReopened: () => {
+      notReopened = undefined;
+      log.info('audit file opened anew', { file, seq: journal.head.seq });
+    },
+    onNotReopened: (problem) => {
+      // It is tried again each second.
+      if (problem === notReopened) return;
+      notReopened = problem;
+      log.warn('the audit goes on in the file that was renamed', { file, problem });
+    },
   });
   const journal: Journal = createJournal({
     ...systemClocks,

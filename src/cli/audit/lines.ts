@@ -7,14 +7,18 @@ import { maxLineBytes } from './end.ts';
 
 export interface FileLine {
   readonly number: number;
-  /** Valid until the next line is read. Undefined for a line that is longer than any line of an audit. */
-  readonly bytes: Buffer | undefined;
+  /** Valid until the next line is read. Of a line that is too long, only the beginning. */
+  readonly bytes: Buffer;
+  /** Whether it is longer than any line of an audit. */
+  readonly isTooLong: boolean;
   /** Whether a line feed ends it. Only the last line of a file may have none. */
   readonly isWhole: boolean;
 }
 
 const chunkBytes = 256 * 1024;
 const lineFeed = 0x0a;
+/** What is kept of a line that is too long: enough to see whether it looks like one of an audit. */
+const keptBytes = 64;
 
 /** @param file `-` for standard input. @throws {CommandFailure} if it cannot be read */
 export function* linesOf(file: string): Generator<FileLine, void, void> {
@@ -31,7 +35,8 @@ function* split(file: string, descriptor: number): Generator<FileLine, void, voi
   let number = 0;
   /** How much of the buffer is filled. It begins with a line, or with the rest of one that is too long. */
   let filled = 0;
-  let isTooLong = false;
+  /** Of the line that is being read, if it is too long. */
+  let beginning: Buffer | undefined;
   for (;;) {
     const count = readable(file, () => readSync(descriptor, buffer, filled, chunkBytes - filled, null));
     if (count === 0) break;
@@ -41,17 +46,21 @@ function* split(file: string, descriptor: number): Generator<FileLine, void, voi
       const end = buffer.subarray(0, filled).indexOf(lineFeed, start);
       if (end < 0) break;
       number += 1;
-      const isFitting = !isTooLong && end - start <= maxLineBytes;
-      yield { number, bytes: isFitting ? buffer.subarray(start, end) : undefined, isWhole: true };
-      isTooLong = false;
+      const isTooLong = beginning !== undefined || end - start > maxLineBytes;
+      yield { number, bytes: beginning ?? buffer.subarray(start, end), isTooLong, isWhole: true };
+      beginning = undefined;
       start = end + 1;
     }
     buffer.copyWithin(0, start, filled);
     filled -= start;
-    if (filled > maxLineBytes) [isTooLong, filled] = [true, 0];
+    if (filled > maxLineBytes) {
+      beginning ??= Buffer.from(buffer.subarray(0, keptBytes));
+      filled = 0;
+    }
   }
-  if (filled > 0 || isTooLong) {
-    yield { number: number + 1, bytes: isTooLong ? undefined : buffer.subarray(0, filled), isWhole: false };
+  if (filled > 0 || beginning !== undefined) {
+    const isTooLong = beginning !== undefined;
+    yield { number: number + 1, bytes: beginning ?? buffer.subarray(0, filled), isTooLong, isWhole: false };
   }
 }
 

@@ -49,7 +49,11 @@ export function openTarget(path: string, keyDirectories: readonly string[]): Ope
     return { descriptor, kind: 'file', ...continueChain(path, descriptor), stats };
   } catch (error) {
     closeSync(descriptor);
-    throw error;
+    if (error instanceof CommandFailure) throw error;
+    throw failure(
+      path,
+      `it cannot be used (${systemCode(error) ?? 'unknown error'}); choose another --audit`,
+    );
   }
 }
 
@@ -70,10 +74,23 @@ function continueChain(path: string, descriptor: number): Pick<Opened, 'head' | 
     if (end === undefined || fstatSync(reader).ino !== fstatSync(descriptor).ino) {
       throw failure(path, 'it does not end with a line of an audit; move it away, or choose another --audit');
     }
-    if (end.cutBytes > 0) ftruncateSync(descriptor, end.length);
+    if (end.cutBytes > 0) removeCut(path, descriptor, end.length);
     return { head: end.head, removedBytes: end.cutBytes };
   } finally {
     closeSync(reader);
+  }
+}
+
+/** A file that can only be appended to (`chattr +a`) cannot be cut. */
+function removeCut(path: string, descriptor: number, length: number): void {
+  try {
+    ftruncateSync(descriptor, length);
+  } catch (error) {
+    const code = systemCode(error) ?? 'unknown error';
+    throw failure(
+      path,
+      `its last line is cut off, and the rest of it cannot be removed (${code}); move the file away, or allow it to be changed (chattr -a)`,
+    );
   }
 }
 

@@ -68,7 +68,11 @@ function fileSink(first: Opened, options: SinkOptions): Pick<Target, 'append' | 
       const isNext = next.kind === 'file' && (next.head.seq === 0 || next.head.hash === currentHead().hash);
       if (!isNext) {
         closeSync(next.descriptor);
-        onNotReopened('another audit is at the path; move it away');
+        onNotReopened(
+          next.kind === 'file'
+            ? 'another audit is at the path; move it away'
+            : 'what is at the path is not a file any more; remove it',
+        );
         return;
       }
       closeSync(current.descriptor);

@@ -3,6 +3,7 @@
 import { follows, type Head, hashOf, isFirst, isOfAudit, type Place, placeOf } from '../../audit/chain.ts';
 import { beginning } from '../../audit/line.ts';
 import { escapeControls } from '../../bytes/text.ts';
+import { CommandFailure } from '../failure.ts';
 import { printResult } from '../output.ts';
 import { linesOf } from './lines.ts';
 
@@ -28,7 +29,10 @@ interface Broken {
   readonly reason: string;
 }
 
-/** Several files are one chain, in their order. Sets the exit code. @throws {CommandFailure} if a file cannot be read */
+/**
+ * Several files are one chain, in their order. Sets the exit code.
+ * @throws {CommandFailure} if a file cannot be read, or if no line is one of an audit
+ */
 export function auditVerify(files: readonly string[], options: { readonly json?: true }): void {
   const result = check(files);
   printResult(options, result, result.valid ? describe(result) : escapeControls(describeBreak(result)));
@@ -43,9 +47,9 @@ function check(files: readonly string[]): Sound | Broken {
   const cut: string[] = [];
   for (const file of files) {
     let isFirstOfFile = true;
-    for (const { number, bytes, isWhole } of linesOf(file)) {
-      const text = bytes?.toString('latin1') ?? '';
-      if (!isWhole && isCut(text)) {
+    for (const { number, bytes, isTooLong, isWhole } of linesOf(file)) {
+      const text = bytes.toString('latin1');
+      if (!isWhole && !isTooLong && isCut(text)) {
         cut.push(file);
         continue;
       }
@@ -53,7 +57,7 @@ function check(files: readonly string[]): Sound | Broken {
         others += 1;
         continue;
       }
-      const place = placeOf(text);
+      const place = isTooLong ? undefined : placeOf(text);
       const begins = place !== undefined && isFirst(place) && isFirstOfFile;
       const reason = begins ? whyNotBegun(place, time) : whyBroken(place, head);
       if (place === undefined || reason !== undefined) {
@@ -62,10 +66,16 @@ function check(files: readonly string[]): Sound | Broken {
       if (head === undefined || begins) chains += 1;
       first ??= place.seq;
       ({ time } = place);
-      head = { seq: place.seq, hash: hashOf(bytes ?? '') };
+      head = { seq: place.seq, hash: hashOf(bytes) };
       lines += 1;
       isFirstOfFile = false;
     }
+  }
+  // Otherwise the check of a wrong file could not fail.
+  if (lines === 0 && others > 0) {
+    throw new CommandFailure(
+      `${files.join(', ')}: no line is one of an audit; check that this is what serve has written (--audit)`,
+    );
   }
   return { valid: true, lines, first, head: head ?? null, chains, cut, others };
 }
@@ -98,10 +108,9 @@ function isCut(text: string): boolean {
 }
 
 function describe({ lines, first, head, chains, cut, others }: Sound): string {
-  if (head === null) return 'there is no line of an audit';
-  const range = `${lines} ${lines === 1 ? 'line' : 'lines'}, number ${first} to ${head.seq}: the chain is whole`;
+  const range = `${lines} ${lines === 1 ? 'line' : 'lines'}, number ${first} to ${head?.seq}: the chain is whole`;
   return [
-    `${range}; the last line has the hash ${head.hash}`,
+    head === null ? 'there is no line of an audit yet' : `${range}; the last line has the hash ${head.hash}`,
     ...(chains > 1
       ? [`note: there are ${chains} chains; a chain begins where a signer starts with an empty file`]
       : []),
