@@ -2,6 +2,7 @@
 
 import type { VerificationFailure } from '../api/verification.ts';
 import type { AuditEvent } from '../audit/line.ts';
+import { shownId } from '../key-sets/key-id.ts';
 import type { KeySet } from '../key-sets/snapshot.ts';
 import type { AuthorizedOperation, OperationResult, Outcome } from '../signer.ts';
 import type { Notes } from '../signing/format.ts';
@@ -35,9 +36,10 @@ export function eventOf(
   const size = bytes === undefined ? undefined : { bytes };
   // What is not valid can be anything, also a secret in the wrong place.
   if (outcome !== 'ok') return { ...attempt, about: size };
+  const id = answer !== undefined && 'keyId' in answer ? String(answer.keyId) : keyId;
   return {
     ...attempt,
-    keyId: answer !== undefined && 'keyId' in answer ? String(answer.keyId) : keyId,
+    keyId: id === undefined ? undefined : shownId(id),
     about: about === undefined ? size : { ...size, ...about },
     signature,
   };

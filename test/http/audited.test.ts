@@ -17,6 +17,16 @@ it('of one that did, what the format has noted', () => {
   });
 });
 
+it.each([
+  ['Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmE', '(an id of 43 characters)'],
+  ['0'.repeat(64), '(an id of 64 characters)'],
+  ['2026-06', '2026-06'],
+  ['0608196f3f6d9b87', '0608196f3f6d9b87'],
+])('holds no id that could be a key, exchanged with it in a JWK set: %s', (keyId, shown) => {
+  expect(eventOf(attempt, 'ok', notes, { keyId }).keyId).toBe(shown);
+  expect(eventOf(attempt, 'ok', { ...notes, keyId }, {}).keyId).toBe(shown);
+});
+
 it('takes an answer that is not valid for no success', () => {
   const outcomes = [{ valid: false }, { valid: true }, {}].map(outcomeOf);
   expect(outcomes).toEqual(['invalid', 'ok', 'ok']);
