@@ -28,13 +28,17 @@ export function decodeKey(content: Uint8Array, encoding: Exclude<KeyEncoding, 'j
   if (encoding === 'text') return decodeText(content);
   if (encoding === 'bytes') return decodeBytes(content);
   const decoded = decodeDigits(content, encoding);
-  return decoded.ok ? withWarnings(decoded.value) : decoded;
+  if (!decoded.ok) return decoded;
+  if (encoding !== 'hex' && isHexText(content)) return ok({ bytes: decoded.value, warnings: [looksLikeHex] });
+  return withWarnings(decoded.value);
 }
 
 function withWarnings(bytes: Uint8Array): Result<Decoded> {
   const warnings = isBase64Text(bytes) ? [looksLikeBase64] : [];
   return ok({ bytes, warnings });
 }
+
+const looksLikeHex = 'is also hex; if it is the key in hex, set "encoding: hex"';
 
 const looksLikeBase64 =
   'looks like base64; if it is the key in base64, set "encoding: base64"; if these characters are the key, set "encoding: text"';
@@ -93,6 +97,14 @@ export function encodeKey(bytes: Uint8Array, encoding: TextEncoding): Buffer {
   const prefix = encoding === 'whsec' ? whsecPrefix : '';
   const written = encoding === 'text' ? 'hex' : encoding === 'whsec' ? 'base64' : encoding;
   return Buffer.from(prefix + Buffer.from(buffer, byteOffset, length).toString(written));
+}
+
+/**
+ * Whether a text is hex of 16 bytes or more, which is also base64 of other bytes. By chance, base64 is that in less than one
+ * of 2^60 cases.
+ */
+export function isHexText(content: Uint8Array): boolean {
+  return /^(?:[0-9a-f]{2}){16,}\n?$|^(?:[0-9A-F]{2}){16,}\n?$/.test(latin1(content));
 }
 
 /** Whether the bytes look like base64 of a key of 16 bytes or more, perhaps encoded once too often. */

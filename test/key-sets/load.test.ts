@@ -411,10 +411,13 @@ describe('everything that is wrong', () => {
 
 describe('what a person should know', () => {
   const base64 = randomBytes(33).toString('base64');
+  const hex = randomBytes(32).toString('hex');
   it.each<[string, string, string, RegExp | undefined]>([
     ['text with a newline', '{ encoding: text }', 'correct horse battery\n', /ends with a newline/],
     ['text without one', '{ encoding: text }', 'correct horse battery', undefined],
     ['base64 as bytes', '{ }', base64, /looks like base64/],
+    ['hex as base64', '{ encoding: base64 }', hex, /is also hex; .* set "encoding: hex"/],
+    ['hex as base64url', '{ encoding: base64url }', `${hex.toUpperCase()}\n`, /is also hex/],
     ['base64 of base64', '{ encoding: base64 }', Buffer.from(base64).toString('base64'), /looks like base64/],
     ['base64 as text, which says so', '{ encoding: text }', base64, undefined],
     ['base64 that is declared', '{ encoding: base64 }', base64, undefined],

@@ -41,12 +41,17 @@ export function openKeyFile(path: string, entry: string | undefined): KeyFile {
     throw new CommandFailure(`--entry is for a Secret manifest, and ${path} is not one (*.yaml, *.yml or -)`);
   }
   const previous = path + suffix;
+  let old: Uint8Array | undefined;
+  const read = () => {
+    old ??= readInput(path);
+    return old;
+  };
   return {
     name: path,
-    read: () => readInput(path),
-    write: (content) => replaceFile(path, content),
+    read,
+    write: (content) => replaceFile(path, content, { old: read() }),
     previous: { name: previous, read: () => readIfThere(previous) },
-    rotate: (content, place) => rotateFile(path, previous, place, content),
+    rotate: (content, place) => rotateFile(path, previous, place, { old: read(), content }),
   };
 }
 
@@ -59,7 +64,8 @@ function readIfThere(path: string): Uint8Array | undefined {
 
 function openManifestEntry(path: string, entry: string | undefined): KeyFile {
   const prefix = path === '-' ? '' : `${path}: `;
-  const manifest = unwrap(parseSecretManifest(readInput(path).toString()), prefix);
+  const old = readInput(path);
+  const manifest = unwrap(parseSecretManifest(old.toString()), prefix);
   const [found, another] = manifest.entries.filter((each) =>
     entry === undefined ? !isPreviousOf(each) : each.name === entry,
   );
@@ -70,7 +76,7 @@ function openManifestEntry(path: string, entry: string | undefined): KeyFile {
   const write = (change: () => void) => {
     change();
     if (path === '-') process.stdout.write(`${manifest}`);
-    else replaceFile(path, Buffer.from(`${manifest}`));
+    else replaceFile(path, Buffer.from(`${manifest}`), { old });
   };
   const previous = found.name + suffix;
   return {

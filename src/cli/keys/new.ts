@@ -75,7 +75,8 @@ function writeNewKeys(files: readonly string[], options: NewOptions): void {
 function writeNewKey(file: string, options: NewOptions): Outcome {
   if (options.ifMissing && existsSync(file)) return { file, made: false };
   const { id, content } = newKey(file, options);
-  (options.replace ? replaceFile : createFile)(file, content, options.mode);
+  if (options.replace) replaceFile(file, content, options);
+  else createFile(file, content, options.mode);
   return { file, made: true, keyId: id, algorithm: options.algorithm };
 }
 

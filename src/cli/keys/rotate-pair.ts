@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { escapeControls } from '../../bytes/text.ts';
 import { readJwkSet } from '../../key-sets/jwk-set.ts';
-import { decodeKey, encodeKey } from '../../key-sets/key-encoding.ts';
+import { decodeKey, encodeKey, isHexText } from '../../key-sets/key-encoding.ts';
 import { defaultEncoding, type KeyEncoding } from '../../key-sets/settings.ts';
 import { whsecPrefix } from '../../key-sets/whsec.ts';
 import { isPrintable, latin1 } from '../../key-sets/wrapping.ts';
@@ -67,6 +67,9 @@ function encodingOf(
     throw new CommandFailure(
       `${name} is a JWK set, which holds the old keys itself; use "keys add", then "keys promote", later "keys remove"`,
     );
+  }
+  if ((encoding === 'base64' || encoding === 'base64url') && isHexText(content)) {
+    throw new CommandFailure(`${name} holds hex; give --encoding=hex, and check it in the configuration`);
   }
   if (declared !== undefined || content.length === 0 || !isPrintable(content)) return encoding;
   const likely = latin1(content).startsWith(whsecPrefix) ? 'whsec' : 'hex';

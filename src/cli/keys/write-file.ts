@@ -35,12 +35,18 @@ export function createFile(path: string, content: Uint8Array, mode: number = own
   orWriteFailure(path, () => writeNew(path, content, { mode }));
 }
 
+export interface Replacement {
+  /** Default: that of the file that is replaced. */
+  readonly mode?: number | undefined;
+  /** What the file held when the new content was made of it. */
+  readonly old?: Uint8Array | undefined;
+}
+
 /**
  * Replaces a file by renaming. It keeps its owner and group, if the process may set them.
- * @param mode default: that of the file it replaces
- * @throws {CommandFailure} when something other than a file is there
+ * @throws {CommandFailure} when something other than a file is there, or something other than `old` is in it
  */
-export function replaceFile(path: string, content: Uint8Array, mode?: number): void {
+export function replaceFile(path: string, content: Uint8Array, { mode, old }: Replacement = {}): void {
   const before = statSync(path, { throwIfNoEntry: false });
   refuseOther(path, before);
   // Replace the file that a link points to, and not the link.
@@ -48,7 +54,10 @@ export function replaceFile(path: string, content: Uint8Array, mode?: number): v
   orWriteFailure(path, () => {
     const temporary = temporaryIn(dirname(file));
     writeNew(temporary, content, { before, mode });
-    removeOnFailure(temporary, () => renameSync(temporary, file));
+    removeOnFailure(temporary, () => {
+      if (old !== undefined) refuseChanged(path, old);
+      renameSync(temporary, file);
+    });
     syncDirectory(dirname(file));
   });
 }
@@ -61,7 +70,12 @@ export type Place = 'free' | 'same' | 'replaceable';
  * two paths at least, and whatever is under the first is whole.
  * @throws {CommandFailure}
  */
-export function rotateFile(path: string, previous: string, place: Place, content: Uint8Array): void {
+export function rotateFile(
+  path: string,
+  previous: string,
+  place: Place,
+  { old, content }: { readonly old: Uint8Array; readonly content: Uint8Array },
+): void {
   const before = statSync(path);
   refuseOther(path, before);
   const file = realpathSync(path);
@@ -70,12 +84,25 @@ export function rotateFile(path: string, previous: string, place: Place, content
     // First, because this step needs space, and nothing has changed yet if there is none.
     writeNew(temporary, content, { before });
     removeOnFailure(temporary, () => {
+      refuseChanged(path, old);
       if (place !== 'same') keep(file, previous, place);
       syncDirectory(dirname(previous));
+      refuseChanged(path, old);
       renameSync(temporary, file);
     });
     syncDirectory(dirname(file));
   });
+}
+
+/**
+ * Of two commands that replace a key at the same time, one would undo what the other has done, and the key that it has made
+ * would be lost. Called just before the file is replaced, which leaves them some microseconds.
+ */
+function refuseChanged(path: string, old: Uint8Array): void {
+  if (Buffer.compare(readFileSync(path), old) === 0) return;
+  throw new CommandFailure(
+    `${path} was changed by somebody else at the same time, and is left as it is; run the command again`,
+  );
 }
 
 /** A second name for the same file keeps everything about it, and is refused where another file has appeared. */
@@ -171,6 +198,7 @@ function orWriteFailure(path: string, write: () => void): void {
   try {
     write();
   } catch (error) {
+    if (error instanceof CommandFailure) throw error;
     const advice = 'check that its directory exists and that you may write to it';
     const mount = systemCode(error) === 'EBUSY' ? ', and that the file is not a mount point' : '';
     throw new CommandFailure(`${path} cannot be written; ${advice}${mount}`);

@@ -150,6 +150,8 @@ describe('keys rotate', () => {
 
   it.each<[string, (file: string) => string[], RegExp]>([
     ['text without an encoding', (file) => [file], /holds text; say with --encoding .*--encoding=hex\)\n$/],
+    ['hex as base64', (file) => [file, '--encoding', 'base64'], /holds hex; give --encoding=hex/],
+    ['hex as base64url', (file) => [file, '--encoding', 'base64url'], /holds hex; give --encoding=hex/],
     ['another encoding', (file) => [file, '--encoding', 'whsec'], /orders: does not begin with "whsec_"/],
     [
       'a JWK set by its declaration',
