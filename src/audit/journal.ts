@@ -55,7 +55,7 @@ export interface Journal {
   readonly failures: number;
 }
 
-/** So much waits only if it cannot be written. */
+/** How much may wait. Beyond it, a group is written before the turn of the event loop ends, if nothing else is being written. */
 const maxWaitingLength = 4 * 2 ** 20;
 /** How long a group waits for a slow reader. */
 const drainWithinMs = 250;
@@ -166,6 +166,7 @@ export function createJournal(options: JournalOptions): Journal {
         countLater();
         return undefined;
       }
+      if (waitingLength > maxWaitingLength) commit(true);
       if (waitingLength > maxWaitingLength) {
         failures += 1;
         missing += alone;

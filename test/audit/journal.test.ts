@@ -158,6 +158,16 @@ describe('a line that was written in part', () => {
 });
 
 describe('what waits', () => {
+  it('is written before the turn ends, if one turn has more than may wait', async () => {
+    const bench = createBench();
+    const long: AuditEvent = { ...ok, reference: '\u0001'.repeat(256) };
+    const answers = Array.from({ length: 4000 }, () => bench.journal.record(long));
+    expect(bench.writes()).toBe(1);
+    bench.turn();
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([true]));
+    expect([bench.writes(), chained(bench.text()).length, bench.journal.failures]).toEqual([2, 4000, 0]);
+  });
+
   it('is limited', async () => {
     const bench = createBench({}, true);
     bench.room.push(...Array(1000).fill(0));
