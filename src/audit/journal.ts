@@ -57,7 +57,7 @@ export interface Journal {
 
 /** How much may wait. Beyond it, a group is written before the turn of the event loop ends, if nothing else is being written. */
 const maxWaitingLength = 4 * 2 ** 20;
-/** How long a group waits for a slow reader. */
+/** How long a group waits for a slow reader: a pause of it, and much less than clients wait for an answer. */
 const drainWithinMs = 250;
 const drainEveryMs = 2;
 const countEveryMs = 1000;

@@ -6,7 +6,7 @@
 import type { Outcome } from '../signer.ts';
 import type { AuditEvent } from './line.ts';
 
-/** For each caller and each outcome. */
+/** For each caller and each outcome. Enough to see what somebody tries. Each more is some 30 MB a day. */
 const linesPerSecond = 10;
 const secondMs = 1000;
 
