@@ -1,0 +1,177 @@
+/** What has to be added to a pod template so that it has the signer. */
+
+import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
+import type { Edit } from './edits.ts';
+import { type Fields, isEmpty, listOf, type Path, valueAt } from './fields.ts';
+import { type Marker, markerName, writeMarker } from './marker.ts';
+import type { InjectOptions } from './options.ts';
+import { type PodSettings, signerContainer, signerVolumes } from './signer-container.ts';
+import { type Container, type Pod, podOf } from './workload.ts';
+
+/** A container of the application, and the volume with its socket. */
+export interface SocketUser {
+  readonly container: Container;
+  readonly volume: string;
+}
+
+/** Everything that the pod has to have. */
+export interface Wanted {
+  readonly signer: Fields;
+  readonly volumes: readonly (Fields & { readonly name: string })[];
+  readonly users: readonly SocketUser[];
+  readonly mountPath: string;
+  /** The containers that need the variable. */
+  readonly variable: Fields;
+  readonly env: readonly string[];
+  /** The switches of the pod that were absent. */
+  readonly switches: readonly string[];
+  readonly marker: Marker;
+}
+
+/**
+ * With a token, an attacker in the application could read the Secret through the API. The variables of Services would
+ * tell them what else there is. A shared process namespace would show them the process of the signer.
+ */
+export const switches = [
+  'automountServiceAccountToken',
+  'enableServiceLinks',
+  'shareProcessNamespace',
+] as const;
+
+/** @param pod without anything that an earlier run added */
+export function wantedFor(
+  pod: Pod,
+  settings: PodSettings,
+  users: readonly SocketUser[],
+  options: InjectOptions,
+): Wanted {
+  const wanted = {
+    signer: signerContainer(options, settings),
+    volumes: signerVolumes(options),
+    users,
+    mountPath: posix.dirname(options.socket),
+    variable: { name: 'SIGNER_SOCKET', value: options.socket },
+    env: users
+      .map(({ container }) => container)
+      .filter((each) => !hasVariable(each))
+      .map(({ name }) => name),
+    switches: switches.filter((name) => (pod.spec[name] ?? null) === null),
+  };
+  const mounts = users.map(({ container, volume }) => [container.name, volume]);
+  const digest = createHash('sha256')
+    .update(JSON.stringify({ ...wanted, users: mounts }))
+    .digest('hex');
+  const marker = {
+    version: options.version,
+    digest: digest.slice(0, 16),
+    volumes: wanted.volumes.map(({ name }) => name),
+    env: wanted.env,
+    pod: wanted.switches,
+  };
+  return { ...wanted, marker };
+}
+
+function hasVariable({ fields }: Container): boolean {
+  return listOf(fields['env']).some(({ name }) => name === 'SIGNER_SOCKET');
+}
+
+/** The changes that bring it into a template which has nothing of it. */
+export function additionEdits(
+  root: unknown,
+  template: Path,
+  wanted: Wanted,
+  isClassic: boolean,
+  emptyText: (path: Path) => string,
+): readonly Edit[] {
+  const edits: Edit[] = [];
+  const added = new Map<string, { readonly path: Path; readonly entries: [string, unknown][] }>();
+  const empty: Record<string, string> = {};
+  const addField = (path: Path, value: unknown) => {
+    const parent = path.slice(0, -1);
+    const at = added.get(parent.join('\0')) ?? { path: parent, entries: [] };
+    at.entries.push([String(path.at(-1)), value]);
+    added.set(parent.join('\0'), at);
+  };
+  /** Adds to a field that may be absent or empty. @returns whether it has something already */
+  const addTo = (path: Path, name: string, value: unknown): boolean => {
+    const present = valueAt(root, path);
+    if (present === undefined) addField(path, value);
+    else if (isEmpty(present)) {
+      empty[name] = emptyText(path);
+      edits.push({ kind: 'fill', path, value });
+    } else return true;
+    return false;
+  };
+  const addItem = (path: Path, name: string, items: readonly unknown[], at: 'start' | 'end' = 'end') => {
+    if (addTo(path, name, items)) edits.push({ kind: 'add-items', path, items, at });
+  };
+
+  const spec = [...template, 'spec'];
+  for (const { container, volume } of wanted.users) {
+    const path = [...spec, ...container.path];
+    if (wanted.env.includes(container.name))
+      addItem([...path, 'env'], `env/${container.name}`, [wanted.variable]);
+    const mount = { name: volume, mountPath: wanted.mountPath, readOnly: true };
+    addItem([...path, 'volumeMounts'], `volumeMounts/${container.name}`, [mount]);
+  }
+  for (const name of wanted.switches) addTo([...spec, name], name, false);
+  if (isClassic) addItem([...spec, 'containers'], 'containers', [wanted.signer]);
+  else addItem([...spec, 'initContainers'], 'initContainers', [wanted.signer], 'start');
+  addItem([...spec, 'volumes'], 'volumes', wanted.volumes);
+
+  // Last, because the marker says which fields were empty.
+  const annotations = [...template, 'metadata', 'annotations'];
+  const metadata = valueAt(root, annotations.slice(0, -1));
+  const isMetadataEmpty = metadata === undefined || isEmpty(metadata);
+  const place = isMetadataEmpty ? annotations.slice(0, -1) : annotations;
+  const found = valueAt(root, place);
+  if (found !== undefined && isEmpty(found)) empty[String(place.at(-1))] = emptyText(place);
+  const text = writeMarker({ ...wanted.marker, ...(Object.keys(empty).length > 0 && { empty }) });
+  const entry = { [markerName]: text };
+  if (addTo(place, String(place.at(-1)), isMetadataEmpty ? { annotations: entry } : entry)) {
+    edits.push({ kind: 'add-entries', path: annotations, entries: [[markerName, text]] });
+  }
+  return [
+    ...edits,
+    ...[...added.values()].map(({ path, entries }) => ({ kind: 'add-entries', path, entries }) as const),
+  ];
+}
+
+/** Whether a template has all of it already, as an earlier run with the same options added it. */
+export function isInForce(template: unknown, wanted: Wanted, found: Marker, isClassic: boolean): boolean {
+  const { empty: _, ...marker } = found;
+  if (JSON.stringify(marker) !== JSON.stringify(wanted.marker)) return false;
+  const pod = podOf(template);
+  const signer = isClassic
+    ? pod.containers.find(({ name }) => name === wanted.signer['name'])
+    : pod.initContainers[0];
+  const hasItem = (list: unknown, item: Fields) =>
+    listOf(list).some((each) => each['name'] === item['name'] && covers(each, item));
+  return (
+    covers(signer?.fields, wanted.signer) &&
+    wanted.volumes.every((volume) => hasItem(pod.volumes, volume)) &&
+    wanted.switches.every((name) => pod.spec[name] === false) &&
+    wanted.users.every(({ container, volume }) => {
+      const present = [...pod.containers, ...pod.initContainers].find(({ name }) => name === container.name);
+      const mount = { name: volume, mountPath: wanted.mountPath, readOnly: true };
+      return (
+        hasItem(present?.fields['volumeMounts'], mount) &&
+        (!wanted.env.includes(container.name) || hasItem(present?.fields['env'], wanted.variable))
+      );
+    })
+  );
+}
+
+/** Whether all that is wanted is there. The API server adds its defaults, which may be there too. */
+function covers(present: unknown, wanted: unknown): boolean {
+  if (Array.isArray(wanted)) {
+    return (
+      Array.isArray(present) &&
+      present.length === wanted.length &&
+      wanted.every((each, index) => covers(present[index], each))
+    );
+  }
+  if (typeof wanted !== 'object' || wanted === null) return present === wanted;
+  return Object.entries(wanted).every(([key, value]) => covers(valueAt(present, [key]), value));
+}

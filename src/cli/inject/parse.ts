@@ -1,0 +1,56 @@
+/** Parses one YAML document as kubectl reads it, with the positions of everything in it. */
+
+import { type Document, type ParsedNode, parseDocument, Schema, type YAMLError } from 'yaml';
+
+export interface ParsedManifest {
+  readonly document: Document.Parsed<ParsedNode>;
+  readonly value: unknown;
+}
+
+export interface YamlProblem {
+  readonly isDuplicateKey: boolean;
+  readonly offset: number;
+  readonly message: string;
+}
+
+/** kubectl and Helm read YAML 1.1, in which an unquoted `yes` is true. Made once, because it takes longer than most documents. */
+const schema = new Schema({ schema: 'yaml-1.1', merge: true, resolveKnownTags: false });
+
+export function parseManifest(text: string): {
+  readonly parsed?: ParsedManifest;
+  readonly problems: readonly YamlProblem[];
+} {
+  const document = parseDocument(text, {
+    version: '1.1',
+    schema,
+    prettyErrors: false,
+    logLevel: 'silent',
+    stringKeys: true,
+  }) as Document.Parsed<ParsedNode>;
+  const problems = document.errors.map(problemOf);
+  if (problems.some(({ isDuplicateKey }) => !isDuplicateKey)) return { problems };
+  try {
+    return { parsed: { document, value: document.toJS() as unknown }, problems };
+  } catch {
+    const message = 'an alias (*) has no anchor, or the aliases expand to a huge document';
+    return {
+      problems: [...problems, { isDuplicateKey: false, offset: 0, message: `is not valid YAML: ${message}` }],
+    };
+  }
+}
+
+function problemOf({ code, pos }: YAMLError): YamlProblem {
+  const message = advice[code] ?? 'is not valid YAML';
+  return { isDuplicateKey: code === 'DUPLICATE_KEY', offset: pos[0], message };
+}
+
+/** In words of our own, because the parser's may repeat text of the document, which may be a Secret. */
+const advice: Partial<Record<YAMLError['code'], string>> = {
+  DUPLICATE_KEY: 'a key occurs twice in one object; remove one of them',
+  TAB_AS_INDENT: 'is not valid YAML: tabs cannot indent; use spaces',
+  BAD_INDENT: 'is not valid YAML: the indentation does not fit the lines around it',
+  MULTILINE_IMPLICIT_KEY: 'is not valid YAML: a line ends where a key and a colon are expected',
+  BLOCK_AS_IMPLICIT_KEY: 'is not valid YAML: a second colon in one line; put the value in quotes',
+  BAD_DIRECTIVE: 'is not valid YAML: unknown or repeated directive (%)',
+  MULTIPLE_DOCS: 'is not valid YAML: text follows where the document has ended',
+};

@@ -1,0 +1,146 @@
+/** What in a pod undoes the protection of the key, although the signer has a container of its own. */
+
+import { fieldsOf, listOf, textOf, textsOf, valueAt } from './fields.ts';
+import type { InjectOptions } from './options.ts';
+import type { Container, Pod } from './workload.ts';
+
+/** With one of these, a process reads the memory or the files of others, or leaves its container. */
+const powers = new Set([
+  'ALL',
+  'SYS_PTRACE',
+  'SYS_ADMIN',
+  'SYS_MODULE',
+  'SYS_RAWIO',
+  'DAC_READ_SEARCH',
+  'BPF',
+  'PERFMON',
+]);
+
+/** A reason to refuse, in words that also say what to do. */
+export type Risk = string;
+
+/** What else in the stream names the Secret. */
+export interface SecretNames {
+  /** The SecretProviderClasses whose content is also in the Secret. */
+  readonly classes: readonly string[];
+}
+
+export function podRisks(pod: Pod, options: InjectOptions, names: SecretNames): readonly Risk[] {
+  const { spec } = pod;
+  const applications = everyContainer(pod);
+  return [
+    ...(spec['shareProcessNamespace'] === true
+      ? [
+          'shareProcessNamespace is true: the application could read the files of the signer through /proc; set it to false',
+        ]
+      : []),
+    ...(spec['hostPID'] === true
+      ? [
+          'hostPID is true: the application could read the files of the signer through the /proc of the node; remove it',
+        ]
+      : []),
+    ...applications.flatMap((each) => containerRisks(each)),
+    ...secretRisks(pod, applications, options, names),
+    ...hostPathRisks(pod, applications),
+  ];
+}
+
+export function everyContainer(pod: Pod): readonly Container[] {
+  const ephemeral = listOf(pod.spec['ephemeralContainers']).map((fields, index) => ({
+    name: textOf(fields['name']) ?? '',
+    fields,
+    path: ['ephemeralContainers', index],
+  }));
+  return [...pod.initContainers, ...pod.containers, ...ephemeral];
+}
+
+function containerRisks({ name, fields }: Container): readonly Risk[] {
+  const { privileged, capabilities } = fieldsOf(fields['securityContext']);
+  const added = textsOf(fieldsOf(capabilities)['add']).map((each) => each.toUpperCase().replace(/^CAP_/, ''));
+  const found = added.filter((each) => powers.has(each));
+  return [
+    ...(privileged === true
+      ? [
+          `container ${name} is privileged: it could read everything on the node, the key too; remove "privileged"`,
+        ]
+      : []),
+    ...(found.length > 0
+      ? [
+          `container ${name} has the capability ${found.join(', ')}, with which it could reach the signer; remove it`,
+        ]
+      : []),
+  ];
+}
+
+/** The application must not have what the signer keeps from it. */
+function secretRisks(
+  { volumes }: Pod,
+  applications: readonly Container[],
+  { secret, secretProviderClass }: InjectOptions,
+  { classes }: SecretNames,
+): readonly Risk[] {
+  const usesSecret = secretProviderClass === undefined;
+  const what = usesSecret ? `Secret ${secret}` : `SecretProviderClass ${secretProviderClass}`;
+  const holders = volumes.filter((volume) => {
+    const className = valueAt(volume, ['csi', 'volumeAttributes', 'secretProviderClass']);
+    if (
+      className !== undefined &&
+      (className === secretProviderClass || (usesSecret && classes.includes(String(className))))
+    ) {
+      return true;
+    }
+    if (!usesSecret) return false;
+    const sources = listOf(valueAt(volume, ['projected', 'sources']));
+    const named = [
+      valueAt(volume, ['secret', 'secretName']),
+      valueAt(volume, ['csi', 'nodePublishSecretRef', 'name']),
+      ...sources.map((source) => valueAt(source, ['secret', 'name'])),
+    ];
+    return named.includes(secret);
+  });
+  const risks = new Set<Risk>();
+  for (const { name, fields } of applications) {
+    for (const mount of listOf(fields['volumeMounts'])) {
+      if (holders.some((volume) => volume['name'] === mount['name'])) {
+        risks.add(
+          `container ${name} mounts the ${what}, too; remove its mount, or keep the keys of the signer in a Secret of their own`,
+        );
+      }
+    }
+    const inEnvironment =
+      listOf(fields['env']).some((each) => valueAt(each, ['valueFrom', 'secretKeyRef', 'name']) === secret) ||
+      listOf(fields['envFrom']).some((each) => valueAt(each, ['secretRef', 'name']) === secret);
+    if (usesSecret && inEnvironment) {
+      risks.add(
+        `container ${name} has the Secret ${secret} in its environment; remove it from env and envFrom, or keep the keys of the signer in a Secret of their own`,
+      );
+    }
+  }
+  return [...risks];
+}
+
+/** Directories of the node in which the key is, or by which every container can be entered. */
+const dangerous = ['/var/lib/kubelet', '/proc'];
+const sockets = /^(?:\/var)?\/run(?:$|\/(?:docker|containerd|crio|cri-dockerd|podman)(?:[./]|$))/;
+
+function hostPathRisks({ volumes }: Pod, applications: readonly Container[]): readonly Risk[] {
+  return volumes.flatMap((volume) => {
+    const path = textOf(valueAt(volume, ['hostPath', 'path']));
+    if (path === undefined) return [];
+    const clean = `/${path
+      .split('/')
+      .filter((part) => part !== '' && part !== '.')
+      .join('/')}`;
+    const isInside = (outer: string, inner: string) =>
+      outer === '/' || inner === outer || inner.startsWith(`${outer}/`);
+    const reaches = dangerous.some((each) => isInside(clean, each) || isInside(each, clean));
+    if (!reaches && !sockets.test(clean) && !clean.includes('/..')) return [];
+    const user = applications.find(({ fields }) =>
+      listOf(fields['volumeMounts']).some((mount) => mount['name'] === volume['name']),
+    );
+    if (user === undefined) return [];
+    return [
+      `container ${user.name} mounts ${clean} of the node, through which it could reach the key; mount a narrower directory`,
+    ];
+  });
+}
