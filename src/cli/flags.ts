@@ -58,8 +58,8 @@ export function socketsFlag(): Option {
   );
 }
 
-export function jsonFlag(): Option {
-  return new Option('--json', 'print JSON');
+export function jsonFlag(description = 'print JSON'): Option {
+  return new Option('--json', description);
 }
 
 /**

@@ -26,6 +26,7 @@ import {
   withSignerFlags,
 } from './flags.ts';
 import type { HealthOptions } from './healthcheck.ts';
+import { createInjectCommand } from './inject/program.ts';
 import { createKeysCommand } from './keys/program.ts';
 import type { ListenerFlags } from './listeners.ts';
 import { createChallengeCommand, createSignCommand, createVerifyCommand, keyArgument } from './operations.ts';
@@ -51,6 +52,7 @@ export function createProgram(): Command {
     .addCommand(createStatusCommand(lazyAction(async () => (await import('./status.ts')).status)))
     .addCommand(createKeysCommand())
     .addCommand(createAuditCommand())
+    .addCommand(createInjectCommand())
     .hook('preAction', (_, command) => {
       // The log of "serve" has its own way to go on without a reader.
       if (command.name() !== 'serve') expectOutputErrors();

@@ -9,8 +9,12 @@ import { createSource, emptyRange, entryAt, type Source, Unsuitable } from './la
 import type { InjectOptions } from './options.ts';
 import { type ParsedManifest, parseManifest } from './parse.ts';
 import { type Action, type Plan, planFor, type Surroundings } from './plan.ts';
-import { type StyledEdit, spliceText } from './splice.ts';
+import { spliceText } from './splice.ts';
 import type { KubernetesObject, Workload } from './workload.ts';
+import type { BlockStyle } from './yaml-text.ts';
+
+/** Reads one document, without positions. @throws if it is not valid YAML */
+export type QuickReader = (text: string) => unknown;
 
 /** What happened to a workload. */
 export interface WorkloadReport {
@@ -34,8 +38,10 @@ export interface WorkloadReport {
 export interface ReadDocument extends DocumentText {
   readonly objects: readonly KubernetesObject[];
   readonly workloads: readonly Workload[];
-  /** Kept only if there are workloads. */
-  readonly manifest?: ParsedManifest;
+  /** Kept only if there are workloads; without positions if none of them changes. */
+  readonly manifest?: ParsedManifest | { readonly value: unknown; readonly document: undefined };
+  /** What the quick reader has read. */
+  readonly quickValue?: unknown;
 }
 
 interface Planned {
@@ -47,16 +53,18 @@ export function changeDocument(
   document: ReadDocument,
   options: InjectOptions,
   around: Surroundings,
+  quickRead?: QuickReader,
 ): { readonly text: string; readonly reports: readonly WorkloadReport[] } {
-  const { text, manifest, workloads } = document;
+  const { text, manifest, workloads, quickValue } = document;
   if (manifest === undefined) return { text, reports: [] };
   const planned = workloads.map((workload) => ({
     workload,
     plan: planFor(manifest.value, workload, options, around),
   }));
   const reports = planned.map((each) => reportOf(document, each));
+  if (manifest.document === undefined) return { text, reports };
   try {
-    return { text: changedText(text, manifest, planned, options), reports };
+    return { text: changedText({ text, manifest, quickValue }, planned, options, quickRead), reports };
   } catch (error) {
     if (!(error instanceof Unsuitable)) throw error;
     const reason = `line ${lineOf(document, error.offset)}: ${error.message}`;
@@ -72,27 +80,50 @@ export function changeDocument(
 
 /** First takes out what an earlier run added, and then adds what is wanted now. */
 function changedText(
-  text: string,
-  manifest: ParsedManifest,
+  before: Manifest,
   planned: readonly Planned[],
   options: InjectOptions,
+  quickRead: QuickReader | undefined,
 ): string {
-  const removals = planned.flatMap(({ workload, plan }) => styled(workload, plan.removal));
-  const clean = changed({ text, manifest }, () => removals);
-  const final = changed(clean, (source) =>
-    planned.flatMap(({ workload, plan: { wanted } }) => {
-      if (wanted === undefined) return [];
-      const emptyText = (path: readonly (string | number)[]) => {
-        const [start, end] = emptyRange(source, entryAt(source, path).entry);
-        return source.text.slice(start, end);
-      };
-      return styled(
-        workload,
-        additionEdits(clean.manifest.value, workload.template, wanted, options.classic, emptyText),
-      );
-    }),
+  const removals = planned.flatMap(({ workload, plan }) => unstyledOf(workload, plan.removal));
+  const clean =
+    removals.length === 0
+      ? before
+      : reread(
+          changed(before, () => removals, quickRead),
+          quickRead,
+        );
+  return changed(
+    clean,
+    (source) =>
+      planned.flatMap(({ workload, plan: { wanted } }) => {
+        if (wanted === undefined) return [];
+        const emptyText = (path: readonly (string | number)[]) => {
+          const [start, end] = emptyRange(source, entryAt(source, path).entry);
+          return source.text.slice(start, end);
+        };
+        return unstyledOf(
+          workload,
+          additionEdits(clean.manifest.value, workload.template, wanted, options.classic, emptyText),
+        );
+      }),
+    quickRead,
   );
-  return final.text;
+}
+
+function reread(text: string, quickRead: QuickReader | undefined): Manifest {
+  const { parsed } = parseManifest(text);
+  if (parsed === undefined) throw new Unsuitable(0, unsafe);
+  return { text, manifest: parsed, quickValue: attempt(text, quickRead) };
+}
+
+/** @returns undefined without a quick reader, and if it cannot read the text */
+export function attempt(text: string, quickRead: QuickReader | undefined): unknown {
+  try {
+    return quickRead?.(text);
+  } catch {
+    return undefined;
+  }
 }
 
 interface Unstyled {
@@ -100,37 +131,43 @@ interface Unstyled {
   readonly workload: Workload;
 }
 
-function styled(workload: Workload, edits: readonly Edit[]): readonly Unstyled[] {
+function unstyledOf(workload: Workload, edits: readonly Edit[]): readonly Unstyled[] {
   return edits.map((edit) => ({ edit, workload }));
 }
 
 interface Manifest {
   readonly text: string;
   readonly manifest: ParsedManifest;
+  readonly quickValue?: unknown;
 }
 
+const unsafe =
+  'this document is written in a way that inject cannot change safely; write it in the usual block style';
+
 /** @throws {Unsuitable} if the new text does not say exactly what it should */
-function changed(before: Manifest, editsFor: (source: Source) => readonly Unstyled[]): Manifest {
+function changed(
+  before: Manifest,
+  editsFor: (source: Source) => readonly Unstyled[],
+  quickRead: QuickReader | undefined,
+): string {
   const source = createSource(before.text, before.manifest);
-  const edits = editsFor(source);
-  if (edits.length === 0) return before;
-  const withStyle: readonly StyledEdit[] = edits.map(({ edit, workload }) => ({
-    edit,
-    style: blockStyle(source, [...workload.template, 'spec']),
-  }));
-  const text = spliceText(source, withStyle);
+  const unstyled = editsFor(source);
+  if (unstyled.length === 0) return before.text;
+  const styles = new Map<Workload, BlockStyle>();
+  const styled = unstyled.map(({ edit, workload }) => {
+    const style = styles.get(workload) ?? blockStyle(source, [...workload.template, 'spec']);
+    styles.set(workload, style);
+    return { edit, style };
+  });
+  const text = spliceText(source, styled);
+  const edits = unstyled.map(({ edit }) => edit);
+  const isAsWanted = (value: unknown, old: unknown) => isDeepStrictEqual(value, applyEdits(old, edits));
+  // The two readers agree on nearly every manifest. Where they do not, the usual one decides.
+  const quickValue = before.quickValue === undefined ? undefined : attempt(text, quickRead);
+  if (quickValue !== undefined && isAsWanted(quickValue, before.quickValue)) return text;
   const { parsed, problems } = parseManifest(text);
-  const value = applyEdits(
-    before.manifest.value,
-    edits.map(({ edit }) => edit),
-  );
-  if (parsed === undefined || problems.length > 0 || !isDeepStrictEqual(parsed.value, value)) {
-    throw new Unsuitable(
-      0,
-      'this document is written in a way that inject cannot change safely; write it in the usual block style',
-    );
-  }
-  return { text, manifest: parsed };
+  if (problems.length === 0 && isAsWanted(parsed?.value, before.manifest.value)) return text;
+  throw new Unsuitable(0, unsafe);
 }
 
 function reportOf({ line }: ReadDocument, { workload, plan }: Planned): WorkloadReport {

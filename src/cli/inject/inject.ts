@@ -4,12 +4,18 @@
  */
 
 import { rolesOf } from './access.ts';
-import { changeDocument, type ReadDocument, type WorkloadReport } from './change-document.ts';
+import {
+  attempt,
+  changeDocument,
+  type QuickReader,
+  type ReadDocument,
+  type WorkloadReport,
+} from './change-document.ts';
 import { type DocumentText, lineOf, splitDocuments } from './documents.ts';
 import { listOf, textOf, valueAt } from './fields.ts';
 import { defaults, type InjectOptions } from './options.ts';
 import { parseManifest } from './parse.ts';
-import type { Surroundings } from './plan.ts';
+import { reasonToSkip, type Surroundings } from './plan.ts';
 import { type KubernetesObject, objectsOf, workloadOf } from './workload.ts';
 
 export type { WorkloadReport } from './change-document.ts';
@@ -26,42 +32,87 @@ export interface InjectResult {
   readonly warnings: readonly string[];
 }
 
-/** @param given options that differ from the defaults */
-export function inject(stream: string, given: Partial<InjectOptions> = {}): InjectResult {
+/**
+ * @param given options that differ from the defaults
+ * @param quickRead a faster reader than the usual one, which gives no positions: for documents that do not change, and for
+ * the check of those that do
+ */
+export function inject(
+  stream: string,
+  given: Partial<InjectOptions> = {},
+  quickRead?: QuickReader,
+): InjectResult {
   const options = { ...defaults, ...given };
   const problems: string[] = [];
   const warnings: string[] = [];
-  const documents = splitDocuments(stream).map((document) => readDocument(document, problems, warnings));
+  const documents = splitDocuments(stream).map((document) => {
+    const read = readDocument(document, options, quickRead);
+    problems.push(...read.problems);
+    warnings.push(...read.warnings);
+    return read;
+  });
   if (problems.length > 0) return { text: '', exitCode: 1, summary: [], problems, warnings };
   const around = surroundingsOf(
     documents.flatMap(({ objects }) => objects),
     options,
   );
-  const changed = documents.map((document) => changeDocument(document, options, around));
+  const changed = documents.map((document) => changeDocument(document, options, around, quickRead));
   const summary = changed.flatMap(({ reports }) => reports);
   const isRefused = summary.some(({ action }) => action === 'refused');
   const text = isRefused ? '' : changed.map((each) => each.text).join('');
   return { text, exitCode: isRefused ? 1 : 0, summary, problems, warnings };
 }
 
-function readDocument(document: DocumentText, problems: string[], warnings: string[]): ReadDocument {
+interface Read extends ReadDocument {
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+function readDocument(
+  document: DocumentText,
+  options: InjectOptions,
+  quickRead: QuickReader | undefined,
+): Read {
+  const value = attempt(document.text, quickRead);
+  const read = readUnchanged(document, options, value) ?? readWithPositions(document);
+  return value === undefined ? read : { ...read, quickValue: value };
+}
+
+/** A document in which nothing can change, if that is quickly seen. */
+function readUnchanged(document: DocumentText, options: InjectOptions, value: unknown): Read | undefined {
+  const objects = objectsOf(value);
+  const workloads = objects.flatMap((object) => workloadOf(object) ?? []);
+  // Without a value, it may be empty or not valid.
+  if (value === undefined || value === null) return undefined;
+  const isChanged = workloads.some((each) => reasonToSkip(each, value, options) === undefined);
+  if (isChanged) return undefined;
+  const manifest = { value, document: undefined };
+  return {
+    ...document,
+    objects: objects.filter(isOfInterest),
+    workloads,
+    manifest,
+    problems: [],
+    warnings: [],
+  };
+}
+
+function readWithPositions(document: DocumentText): Read {
   const { parsed, problems: found } = parseManifest(document.text);
   const objects = objectsOf(parsed?.value);
   const workloads = objects.flatMap((object) => workloadOf(object) ?? []);
   const [fatal] = found.filter(({ isDuplicateKey }) => !isDuplicateKey);
-  const [duplicate] = found;
-  if (fatal !== undefined) problems.push(`line ${lineOf(document, fatal.offset)}: ${fatal.message}`);
-  else if (duplicate !== undefined) {
-    const message = `line ${lineOf(document, duplicate.offset)}: ${duplicate.message}`;
-    // Which of the two counts depends on the reader, so no change of this document could be checked.
-    if (workloads.length > 0) problems.push(message);
-    else warnings.push(message);
-  }
+  const [first] = fatal === undefined ? found : [fatal];
+  const messages = first === undefined ? [] : [`line ${lineOf(document, first.offset)}: ${first.message}`];
+  // Which of two equal keys counts depends on the reader, so a change of their document could not be checked.
+  const isFatal = fatal !== undefined || workloads.length > 0;
   return {
     ...document,
     objects: objects.filter(isOfInterest),
     workloads,
     ...(workloads.length > 0 && parsed !== undefined && { manifest: parsed }),
+    problems: isFatal ? messages : [],
+    warnings: isFatal ? [] : messages,
   };
 }
 

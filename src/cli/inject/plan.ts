@@ -45,7 +45,7 @@ export function planFor(
 ): Plan {
   const template = valueAt(root, workload.template);
   const marker = readMarker(fieldsOf(podOf(template).metadata['annotations']));
-  const skipped = reasonToSkip(workload, template, options, marker !== undefined);
+  const skipped = reasonToSkip(workload, root, options);
   if (skipped !== undefined) return { action: 'skipped', reasons: [skipped], notes: [], removal: [] };
   const problems = shapeProblems(template);
   if (problems.length > 0) return refusal(problems);
@@ -99,19 +99,21 @@ function refusal(reasons: readonly string[]): Plan {
   return { action: 'refused', reasons, notes: [], removal: [] };
 }
 
-function reasonToSkip(
-  { value }: Workload,
-  template: unknown,
+/** Why nothing is done to a workload; undefined if something is. */
+export function reasonToSkip(
+  { value, template }: Workload,
+  root: unknown,
   { all, remove }: InjectOptions,
-  isInjected: boolean,
 ): string | undefined {
+  const metadata = podOf(valueAt(root, template)).metadata;
+  const isInjected = readMarker(fieldsOf(metadata['annotations'])) !== undefined;
   const { ownerReferences, labels, annotations } = fieldsOf(value['metadata']);
   const [owner] = listOf(ownerReferences);
   if (owner !== undefined) {
     return `it belongs to ${textOf(owner['kind'])}/${textOf(owner['name'])}, which would undo a change; change that one`;
   }
   if (remove) return isInjected ? undefined : 'it has no signer that inject added';
-  const values = [fieldsOf(labels)[label], fieldsOf(podOf(template).metadata['labels'])[label]];
+  const values = [fieldsOf(labels)[label], fieldsOf(metadata['labels'])[label]];
   if (values.includes('false')) return `its label ${label} is "false"`;
   if (values.includes('true')) return undefined;
   if (values.includes(true)) return `its label ${label} is not text; write "true" in quotes`;

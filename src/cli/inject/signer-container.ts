@@ -36,7 +36,18 @@ export function socketVolumes({ socket, callers }: InjectOptions): readonly Sock
   }));
 }
 
+const made = new WeakMap<InjectOptions, Map<string, Fields>>();
+
+/** The same object for pods that are alike, so that its text is written once. */
 export function signerContainer(options: InjectOptions, pod: PodSettings): Fields {
+  const known = made.get(options) ?? new Map<string, Fields>();
+  const key = JSON.stringify(pod);
+  const container = known.get(key) ?? createContainer(options, pod);
+  made.set(options, known.set(key, container));
+  return container;
+}
+
+function createContainer(options: InjectOptions, pod: PodSettings): Fields {
   const { image, classic, cpu, cpuLimit, memory, memoryLimit, opsPort } = options;
   return {
     name: signerName,

@@ -1,6 +1,6 @@
 /** Writes values as YAML text in the style of the text around them. */
 
-import { isFields } from './fields.ts';
+import { type Fields, isFields } from './fields.ts';
 
 /** How a manifest indents. */
 export interface BlockStyle {
@@ -43,12 +43,27 @@ export function blockEntries(
 
 /** The lines of the items of a list, whose dashes are at this column. */
 export function blockItems(items: readonly unknown[], column: number, style: BlockStyle): readonly string[] {
+  return items.flatMap((item) =>
+    isFields(item) ? knownLines(item, column, style) : blockItem(item, column, style),
+  );
+}
+
+/** Most manifests of a stream get the same container in the same style. */
+const known = new WeakMap<Fields, Map<string, readonly string[]>>();
+
+function knownLines(item: Fields, column: number, style: BlockStyle): readonly string[] {
+  const ofItem = known.get(item) ?? new Map<string, readonly string[]>();
+  const key = [column, style.step, style.dash, style.item].join();
+  const lines = ofItem.get(key) ?? blockItem(item, column, style);
+  known.set(item, ofItem.set(key, lines));
+  return lines;
+}
+
+function blockItem(item: unknown, column: number, style: BlockStyle): readonly string[] {
   const dash = `${' '.repeat(column)}-${' '.repeat(style.item - 1)}`;
-  return items.flatMap((item) => {
-    if (!isFields(item)) return [`${dash}${inline(item, false, false)}`];
-    const [first = '', ...rest] = blockEntries(Object.entries(item), column + style.item, style);
-    return [dash + first.slice(column + style.item), ...rest];
-  });
+  if (!isFields(item)) return [`${dash}${inline(item, false, false)}`];
+  const [first = '', ...rest] = blockEntries(Object.entries(item), column + style.item, style);
+  return [dash + first.slice(column + style.item), ...rest];
 }
 
 /** A value inside of a `{…}` or `[…]`. */
