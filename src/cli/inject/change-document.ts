@@ -5,7 +5,7 @@ import { additionEdits } from './additions.ts';
 import { blockStyle } from './block-splices.ts';
 import { type DocumentText, lineOf } from './documents.ts';
 import { applyEdits, type Edit } from './edits.ts';
-import { createSource, emptyRange, entryAt, type Source, Unsuitable } from './layout.ts';
+import { createSource, emptyRange, entryAt, repeatedPart, type Source, Unsuitable } from './layout.ts';
 import type { InjectOptions } from './options.ts';
 import { type ParsedManifest, parseManifest } from './parse.ts';
 import { type Action, type Plan, planFor, type Surroundings } from './plan.ts';
@@ -167,7 +167,8 @@ function changed(
   if (quickValue !== undefined && isAsWanted(quickValue, before.quickValue)) return text;
   const { parsed, problems } = parseManifest(text);
   if (problems.length === 0 && isAsWanted(parsed?.value, before.manifest.value)) return text;
-  throw new Unsuitable(0, unsafe);
+  const paths = edits.map(({ path }) => path);
+  throw repeatedPart(source, paths) ?? new Unsuitable(0, unsafe);
 }
 
 function reportOf({ line }: ReadDocument, { workload, plan }: Planned): WorkloadReport {

@@ -34,15 +34,14 @@ export function injectCommand(file: string, { caller, json, ...options }: Inject
   process.exitCode = result.exitCode;
 }
 
-function formatJson({ summary, problems, warnings }: InjectResult): string {
-  return escapeControls(JSON.stringify({ workloads: summary, problems, warnings }));
+function formatJson({ summary, problems }: InjectResult): string {
+  return escapeControls(JSON.stringify({ workloads: summary, problems }));
 }
 
 function formatSummary(result: InjectResult, options: Partial<InjectOptions>): string {
-  const { summary, problems, warnings } = result;
+  const { summary, problems } = result;
   const lines = [
     ...problems.map((problem) => line('red', '✗', problem)),
-    ...warnings.map((warning) => line('yellow', '!', `${warning} (not changed)`)),
     ...summary.flatMap(formatReport),
     ...conclusion(result, options),
   ];

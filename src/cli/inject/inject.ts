@@ -28,8 +28,6 @@ export interface InjectResult {
   readonly summary: readonly WorkloadReport[];
   /** What is wrong with the stream itself. */
   readonly problems: readonly string[];
-  /** What is strange about other objects. */
-  readonly warnings: readonly string[];
 }
 
 /**
@@ -44,14 +42,12 @@ export function inject(
 ): InjectResult {
   const options = { ...defaults, ...given };
   const problems: string[] = [];
-  const warnings: string[] = [];
   const documents = splitDocuments(stream).map((document) => {
     const read = readDocument(document, options, quickRead);
     problems.push(...read.problems);
-    warnings.push(...read.warnings);
     return read;
   });
-  if (problems.length > 0) return { text: '', exitCode: 1, summary: [], problems, warnings };
+  if (problems.length > 0) return { text: '', exitCode: 1, summary: [], problems };
   const around = surroundingsOf(
     documents.flatMap(({ objects }) => objects),
     options,
@@ -60,12 +56,11 @@ export function inject(
   const summary = changed.flatMap(({ reports }) => reports);
   const isRefused = summary.some(({ action }) => action === 'refused');
   const text = isRefused ? '' : changed.map((each) => each.text).join('');
-  return { text, exitCode: isRefused ? 1 : 0, summary, problems, warnings };
+  return { text, exitCode: isRefused ? 1 : 0, summary, problems };
 }
 
 interface Read extends ReadDocument {
   readonly problems: readonly string[];
-  readonly warnings: readonly string[];
 }
 
 function readDocument(
@@ -74,7 +69,7 @@ function readDocument(
   quickRead: QuickReader | undefined,
 ): Read {
   const value = attempt(document.text, quickRead);
-  const read = readUnchanged(document, options, value) ?? readWithPositions(document);
+  const read = readUnchanged(document, options, value) ?? readWithPositions(document, options);
   return value === undefined ? read : { ...read, quickValue: value };
 }
 
@@ -93,26 +88,22 @@ function readUnchanged(document: DocumentText, options: InjectOptions, value: un
     workloads,
     manifest,
     problems: [],
-    warnings: [],
   };
 }
 
-function readWithPositions(document: DocumentText): Read {
-  const { parsed, problems: found } = parseManifest(document.text);
+function readWithPositions(document: DocumentText, options: InjectOptions): Read {
+  const { parsed, problems } = parseManifest(document.text);
   const objects = objectsOf(parsed?.value);
   const workloads = objects.flatMap((object) => workloadOf(object) ?? []);
-  const [fatal] = found.filter(({ isDuplicateKey }) => !isDuplicateKey);
-  const [first] = fatal === undefined ? found : [fatal];
-  const messages = first === undefined ? [] : [`line ${lineOf(document, first.offset)}: ${first.message}`];
+  const isChanged = workloads.some((each) => reasonToSkip(each, parsed?.value, options) === undefined);
   // Which of two equal keys counts depends on the reader, so a change of their document could not be checked.
-  const isFatal = fatal !== undefined || workloads.length > 0;
+  const fatal = problems.find(({ isDuplicateKey }) => isChanged || !isDuplicateKey);
   return {
     ...document,
     objects: objects.filter(isOfInterest),
     workloads,
     ...(workloads.length > 0 && parsed !== undefined && { manifest: parsed }),
-    problems: isFatal ? messages : [],
-    warnings: isFatal ? [] : messages,
+    problems: fatal === undefined ? [] : [`line ${lineOf(document, fatal.offset)}: ${fatal.message}`],
   };
 }
 

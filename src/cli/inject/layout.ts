@@ -55,26 +55,35 @@ export function createSource(text: string, { document }: ParsedManifest): Source
 /** @throws {Unsuitable} if a change of this part would change another one, too */
 function nodeAt(source: Source, path: Path): ParsedNode {
   let node: ParsedNode | null = source.document.contents;
-  checkOwn(source, node);
+  checkOwn(node);
   for (const step of path) {
     if (isMap(node)) node = (entryOf(node as Map, step)?.value ?? missing(node)) as ParsedNode;
     else if (isSeq(node)) node = ((node as List).items[Number(step)] ?? missing(node)) as ParsedNode;
     else return missing(node);
-    checkOwn(source, node);
+    checkOwn(node);
   }
   return node ?? missing(node);
 }
 
-function checkOwn({ repeated }: Source, node: ParsedNode | null): void {
-  if (isAlias(node)) {
-    throw new Unsuitable(startOf(node), 'the part to change is an alias (*); write its content in its place');
+function checkOwn(node: ParsedNode | null): void {
+  if (!isAlias(node)) return;
+  throw new Unsuitable(startOf(node), 'the part to change is an alias (*); write its content in its place');
+}
+
+/** Why a change of these parts could have changed others, too. */
+export function repeatedPart({ document, repeated }: Source, paths: readonly Path[]): Unsuitable | undefined {
+  for (const path of paths) {
+    for (const length of path.keys()) {
+      const node = document.getIn(path.slice(0, length + 1), true);
+      if (isCollection(node) && node.anchor !== undefined && repeated.has(node.anchor)) {
+        return new Unsuitable(
+          node.range?.[0] ?? 0,
+          'aliases (*) repeat this part elsewhere, where it must not change; write its content in their place',
+        );
+      }
+    }
   }
-  if (node?.anchor !== undefined && repeated.has(node.anchor)) {
-    throw new Unsuitable(
-      startOf(node),
-      'the part to change has an anchor (&) that aliases repeat elsewhere; write the content in place of the aliases',
-    );
-  }
+  return undefined;
 }
 
 function missing(node: ParsedNode | null): never {
@@ -138,8 +147,10 @@ export function colonOf({ text }: Source, { key }: Entry): number {
 /** The text of a field that holds nothing, behind its colon: nothing at all, `null`, `[]` or `{}`. */
 export function emptyRange(source: Source, entry: Entry): readonly [start: number, end: number] {
   const start = colonOf(source, entry);
-  const end = entry.value === null ? start : endOf(entry.value);
-  if (/^[ \t]*(?:null|~|\[[ \t]*\]|\{[ \t]*\})?$/i.test(source.text.slice(start, end))) return [start, end];
+  // The space before a comment belongs to the comment.
+  const written = source.text.slice(start, entry.value === null ? start : endOf(entry.value)).trimEnd();
+  const end = start + written.length;
+  if (/^[ \t]*(?:null|~|\[[ \t]*\]|\{[ \t]*\})?$/i.test(written)) return [start, end];
   throw new Unsuitable(startOf(entry.key), 'this field is empty, but not written as [] or {}; remove it');
 }
 

@@ -27,7 +27,8 @@ export function parseManifest(text: string): {
     logLevel: 'silent',
     stringKeys: true,
   }) as Document.Parsed<ParsedNode>;
-  const problems = document.errors.map(problemOf);
+  const isTemplate = document.errors.length > 0 && /\{\{.*\}\}/.test(text);
+  const problems = document.errors.map((error) => problemOf(error, isTemplate));
   if (problems.some(({ isDuplicateKey }) => !isDuplicateKey)) return { problems };
   try {
     return { parsed: { document, value: document.toJS() as unknown }, problems };
@@ -39,8 +40,10 @@ export function parseManifest(text: string): {
   }
 }
 
-function problemOf({ code, pos }: YAMLError): YamlProblem {
-  const message = advice[code] ?? 'is not valid YAML';
+function problemOf({ code, pos }: YAMLError, isTemplate: boolean): YamlProblem {
+  const message = isTemplate
+    ? 'is not valid YAML, and looks like a template; render it first, for instance with helm template'
+    : (advice[code] ?? 'is not valid YAML');
   return { isDuplicateKey: code === 'DUPLICATE_KEY', offset: pos[0], message };
 }
 
