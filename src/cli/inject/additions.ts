@@ -76,10 +76,13 @@ function hasVariable({ fields }: Container): boolean {
   return listOf(fields['env']).some(({ name }) => name === 'SIGNER_SOCKET');
 }
 
-/** The changes that bring it into a template which has nothing of it. */
+/**
+ * The changes that bring it into a template which has nothing of it.
+ * @param emptyText gives the text of a field that is there and empty
+ * @returns changes whose paths begin at the template
+ */
 export function additionEdits(
-  root: unknown,
-  template: Path,
+  template: unknown,
   wanted: Wanted,
   isClassic: boolean,
   emptyText: (path: Path) => string,
@@ -95,7 +98,7 @@ export function additionEdits(
   };
   /** Adds to a field that may be absent or empty. @returns whether it has something already */
   const addTo = (path: Path, name: string, value: unknown): boolean => {
-    const present = valueAt(root, path);
+    const present = valueAt(template, path);
     if (present === undefined) addField(path, value);
     else if (isEmpty(present)) {
       empty[name] = emptyText(path);
@@ -107,7 +110,7 @@ export function additionEdits(
     if (addTo(path, name, items)) edits.push({ kind: 'add-items', path, items, at });
   };
 
-  const spec = [...template, 'spec'];
+  const spec = ['spec'];
   for (const { container, volume } of wanted.users) {
     const path = [...spec, ...container.path];
     if (wanted.env.includes(container.name))
@@ -121,11 +124,11 @@ export function additionEdits(
   addItem([...spec, 'volumes'], 'volumes', wanted.volumes);
 
   // Last, because the marker says which fields were empty.
-  const annotations = [...template, 'metadata', 'annotations'];
-  const metadata = valueAt(root, annotations.slice(0, -1));
+  const annotations = ['metadata', 'annotations'];
+  const metadata = valueAt(template, annotations.slice(0, -1));
   const isMetadataEmpty = metadata === undefined || isEmpty(metadata);
   const place = isMetadataEmpty ? annotations.slice(0, -1) : annotations;
-  const found = valueAt(root, place);
+  const found = valueAt(template, place);
   if (found !== undefined && isEmpty(found)) empty[String(place.at(-1))] = emptyText(place);
   const text = writeMarker({ ...wanted.marker, ...(Object.keys(empty).length > 0 && { empty }) });
   const entry = { [markerName]: text };

@@ -5,6 +5,7 @@ import { additionEdits } from './additions.ts';
 import { blockStyle } from './block-splices.ts';
 import { type DocumentText, lineOf } from './documents.ts';
 import { applyEdits, type Edit } from './edits.ts';
+import { type Path, valueAt } from './fields.ts';
 import { createSource, emptyRange, entryAt, repeatedPart, type Source, Unsuitable } from './layout.ts';
 import type { InjectOptions } from './options.ts';
 import { type ParsedManifest, parseManifest } from './parse.ts';
@@ -98,14 +99,12 @@ function changedText(
     (source) =>
       planned.flatMap(({ workload, plan: { wanted } }) => {
         if (wanted === undefined) return [];
-        const emptyText = (path: readonly (string | number)[]) => {
-          const [start, end] = emptyRange(source, entryAt(source, path).entry);
+        const template = valueAt(clean.manifest.value, workload.template);
+        const emptyText = (path: Path) => {
+          const [start, end] = emptyRange(source, entryAt(source, [...workload.template, ...path]).entry);
           return source.text.slice(start, end);
         };
-        return unstyledOf(
-          workload,
-          additionEdits(clean.manifest.value, workload.template, wanted, options.classic, emptyText),
-        );
+        return unstyledOf(workload, additionEdits(template, wanted, options.classic, emptyText));
       }),
     quickRead,
   );
@@ -132,7 +131,7 @@ interface Unstyled {
 }
 
 function unstyledOf(workload: Workload, edits: readonly Edit[]): readonly Unstyled[] {
-  return edits.map((edit) => ({ edit, workload }));
+  return edits.map((edit) => ({ edit: { ...edit, path: [...workload.template, ...edit.path] }, workload }));
 }
 
 interface Manifest {

@@ -22,7 +22,7 @@ export interface Plan {
   readonly reasons: readonly string[];
   /** What the user should know about a workload that is not skipped. */
   readonly notes: readonly string[];
-  /** What takes out what an earlier run added. */
+  /** What takes out what an earlier run added: changes of the pod template. */
   readonly removal: readonly Edit[];
   /** What is added after that. */
   readonly wanted?: Wanted;
@@ -54,9 +54,9 @@ export function planFor(
       'the annotation sidecar-signer/injected cannot be read; restore what inject wrote there',
     ]);
   }
-  const removal = marker === undefined ? [] : removalEdits(root, workload.template, marker);
+  const removal = marker === undefined ? [] : removalEdits(template, marker);
   if (options.remove) return { action: 'removed', reasons: [], notes: [], removal };
-  const pod = podOf(valueAt(applyEdits(root, removal), workload.template));
+  const pod = podOf(applyEdits(template, removal));
   const plan = planAddition(workload, pod, options, around);
   if (plan.wanted === undefined || marker === undefined) return plan;
   return isInForce(template, plan.wanted, marker, options.classic)

@@ -5,9 +5,9 @@ import { fieldsOf, listOf, type Path, valueAt } from './fields.ts';
 import { type Marker, markerName, signerName } from './marker.ts';
 import { podOf } from './workload.ts';
 
-/** @param root the document, which has the template at this path */
-export function removalEdits(root: unknown, template: Path, marker: Marker): readonly Edit[] {
-  const pod = podOf(valueAt(root, template));
+/** @returns changes whose paths begin at the template */
+export function removalEdits(template: unknown, marker: Marker): readonly Edit[] {
+  const pod = podOf(template);
   const edits: Edit[] = [];
   const dropped = new Map<string, { readonly path: Path; readonly keys: string[] }>();
   const dropField = (path: Path, key: string) => {
@@ -26,14 +26,14 @@ export function removalEdits(root: unknown, template: Path, marker: Marker): rea
     name: string,
     isOurs: (item: Readonly<Record<string, unknown>>) => boolean,
   ) => {
-    const list = listOf(valueAt(root, path));
+    const list = listOf(valueAt(template, path));
     const indexes = [...list.keys()].filter((index) => isOurs(list[index] ?? {}));
     if (indexes.length === 0) return;
     if (indexes.length === list.length) emptyField(path, name);
     else edits.push({ kind: 'drop-items', path, indexes });
   };
 
-  const spec = [...template, 'spec'];
+  const spec = ['spec'];
   const isOurVolume = ({ name }: { readonly name?: unknown }) => marker.volumes.includes(String(name));
   for (const list of ['initContainers', 'containers'] as const) {
     dropItems([...spec, list], list, ({ name }) => name === signerName);
@@ -50,10 +50,10 @@ export function removalEdits(root: unknown, template: Path, marker: Marker): rea
     if (pod.spec[key] === false) emptyField([...spec, key], key);
   }
   const annotations = fieldsOf(pod.metadata['annotations']);
-  if (Object.keys(annotations).length > 1) dropField([...template, 'metadata', 'annotations'], markerName);
+  if (Object.keys(annotations).length > 1) dropField(['metadata', 'annotations'], markerName);
   else if (Object.keys(pod.metadata).length > 1 || marker.empty?.['annotations'] !== undefined) {
-    emptyField([...template, 'metadata', 'annotations'], 'annotations');
-  } else emptyField([...template, 'metadata'], 'metadata');
+    emptyField(['metadata', 'annotations'], 'annotations');
+  } else emptyField(['metadata'], 'metadata');
   return [
     ...edits,
     ...[...dropped.values()].map(({ path, keys }) => ({ kind: 'drop-entries', path, keys }) as const),
