@@ -13,7 +13,7 @@ export interface InjectFlags extends Omit<Partial<InjectOptions>, 'callers'> {
 }
 
 /** A stream of manifests is read as a whole, and its tree needs many times the memory of its text. */
-const maxBytes = 32 * 2 ** 20;
+const maxBytes = 16 * 2 ** 20;
 
 /** @throws {CommandFailure} when the file cannot be read */
 export function injectCommand(file: string, { caller, json, ...options }: InjectFlags): void {
@@ -22,7 +22,7 @@ export function injectCommand(file: string, { caller, json, ...options }: Inject
   }
   const bytes = readInput(file);
   if (bytes.length > maxBytes) {
-    throw new CommandFailure(`${nameOf(file)} is longer than 32 MiB; inject its parts one by one`);
+    throw new CommandFailure(`${nameOf(file)} is longer than 16 MiB; inject its parts one by one`);
   }
   const text = decodeUtf8(bytes);
   if (text === undefined) {
