@@ -25,7 +25,8 @@ export function injectCommand(file: string, { caller, json, ...options }: Inject
     throw new CommandFailure(`${nameOf(file)} is longer than 16 MiB; inject its parts one by one`);
   }
   const text = decodeUtf8(bytes);
-  if (text === undefined) {
+  // UTF-16 without a mark is valid UTF-8, with a NUL beside each letter.
+  if (text === undefined || text.includes('\0')) {
     throw new CommandFailure(`${nameOf(file)} is not UTF-8 text; save it as UTF-8`);
   }
   const result = inject(text, { ...options, callers: caller }, (document) => Bun.YAML.parse(document));
