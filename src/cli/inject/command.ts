@@ -75,7 +75,7 @@ function formatReport(report: WorkloadReport): readonly string[] {
 
 function formatChange({ containers, switches }: WorkloadReport): string {
   const set = switches.length === 0 ? '' : `; ${switches.join(', ')} set to false`;
-  return `, for ${containers.join(', ')}${set}`;
+  return `${containers.length === 0 ? '' : `, for ${containers.join(', ')}`}${set}`;
 }
 
 /** What to do next, if nothing was written or changed. */

@@ -8,6 +8,9 @@ import { everyContainer } from './risks.ts';
 import { opsPortName, signerVolumes } from './signer-container.ts';
 import type { Container, Pod } from './workload.ts';
 
+/** The default of `serve --listen`. */
+const signingPort = 8700;
+
 /** @param pod without anything that an earlier run added */
 export function conflicts(pod: Pod, users: readonly Container[], options: InjectOptions): readonly string[] {
   const containers = everyContainer(pod);
@@ -38,7 +41,9 @@ export function conflicts(pod: Pod, users: readonly Container[], options: Inject
   for (const { name, fields } of containers) {
     for (const port of listOf(fields['ports'])) {
       const isTcp = (port['protocol'] ?? 'TCP') === 'TCP';
-      if (isTcp && port['containerPort'] === options.opsPort) {
+      if (options.tcp && isTcp && port['containerPort'] === signingPort) {
+        found.push(`container ${name} has the port ${signingPort}; use the socket instead of --tcp`);
+      } else if (isTcp && port['containerPort'] === options.opsPort) {
         found.push(
           `container ${name} has the port ${options.opsPort}; choose another one for the signer with --ops-port`,
         );

@@ -38,7 +38,12 @@ export function notesOf(planned: Planned): readonly string[] {
       `with hostNetwork, the probes and metrics of the signer are on 127.0.0.1:${options.opsPort} of the node; no other pod of the node may use this port`,
     );
   }
-  if (options.classic && pod.initContainers.length > 0) {
+  if (options.tcp) {
+    notes.push(
+      'with --tcp, every container of the pod can use the signer, at http://127.0.0.1:8700, and so can whoever may forward a port to the pod',
+    );
+  }
+  if (options.classic && !options.tcp && pod.initContainers.length > 0) {
     notes.push('its init containers do not get the socket, because they end before the signer starts');
   }
   return notes;

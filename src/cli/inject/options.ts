@@ -18,6 +18,8 @@ export interface InjectOptions {
   readonly secretProviderClass?: string;
   /** The ConfigMap with `signer.yaml`. With `none`, each key file is a key set. */
   readonly configMap: string;
+  /** Serves on port 8700 of the pod's loopback, and on no socket. */
+  readonly tcp: boolean;
   /** Where the applications find the socket. */
   readonly socket: string;
   /** The containers that get the socket; all of them if absent. */
@@ -49,6 +51,7 @@ export const defaults: InjectOptions = {
   image: `sidecar-signer:${version}`,
   secret: 'signer-keys',
   configMap: 'signer-config',
+  tcp: false,
   socket: '/run/signer/signer.sock',
   callers: [],
   env: {},

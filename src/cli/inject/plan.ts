@@ -76,7 +76,7 @@ function planAddition(
   const uid = chooseUid(pod, options);
   const access = accessOf(workload, pod, options.secret, roles);
   const certain = [
-    ...(users.length === 0 ? [`it has none of the containers ${missing.join(', ')}`] : []),
+    ...(users.length === 0 && !options.tcp ? [`it has none of the containers ${missing.join(', ')}`] : []),
     ...conflicts(pod, containers, options),
   ];
   if (certain.length > 0) return refusal(certain);

@@ -33,6 +33,13 @@ export function createInjectCommand(): Command {
         .default(defaults.socket),
     )
     .addOption(
+      new Option('--tcp', 'serve at http://127.0.0.1:8700 in the pod, in place of the socket').conflicts([
+        'socket',
+        'containers',
+        'caller',
+      ]),
+    )
+    .addOption(
       new Option('--containers <names>', 'containers that get the socket (default: all)').argParser(
         parseContainers,
       ),

@@ -39,6 +39,9 @@ export function podRisks(pod: Pod, options: InjectOptions, names: SecretNames): 
           'hostPID is true: the application could read the files of the signer through the /proc of the node; remove it',
         ]
       : []),
+    ...(options.tcp && spec['hostNetwork'] === true
+      ? ['with hostNetwork and --tcp, every process of the node could sign; leave out --tcp']
+      : []),
     ...applications.flatMap((each) => containerRisks(each)),
     ...secretRisks(pod, applications, options, names),
     ...hostPathRisks(pod, applications),

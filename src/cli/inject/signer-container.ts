@@ -26,7 +26,8 @@ export interface SocketVolume {
   readonly signerPath: string;
 }
 
-export function socketVolumes({ socket, callers }: InjectOptions): readonly SocketVolume[] {
+export function socketVolumes({ socket, callers, tcp }: InjectOptions): readonly SocketVolume[] {
+  if (tcp) return [];
   if (callers.length === 0) return [{ volume: 'signer-socket', signerPath: socket }];
   const { dir, base } = posix.parse(socket);
   return callers.map(({ name }) => ({
@@ -93,10 +94,12 @@ function variables(
   const own = new Map<string, Fields>();
   const set = (name: string, value: string) => own.set(name, { name, value });
   if (hasConfig(options)) set('SIGNER_CONFIG', `${configDirectory}/signer.yaml`);
-  set('SIGNER_LISTEN', 'none');
-  set('SIGNER_SOCKET', sockets.join(','));
-  // The applications may run as any user. Only containers that mount the socket can reach it.
-  set('SIGNER_SOCKET_MODE', '0666');
+  if (!options.tcp) {
+    set('SIGNER_LISTEN', 'none');
+    set('SIGNER_SOCKET', sockets.join(','));
+    // The applications may run as any user. Only containers that mount the socket can reach it.
+    set('SIGNER_SOCKET_MODE', '0666');
+  }
   if (isOnHostNetwork) {
     // The loopback of the node, where its kubelet is too. The address of the pod would be open to the network.
     set('SIGNER_OPS_LISTEN', `127.0.0.1:${options.opsPort}`);
