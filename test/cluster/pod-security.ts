@@ -50,8 +50,12 @@ export interface Workload {
 /** The pod of an object that has one. */
 export function podSpec({ kind, spec }: Workload): PodSpec | undefined {
   if (kind === 'Pod') return spec as PodSpec;
-  if (kind !== 'Deployment') return undefined;
-  return (spec as { template: { spec: PodSpec } }).template.spec;
+  const { template, jobTemplate } = (spec ?? {}) as {
+    template?: { spec: PodSpec };
+    jobTemplate?: { spec: { template: { spec: PodSpec } } };
+  };
+  if (kind === 'CronJob') return jobTemplate?.spec.template.spec;
+  return /^(?:Deployment|StatefulSet|DaemonSet|ReplicaSet|Job)$/.test(kind) ? template?.spec : undefined;
 }
 
 const allowedVolumes = [

@@ -6,10 +6,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { inject } from '../../src/cli/inject/inject.ts';
 import { page } from '../support/docs.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 import { copyManifests } from './manifests.ts';
-import { podSecurityViolations, podSpec, type Workload } from './pod-security.ts';
+import { type PodSpec, podSecurityViolations, podSpec, type Workload } from './pod-security.ts';
 
 const root = join(import.meta.dirname, '../..');
 /** Built without change; the sidecar is added to a Deployment that knows nothing of it. */
@@ -26,6 +27,7 @@ const kustomizations = [
 const models: Readonly<Record<string, string>> = {
   v1: 'kubernetes-models/v1',
   'apps/v1': 'kubernetes-models/apps/v1',
+  'batch/v1': 'kubernetes-models/batch/v1',
   'networking.k8s.io/v1': 'kubernetes-models/networking.k8s.io/v1',
 };
 
@@ -60,6 +62,12 @@ const application = {
   },
 };
 
+function read(text: string): readonly Workload[] {
+  return parseAllDocuments(text)
+    .map((each) => each.toJS() as Workload)
+    .filter(({ kind }) => kind !== 'SocketMount');
+}
+
 function hardened(name: string, volumeMounts: object[] | undefined): object {
   const securityContext = {
     allowPrivilegeEscalation: false,
@@ -80,7 +88,7 @@ describe('the manifests', () => {
   const build = (name: string) => {
     const known = built.get(name);
     if (known !== undefined) return known;
-    const objects = parseAllDocuments(manifests.build(name)).map((each) => each.toJS() as Workload);
+    const objects = read(manifests.build(name));
     built.set(name, objects);
     return objects;
   };
@@ -207,19 +215,80 @@ describe('the manifests', () => {
     expect(spec?.securityContext).toEqual(securityContext);
   });
 
+  test('the sidecar is what inject writes, in every kind of workload', async () => {
+    const template = {
+      ...application.spec.template,
+      spec: { ...application.spec.template.spec, restartPolicy: 'Always' },
+    };
+    const ends = { ...template, spec: { ...template.spec, restartPolicy: 'Never' } };
+    const { selector } = application.spec;
+    const workloads = [
+      ...['Deployment', 'DaemonSet', 'ReplicaSet'].map((kind) => ({ kind, spec: { selector, template } })),
+      { kind: 'StatefulSet', spec: { selector, serviceName: 'theirs', template } },
+      { kind: 'Job', spec: { template: ends } },
+      { kind: 'CronJob', spec: { schedule: '0 * * * *', jobTemplate: { spec: { template: ends } } } },
+    ].map((each) => ({
+      apiVersion: each.kind.endsWith('Job') ? 'batch/v1' : 'apps/v1',
+      metadata: { name: each.kind.toLowerCase() },
+      ...each,
+    }));
+    const text = workloads.map((each) => `---\n${stringify(each)}`).join('');
+    const directory = join(manifests.path, 'every-kind');
+    mkdirSync(directory);
+    writeFileSync(
+      join(directory, 'kustomization.yaml'),
+      stringify({ resources: ['all.yaml'], components: ['../sidecar'] }),
+    );
+    writeFileSync(join(directory, 'all.yaml'), text);
+    const injected = inject(text, { all: true, image: 'sidecar-signer:dev' });
+    const objects = read(injected.text);
+    // kustomize puts new volumes before the others; their order has no meaning.
+    const sorted = (spec: PodSpec | undefined) => ({
+      ...spec,
+      volumes: spec?.volumes?.toSorted((one, other) => one.name.localeCompare(other.name)),
+    });
+    const podsOf = (each: readonly Workload[]) =>
+      new Map(each.map((workload) => [workload.kind, sorted(podSpec(workload))]));
+    expect(podsOf(objects).size).toBe(workloads.length);
+    expect(podsOf(build('every-kind'))).toEqual(podsOf(objects));
+    expect(await problems(objects)).toEqual([]);
+    expect(objects.flatMap(podSecurityViolations)).toEqual([]);
+  });
+
+  test.each(['stateful-set', 'cron-job', 'external-secrets', 'csi-driver'])(
+    'the example %s is valid after inject, and passes the restricted Pod Security Standard',
+    async (name) => {
+      const from = readFileSync(join(root, 'manifests/examples', `${name}.yaml`), 'utf8');
+      for (const classic of [false, true]) {
+        const { text, summary } = inject(from, { classic, force: classic });
+        expect(summary).toMatchObject([{ action: 'added' }]);
+        const objects = read(text).filter(({ apiVersion }) => models[apiVersion] !== undefined);
+        expect(objects.length).toBeGreaterThan(1);
+        expect(await problems(objects)).toEqual([]);
+        expect(objects.filter((each) => podSpec(each) !== undefined).flatMap(podSecurityViolations)).toEqual(
+          [],
+        );
+      }
+    },
+  );
+
   test('two callers have a socket each, which nobody but the signer mounts too, and the configuration knows both', () => {
     const objects = build('two-callers');
     const [spec] = objects.flatMap((each) => podSpec(each) ?? []);
     const socketsOf = (name: string) =>
       spec?.containers
         .find((each) => each.name === name)
-        ?.volumeMounts?.filter((mount) => mount.name.endsWith('-socket'));
-    const own = (name: string) => ({ name: `${name}-socket`, mountPath: '/run/signer', readOnly: true });
+        ?.volumeMounts?.filter((mount) => mount.name.startsWith('signer-socket'));
+    const own = (name: string) => ({
+      name: `signer-socket-${name}`,
+      mountPath: '/run/signer',
+      readOnly: true,
+    });
     expect(socketsOf('web')).toEqual([own('web')]);
     expect(socketsOf('worker')).toEqual([own('worker')]);
     expect(socketsOf('signer')).toEqual([
-      { name: 'web-socket', mountPath: '/run/web' },
-      { name: 'worker-socket', mountPath: '/run/worker' },
+      { name: 'signer-socket-web', mountPath: '/run/signer/web' },
+      { name: 'signer-socket-worker', mountPath: '/run/signer/worker' },
     ]);
     const [documented] = page('docs/kubernetes.md').blocksUnder('Two applications in one pod', 'yaml');
     const { data } = objects.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> };

@@ -166,9 +166,9 @@ describe('manifests/two-callers', () => {
         const socket = connect(path, () => resolve(true));
         socket.on('error', () => resolve(false));
       });
-      const tries = ['/run/worker/signer.sock', '/run/web/signer.sock', '/run/signer/../worker/signer.sock'];
+      const tries = ['/run/signer/worker/signer.sock', '/run/signer/web/signer.sock', '/run/worker/signer.sock'];
       for (const pid of readdirSync('/proc').filter((name) => /^\\d+$/.test(name)))
-        tries.push('/proc/' + pid + '/root/run/worker/signer.sock');
+        tries.push('/proc/' + pid + '/root/run/signer/worker/signer.sock');
       const reached = [];
       for (const path of tries) if (await reaches(path)) reached.push(path);
       const tcp = await fetch('http://127.0.0.1:8700/v1/keys', { headers: { 'Sec-Signer': '1' } }).then(() => true, () => false);
