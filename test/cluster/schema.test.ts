@@ -176,8 +176,8 @@ describe('the manifests', () => {
           containers.filter(({ volumeMounts }) => volumeMounts?.some(({ name }) => name === volume));
         const holders = holdersOf(keys);
         expect(holders.map((holder) => holder.name)).toEqual(['signer']);
-        if (spec.volumes?.some((volume) => volume.name === 'audit')) {
-          expect(holdersOf('audit').map((holder) => holder.name)).toEqual(['signer']);
+        if (spec.volumes?.some((volume) => volume.name === 'signer-audit')) {
+          expect(holdersOf('signer-audit').map((holder) => holder.name)).toEqual(['signer']);
         }
         const signer = holders[0]?.securityContext?.runAsUser;
         const others = containers

@@ -26,6 +26,8 @@ export interface InjectOptions {
   readonly containers?: readonly string[];
   /** Callers with a socket each. Their containers get the socket of their caller, and others get none. */
   readonly callers: readonly CallerContainers[];
+  /** Writes an audit to a volume that ends with the pod. */
+  readonly audit: boolean;
   /** Further variables of the signer's container. */
   readonly env: Readonly<Record<string, string>>;
   readonly cpu: string;
@@ -54,6 +56,7 @@ export const defaults: InjectOptions = {
   tcp: false,
   socket: '/run/signer/signer.sock',
   callers: [],
+  audit: false,
   env: {},
   cpu: '50m',
   memory: '48Mi',

@@ -53,6 +53,7 @@ export function createInjectCommand(): Command {
         .default(collectedCallers, 'one socket for all')
         .conflicts('containers'),
     )
+    .option('--audit', 'write an audit to a volume that ends with the pod')
     .addOption(
       new Option('--env <name=value>', 'another variable SIGNER_… of the signer; repeatable')
         .argParser(collectVariables)

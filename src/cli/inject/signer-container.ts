@@ -7,6 +7,7 @@ import type { InjectOptions } from './options.ts';
 
 const keysDirectory = '/etc/signer/keys';
 const configDirectory = '/etc/signer/config';
+const auditDirectory = '/var/log/signer';
 export const opsPortName = 'signer-ops';
 
 /** What differs between pods. */
@@ -65,6 +66,7 @@ function createContainer(options: InjectOptions, pod: PodSettings): Fields {
         name: volume,
         mountPath: posix.dirname(signerPath),
       })),
+      ...(options.audit ? [{ name: 'signer-audit', mountPath: auditDirectory }] : []),
     ],
     securityContext: {
       runAsNonRoot: true,
@@ -100,6 +102,7 @@ function variables(
     // The applications may run as any user. Only containers that mount the socket can reach it.
     set('SIGNER_SOCKET_MODE', '0666');
   }
+  if (options.audit) set('SIGNER_AUDIT', `${auditDirectory}/audit.log`);
   if (isOnHostNetwork) {
     // The loopback of the node, where its kubelet is too. The address of the pod would be open to the network.
     set('SIGNER_OPS_LISTEN', `127.0.0.1:${options.opsPort}`);
@@ -135,6 +138,8 @@ export function signerVolumes(options: InjectOptions): readonly (Fields & { read
       // In memory, and with room only for a socket.
       emptyDir: { medium: 'Memory', sizeLimit: '1Mi' },
     })),
+    // Without a limit, because the kubelet ends a pod that is over it.
+    ...(options.audit ? [{ name: 'signer-audit', emptyDir: {} }] : []),
   ];
 }
 

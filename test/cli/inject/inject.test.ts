@@ -164,6 +164,27 @@ describe('a workload gets', () => {
     expect(envOf(signerOf(deployment(), { configMap: 'none' }))).not.toHaveProperty('SIGNER_CONFIG');
   });
 
+  it('a volume for its audit with --audit, which nobody else mounts', () => {
+    const { spec } = templateOf(deployment(), { audit: true });
+    expect(spec.volumes?.at(-1)).toEqual({ name: 'signer-audit', emptyDir: {} });
+    const signer = signerOf(deployment(), { audit: true });
+    expect(envOf(signer)['SIGNER_AUDIT']).toBe('/var/log/signer/audit.log');
+    expect(signer['volumeMounts']).toContainEqual({ name: 'signer-audit', mountPath: '/var/log/signer' });
+    expect(JSON.stringify(spec.containers)).not.toContain('signer-audit');
+  });
+
+  it('with --tcp, a signer on the loopback of the pod, and nothing in its containers', () => {
+    const { spec } = templateOf(deployment(), { tcp: true });
+    expect(spec.containers).toEqual([{ name: 'web', image: 'shop:1' }]);
+    expect(spec.volumes?.map(({ name }) => name)).toEqual(['signer-keys', 'signer-config']);
+    const env = envOf(signerOf(deployment(), { tcp: true }));
+    for (const name of ['SIGNER_LISTEN', 'SIGNER_SOCKET', 'SIGNER_SOCKET_MODE'])
+      expect(env).not.toHaveProperty(name);
+    expect(reportOf(deployment(), { tcp: true }).notes.join()).toMatch(
+      /every container of the pod can use the signer/,
+    );
+  });
+
   it('its keys from the CSI driver with --secret-provider-class', () => {
     const { spec } = templateOf(deployment(), { secretProviderClass: 'vault' });
     expect(spec.volumes?.[0]).toEqual({

@@ -51,6 +51,7 @@ describe('what inject adds to the application is what stands there:', () => {
     [
       'two-callers/pod.yaml',
       {
+        audit: true,
         callers: [
           { name: 'web', containers: ['web'] },
           { name: 'worker', containers: ['worker'] },

@@ -151,6 +151,12 @@ const risks: readonly Case[] = [
       /container web mounts .* of the node/,
     ],
   ),
+  [
+    'the network of the node with --tcp',
+    deployment({ hostNetwork: true }),
+    /every process of the node could sign/,
+    { tcp: true },
+  ],
   ['a Job with --classic', job('Job'), /the Job would never end/, { classic: true }],
   ['a CronJob with --classic', job('CronJob'), /the Job would never end/, { classic: true }],
   [
@@ -204,6 +210,7 @@ const conflicts: readonly Case[] = [
     /another mount at \/run\/signer/,
   ],
   ['our port', port({ containerPort: 8701 }), /has the port 8701/],
+  ['the signing port with --tcp', port({ containerPort: 8700 }), /has the port 8700/, { tcp: true }],
   ['the name of our port', port({ containerPort: 80, name: 'signer-ops' }), /has a port "signer-ops"/],
   ['a Windows pod', deployment({ nodeSelector: { 'kubernetes.io/os': 'windows' } }), /runs on Windows/],
   ['a pod without containers', deployment({ containers: [] }), /no containers/],

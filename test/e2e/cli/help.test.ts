@@ -137,6 +137,7 @@ const commands: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     '--tcp': '',
     '--containers': '',
     '--caller': '',
+    '--audit': '',
     '--env': '',
     '--cpu': '',
     '--cpu-limit': '',

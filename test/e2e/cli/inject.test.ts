@@ -2,9 +2,9 @@
 
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import packageJson from '../../../package.json' with { type: 'json' };
 import { run } from '../../support/command.ts';
 import { binary, temporaryDirectory } from '../../support/signer.ts';
@@ -174,6 +174,8 @@ describe('inject', () => {
     [['--caller', 'a=web', '--caller', 'a=x'], 'the caller "a" is given twice'],
     [['--caller', 'a=web', '--caller', 'b=web'], 'the container "web" has two callers'],
     [['--caller', 'a=web', '--containers', 'web'], "cannot be used with option '--containers <names>'"],
+    [['--tcp', '--containers', 'web'], "cannot be used with option '--containers <names>'"],
+    [['--tcp', '--socket', '/run/x/s.sock'], "cannot be used with option '--socket <path>'"],
     [['--secret', 'a', '--secret-provider-class', 'b'], "cannot be used with option '--secret <name>'"],
     [['--containers', 'web,,x'], 'expected names of containers'],
     [['--socket', 'relative.sock'], 'expected an absolute path'],
@@ -219,6 +221,29 @@ describe('inject', () => {
     const { stderr } = await run(['inject'], { input });
     expect(stderr).not.toContain('\u001b');
     expect(stderr).toContain('\\u001b[31mred');
+  });
+
+  it('is a post-renderer of Helm: as a command with arguments (3), and as a plugin (4)', () => {
+    const text = readFileSync(
+      join(import.meta.dirname, '../../../manifests/helm-plugin/plugin.yaml'),
+      'utf8',
+    );
+    const { version, runtimeConfig, ...plugin } = parse(text);
+    expect(plugin).toEqual({
+      apiVersion: 'v1',
+      type: 'postrenderer/v1',
+      name: 'sidecar-signer',
+      runtime: 'subprocess',
+    });
+    expect(version).toBe(packageJson.version);
+    const [{ command, args }] = runtimeConfig.platformCommand;
+    // Helm finds the command in the PATH, and puts --post-renderer-args behind its arguments.
+    const options = { input: labelled, encoding: 'utf8', env: { PATH: dirname(binary) } } as const;
+    const { status, stdout } = spawnSync(command, [...args, '--all'], options);
+    expect(status).toBe(0);
+    expect(stdout).toContain('name: signer\n');
+    // A failure must end the installation.
+    expect(spawnSync(command, args, { ...options, input: dangerous }).status).toBe(1);
   });
 
   it('adds the signer to 1,000 documents in two seconds', () => {
