@@ -51,7 +51,9 @@ const risks: readonly Case[] = [
   ['SYS_PTRACE by its long name', capability('CAP_SYS_PTRACE'), /capability SYS_PTRACE/],
   ['SYS_PTRACE in small letters', capability('sys_ptrace'), /capability SYS_PTRACE/],
   ['all capabilities', capability('ALL'), /capability ALL/],
-  ['SYS_ADMIN', capability('SYS_ADMIN'), /capability SYS_ADMIN/],
+  ...['SYS_ADMIN', 'SYS_MODULE', 'SYS_RAWIO', 'DAC_READ_SEARCH', 'BPF', 'PERFMON'].map(
+    (name): Case => [name, capability(name), new RegExp(`capability ${name}`)],
+  ),
   [
     'the user that is given to the signer',
     withContainer({ securityContext: { runAsUser: 1234 } }),
