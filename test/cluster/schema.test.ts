@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { inject } from '../../src/cli/inject/inject.ts';
 import { page } from '../support/docs.ts';
-import { temporaryDirectory } from '../support/signer.ts';
+import { hasSchema, schemaProblems } from '../support/kubernetes-schema.ts';
 import { copyManifests } from './manifests.ts';
 import { type PodSpec, podSecurityViolations, podSpec, type Workload } from './pod-security.ts';
 
@@ -24,12 +24,6 @@ const kustomizations = [
   'with-pull-secret',
   'with-network-policy',
 ];
-const models: Readonly<Record<string, string>> = {
-  v1: 'kubernetes-models/v1',
-  'apps/v1': 'kubernetes-models/apps/v1',
-  'batch/v1': 'kubernetes-models/batch/v1',
-  'networking.k8s.io/v1': 'kubernetes-models/networking.k8s.io/v1',
-};
 
 interface Policy {
   readonly podSelector: { readonly matchLabels: object };
@@ -129,7 +123,7 @@ describe('the manifests', () => {
     async (name) => {
       const objects = build(name);
       expect(objects.length).toBeGreaterThan(0);
-      expect(await problems(objects)).toEqual([]);
+      expect(await schemaProblems(objects)).toEqual([]);
     },
   );
 
@@ -139,7 +133,7 @@ describe('the manifests', () => {
       const spec = copy.map(podSpec).find((each) => each !== undefined);
       if (spec === undefined) throw new Error('no workload');
       change(spec);
-      return (await problems(copy)).join();
+      return (await schemaProblems(copy)).join();
     };
     const signer = (spec: { initContainers?: readonly object[] }) =>
       (spec.initContainers ?? [])[0] as Record<string, unknown>;
@@ -251,7 +245,7 @@ describe('the manifests', () => {
       new Map(each.map((workload) => [workload.kind, sorted(podSpec(workload))]));
     expect(podsOf(objects).size).toBe(workloads.length);
     expect(podsOf(build('every-kind'))).toEqual(podsOf(objects));
-    expect(await problems(objects)).toEqual([]);
+    expect(await schemaProblems(objects)).toEqual([]);
     expect(objects.flatMap(podSecurityViolations)).toEqual([]);
   });
 
@@ -262,9 +256,9 @@ describe('the manifests', () => {
       for (const classic of [false, true]) {
         const { text, summary } = inject(from, { classic, force: classic });
         expect(summary).toMatchObject([{ action: 'added' }]);
-        const objects = read(text).filter(({ apiVersion }) => models[apiVersion] !== undefined);
+        const objects = read(text).filter(hasSchema);
         expect(objects.length).toBeGreaterThan(1);
-        expect(await problems(objects)).toEqual([]);
+        expect(await schemaProblems(objects)).toEqual([]);
         expect(objects.filter((each) => podSpec(each) !== undefined).flatMap(podSecurityViolations)).toEqual(
           [],
         );
@@ -458,60 +452,3 @@ describe('the manifests', () => {
     }
   });
 });
-
-/**
- * What a current Kubernetes would not take: by the validators of its schema, and, since that allows unknown fields, by
- * its types, with the objects written out as literals.
- */
-async function problems(objects: readonly Workload[]): Promise<string[]> {
-  const found: string[] = [];
-  const literals: string[] = [];
-  const imports = new Set<string>();
-  for (const { apiVersion, kind, ...rest } of objects) {
-    const model = models[apiVersion];
-    if (model === undefined) throw new Error(`no schema for ${apiVersion}`);
-    const kinds = (await import(model)) as Record<string, new (object: object) => { validate(): void }>;
-    const Kind = kinds[kind];
-    if (Kind === undefined) throw new Error(`no schema for ${apiVersion} ${kind}`);
-    try {
-      new Kind(withoutLineBreaks(rest)).validate();
-    } catch (error) {
-      found.push(error instanceof Error ? error.message : String(error));
-    }
-    imports.add(`import type { I${kind} } from '${model}';`);
-    literals.push(
-      `export const object${literals.length}: I${kind} = ${JSON.stringify({ apiVersion, kind, ...rest })};`,
-    );
-  }
-  using directory = temporaryDirectory();
-  const file = join(directory.path, 'objects.ts');
-  writeFileSync(file, [...imports, ...literals].join('\n'));
-  const project = {
-    compilerOptions: {
-      noEmit: true,
-      strict: true,
-      skipLibCheck: true,
-      module: 'nodenext',
-      target: 'es2024',
-      types: [],
-      paths: { 'kubernetes-models/*': [join(root, 'node_modules/kubernetes-models/*')] },
-    },
-    files: [file],
-  };
-  writeFileSync(join(directory.path, 'tsconfig.json'), JSON.stringify(project));
-  const { status, stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--project', directory.path], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) found.push(...stdout.trim().split('\n'));
-  return found;
-}
-
-/** The API server takes the base64 of a Secret with the line breaks that kustomize puts into it; the schema does not. */
-function withoutLineBreaks(object: object): object {
-  if (!('data' in object)) return object;
-  const data = Object.entries(object.data as Readonly<Record<string, string>>).map(([name, text]) => [
-    name,
-    text.replaceAll('\n', ''),
-  ]);
-  return { ...object, data: Object.fromEntries(data) };
-}
