@@ -101,7 +101,7 @@ describe('the manifests', () => {
       '3. Declare what the key may be used for',
       '4. Add the component and apply',
     ]
-      .flatMap((heading) => page('docs/kubernetes.md').blocksUnder(heading, 'yaml'))
+      .flatMap((heading) => page('docs/kubernetes/kustomize.md').blocksUnder(heading, 'yaml'))
       .map(({ code }) => code);
     write('adopted', { ...parse(kustomization ?? ''), components: ['../sidecar'] });
     writeFileSync(join(manifests.path, 'adopted/signer.yaml'), configuration ?? '');
@@ -109,7 +109,7 @@ describe('the manifests', () => {
       resources: ['deployment.yaml'],
       components: ['../sidecar', '../network-policy'],
       // As the page says, for a Prometheus in another namespace.
-      ...parse(page('docs/kubernetes.md').blocksUnder('NetworkPolicy', 'yaml').at(-1)?.code ?? ''),
+      ...parse(page('docs/kubernetes/pod.md').blocksUnder('NetworkPolicy', 'yaml').at(-1)?.code ?? ''),
     });
     write('with-pull-secret', {
       resources: ['../deployment'],
@@ -284,7 +284,7 @@ describe('the manifests', () => {
       { name: 'signer-socket-web', mountPath: '/run/signer/web' },
       { name: 'signer-socket-worker', mountPath: '/run/signer/worker' },
     ]);
-    const [documented] = page('docs/kubernetes.md').blocksUnder('Two applications in one pod', 'yaml');
+    const [documented] = page('docs/kubernetes/pod.md').blocksUnder('Two applications in one pod', 'yaml');
     const { data } = objects.find(({ kind }) => kind === 'ConfigMap') as { data?: Record<string, string> };
     expect(parse(data?.['signer.yaml'] ?? '')).toEqual(parse(documented?.code ?? ''));
   });

@@ -15,7 +15,12 @@ const root = join(import.meta.dirname, '../..');
 const elsewhere: Readonly<Record<string, readonly string[] | 'all'>> = {
   'README.md': ['Try it', 'See the difference: the demo', 'Install'],
   'docs/keys-and-rotation.md': ['Rotate a JWK set across replicas', 'Two files in Kubernetes'],
-  'docs/kubernetes.md': 'all',
+  'docs/kubernetes/README.md': 'all',
+  'docs/kubernetes/before-1.29.md': 'all',
+  'docs/kubernetes/deployment.md': 'all',
+  'docs/kubernetes/helm.md': 'all',
+  'docs/kubernetes/kustomize.md': 'all',
+  'docs/kubernetes/pod.md': 'all',
   'docs/compose.md': 'all',
 };
 /** What succeeds on a machine that has the language. */

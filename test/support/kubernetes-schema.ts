@@ -21,6 +21,7 @@ export function hasSchema({ apiVersion }: KubernetesObject): boolean {
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
+  readonly metadata?: { readonly name?: string };
 }
 
 /**
@@ -31,7 +32,8 @@ export async function schemaProblems(objects: readonly KubernetesObject[]): Prom
   const found: string[] = [];
   const literals: string[] = [];
   const imports = new Set<string>();
-  for (const { apiVersion, kind, ...rest } of objects) {
+  for (const object of objects) {
+    const { apiVersion, kind, ...rest } = object;
     const model = models[apiVersion];
     if (model === undefined) throw new Error(`no schema for ${apiVersion}`);
     const kinds = (await import(model)) as Record<string, new (object: object) => { validate(): void }>;
@@ -40,7 +42,7 @@ export async function schemaProblems(objects: readonly KubernetesObject[]): Prom
     try {
       new Kind(withoutLineBreaks(rest)).validate();
     } catch (error) {
-      found.push(error instanceof Error ? error.message : String(error));
+      found.push(`${title(object)}: ${error instanceof Error ? error.message : String(error)}`);
     }
     imports.add(`import type { I${kind} } from '${model}';`);
     literals.push(
@@ -66,8 +68,19 @@ export async function schemaProblems(objects: readonly KubernetesObject[]): Prom
   const { status, stdout } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--project', directory.path], {
     encoding: 'utf8',
   });
-  if (status !== 0) found.push(...stdout.trim().split('\n'));
+  if (status !== 0) {
+    // One line of the file is one object.
+    const titled = stdout.trim().replaceAll(/^\S*objects\.ts\((\d+),/gm, (place, line) => {
+      const object = objects[Number(line) - imports.size - 1];
+      return `${object === undefined ? '' : title(object)}: ${place}`;
+    });
+    found.push(...titled.split('\n'));
+  }
   return found;
+}
+
+function title({ kind, metadata }: KubernetesObject): string {
+  return `${kind}/${metadata?.name}`;
 }
 
 /** The API server takes the base64 of a Secret with the line breaks that kustomize puts into it; the schema does not. */
