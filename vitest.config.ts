@@ -26,7 +26,10 @@ export default defineConfig({
       // Modules without state need not be loaded again for each file, which would take longer than the tests.
       suite(
         'unit',
-        ['test/*.test.ts', 'test/{api,audit,bytes,cli,config,formats,http,key-sets,ops,signing}/**/*.test.ts'],
+        [
+          'test/*.test.ts',
+          'test/{api,audit,bytes,cli,config,formats,http,key-sets,ops,signing}/**/*.test.ts',
+        ],
         { isolate: false, maxWorkers: 2 },
       ),
       // Some of these race against the clock of another process, so fewer run at once.
