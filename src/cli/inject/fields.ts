@@ -40,3 +40,11 @@ export function valueAt(value: unknown, path: Path): unknown {
 export function isEmpty(value: unknown): boolean {
   return value === null || (typeof value === 'object' && Object.keys(value).length === 0);
 }
+
+/**
+ * Whether a field with this text behind its colon holds nothing: no text, `null`, `[]` or `{}`. It may stand on the next
+ * line, where Helm's `nindent` puts it.
+ */
+export function isEmptyText(text: string): boolean {
+  return /^\s*(?:null|~|\[\s*\]|\{\s*\})?$/i.test(text);
+}

@@ -14,7 +14,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
-import type { Path } from './fields.ts';
+import { isEmptyText, type Path } from './fields.ts';
 import type { ParsedManifest } from './parse.ts';
 
 type Map = YAMLMap.Parsed;
@@ -144,13 +144,13 @@ export function colonOf({ text }: Source, { key }: Entry): number {
   return key.range[1] + colon[0].length;
 }
 
-/** The text of a field that holds nothing, behind its colon: nothing at all, `null`, `[]` or `{}`. */
+/** The text of a field that holds nothing, behind its colon. */
 export function emptyRange(source: Source, entry: Entry): readonly [start: number, end: number] {
   const start = colonOf(source, entry);
   // The space before a comment belongs to the comment.
   const written = source.text.slice(start, entry.value === null ? start : endOf(entry.value)).trimEnd();
   const end = start + written.length;
-  if (/^[ \t]*(?:null|~|\[[ \t]*\]|\{[ \t]*\})?$/i.test(written)) return [start, end];
+  if (isEmptyText(written)) return [start, end];
   throw new Unsuitable(startOf(entry.key), 'this field is empty, but not written as [] or {}; remove it');
 }
 

@@ -1,6 +1,6 @@
 /** The annotation by which `inject` knows later what it has added to a pod template. */
 
-import { type Fields, fieldsOf, isFields, textOf, textsOf } from './fields.ts';
+import { type Fields, fieldsOf, isEmptyText, isFields, textOf, textsOf } from './fields.ts';
 
 export const markerName = 'sidecar-signer/injected';
 export const label = 'sidecar-signer/inject';
@@ -34,9 +34,7 @@ export function readMarker(annotations: Fields): Marker | 'invalid' | undefined 
   if (version === undefined || digest === undefined) return 'invalid';
   const empty = Object.entries(fieldsOf(found?.['empty'])).flatMap(([name, each]) =>
     // Only what `inject` may have found there; other text would be written into the manifest.
-    typeof each === 'string' && /^[ \t]*(?:null|~|\[[ \t]*\]|\{[ \t]*\})?$/i.test(each)
-      ? [[name, each] as const]
-      : [],
+    typeof each === 'string' && isEmptyText(each) ? [[name, each] as const] : [],
   );
   return {
     version,
