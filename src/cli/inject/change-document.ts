@@ -41,8 +41,6 @@ export interface ReadDocument extends DocumentText {
   readonly workloads: readonly Workload[];
   /** Kept only if there are workloads; without positions if none of them changes. */
   readonly manifest?: ParsedManifest | { readonly value: unknown; readonly document: undefined };
-  /** What the quick reader has read. */
-  readonly quickValue?: unknown;
 }
 
 interface Planned {
@@ -56,7 +54,7 @@ export function changeDocument(
   around: Surroundings,
   quickRead?: QuickReader,
 ): { readonly text: string; readonly reports: readonly WorkloadReport[] } {
-  const { text, manifest, workloads, quickValue } = document;
+  const { text, manifest, workloads } = document;
   if (manifest === undefined) return { text, reports: [] };
   const planned = workloads.map((workload) => ({
     workload,
@@ -65,7 +63,7 @@ export function changeDocument(
   const reports = planned.map((each) => reportOf(document, each));
   if (manifest.document === undefined) return { text, reports };
   try {
-    return { text: changedText({ text, manifest, quickValue }, planned, options, quickRead), reports };
+    return { text: changedText({ text, manifest }, planned, options, quickRead), reports };
   } catch (error) {
     if (!(error instanceof Unsuitable)) throw error;
     const reason = `line ${lineOf(document, error.offset)}: ${error.message}`;
@@ -87,13 +85,7 @@ function changedText(
   quickRead: QuickReader | undefined,
 ): string {
   const removals = planned.flatMap(({ workload, plan }) => unstyledOf(workload, plan.removal));
-  const clean =
-    removals.length === 0
-      ? before
-      : reread(
-          changed(before, () => removals, quickRead),
-          quickRead,
-        );
+  const clean = removals.length === 0 ? before : reread(changed(before, () => removals, quickRead));
   return changed(
     clean,
     (source) =>
@@ -110,10 +102,10 @@ function changedText(
   );
 }
 
-function reread(text: string, quickRead: QuickReader | undefined): Manifest {
+function reread(text: string): Manifest {
   const { parsed } = parseManifest(text);
   if (parsed === undefined) throw new Unsuitable(0, unsafe);
-  return { text, manifest: parsed, quickValue: attempt(text, quickRead) };
+  return { text, manifest: parsed };
 }
 
 /** @returns undefined without a quick reader, and if it cannot read the text */
@@ -137,7 +129,6 @@ function unstyledOf(workload: Workload, edits: readonly Edit[]): readonly Unstyl
 interface Manifest {
   readonly text: string;
   readonly manifest: ParsedManifest;
-  readonly quickValue?: unknown;
 }
 
 const unsafe =
@@ -160,10 +151,22 @@ function changed(
   });
   const text = spliceText(source, styled);
   const edits = unstyled.map(({ edit }) => edit);
-  const isAsWanted = (value: unknown, old: unknown) => isDeepStrictEqual(value, applyEdits(old, edits));
-  // The two readers agree on nearly every manifest. Where they do not, the usual one decides.
-  const quickValue = before.quickValue === undefined ? undefined : attempt(text, quickRead);
-  if (quickValue !== undefined && isAsWanted(quickValue, before.quickValue)) return text;
+  const isAsWanted = (value: unknown, old: unknown) => {
+    try {
+      return isDeepStrictEqual(value, applyEdits(old, edits));
+    } catch {
+      // A reader that is wrong may have found no list where the changes are.
+      return false;
+    }
+  };
+  // The two readers agree on nearly every manifest. Where they do not, as on the octal 0444 and an unquoted yes, the
+  // quick one is compared with itself, or the usual one decides.
+  const quickValue = attempt(text, quickRead);
+  if (quickValue !== undefined) {
+    if (isAsWanted(quickValue, before.manifest.value)) return text;
+    const quickBefore = attempt(before.text, quickRead);
+    if (quickBefore !== undefined && isAsWanted(quickValue, quickBefore)) return text;
+  }
   const { parsed, problems } = parseManifest(text);
   if (problems.length === 0 && isAsWanted(parsed?.value, before.manifest.value)) return text;
   const paths = edits.map(({ path }) => path);

@@ -13,6 +13,7 @@ import {
 } from './change-document.ts';
 import { type DocumentText, lineOf, splitDocuments } from './documents.ts';
 import { listOf, textOf, valueAt } from './fields.ts';
+import { label, markerName } from './marker.ts';
 import { defaults, type InjectOptions } from './options.ts';
 import { parseManifest } from './parse.ts';
 import { reasonToSkip, type Surroundings } from './plan.ts';
@@ -68,13 +69,25 @@ function readDocument(
   options: InjectOptions,
   quickRead: QuickReader | undefined,
 ): Read {
-  const value = attempt(document.text, quickRead);
-  const read = readUnchanged(document, options, value) ?? readWithPositions(document, options);
-  return value === undefined ? read : { ...read, quickValue: value };
+  const read = seemsToChange(document, options) ? undefined : readUnchanged(document, options, quickRead);
+  return read ?? readWithPositions(document, options);
+}
+
+const workloadKind = /\bkind"?\s*:\s*["']?(?:Pod|Deployment|ReplicaSet|DaemonSet|StatefulSet|Job|CronJob)\b/;
+
+/** A guess that only saves time: to read it in both ways takes longer. */
+function seemsToChange({ text }: DocumentText, { all, remove }: InjectOptions): boolean {
+  if (remove) return text.includes(markerName);
+  return all ? workloadKind.test(text) : text.includes(label);
 }
 
 /** A document in which nothing can change, if that is quickly seen. */
-function readUnchanged(document: DocumentText, options: InjectOptions, value: unknown): Read | undefined {
+function readUnchanged(
+  document: DocumentText,
+  options: InjectOptions,
+  quickRead: QuickReader | undefined,
+): Read | undefined {
+  const value = attempt(document.text, quickRead);
   const objects = objectsOf(value);
   const workloads = objects.flatMap((object) => workloadOf(object) ?? []);
   // Without a value, it may be empty or not valid.

@@ -118,6 +118,33 @@ describe('for every manifest', () => {
     );
   });
 
+  it('a quick reader changes nothing, also where it reads octal numbers and words in another way', () => {
+    const quickRead = (each: string) => parse(each, { version: '1.2', merge: true, logLevel: 'silent' });
+    const odd = fc.constantFrom('', 'defaultMode: 0444\n', 'isOn: yes\n', 'at: 2026-11-30\n');
+    fc.assert(
+      fc.property(yamlText, odd, options, (from, extra, given) => {
+        const more = from.endsWith('\n') && !from.includes('\r') ? from + extra : from;
+        expect(inject(more, given, quickRead)).toEqual(inject(more, given));
+      }),
+      runs,
+    );
+  });
+
+  it('a quick reader that fails or is wrong is not believed', () => {
+    const fails = () => {
+      throw new Error('not read');
+    };
+    fc.assert(
+      fc.property(text, options, (from, given) => {
+        const result = inject(from, given);
+        for (const quickRead of [fails, () => undefined, () => ({}), () => [1]]) {
+          expect(inject(from, given, quickRead)).toEqual(result);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('in a List, each item is changed as it would be alone', () => {
     fc.assert(
       fc.property(fc.array(workload, { minLength: 1, maxLength: 3 }), style, options, (items, how, given) => {
