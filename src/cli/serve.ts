@@ -81,7 +81,6 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     log.error('a request failed because of a bug in the signer', describeFault(error));
   const createShare = createBodyShares({
     ...defaultBodyLimits,
-    callers: callers.length,
     collectGarbage: () => Bun.gc(true),
   });
   const api = createApp({

@@ -16,9 +16,8 @@ export interface BodyShare {
 }
 
 export interface SharedResources {
+  /** What all callers may hold together, beside one body that each can always have. */
   readonly maxHeldBytes: number;
-  /** How many callers there are. */
-  readonly callers?: number;
   /** Frees what nobody uses any more. */
   readonly collectGarbage?: () => void;
 }
@@ -35,11 +34,10 @@ const collectAfterBytes = 4 * 2 ** 20;
 /** @returns creates the share of one more caller */
 export function createBodyShares({
   maxHeldBytes,
-  callers = 1,
   collectGarbage = () => undefined,
 }: SharedResources): () => BodyShare {
-  // Each caller can have one body at least, as far as there is memory.
-  const maxOwnBytes = Math.max(Math.floor(maxHeldBytes / callers), Math.min(readAheadBytes, maxHeldBytes));
+  /** A caller can have this much even if the others hold everything. */
+  const ownBytesAlways = Math.min(readAheadBytes, maxHeldBytes);
   let heldBytes = 0;
   let readBytes = 0;
   let lastTurn: Promise<unknown> = Promise.resolve();
@@ -48,7 +46,7 @@ export function createBodyShares({
     let lastOwnTurn: Promise<unknown> = Promise.resolve();
     return {
       reserve: (bytes) => {
-        if (ownBytes + bytes > maxOwnBytes || heldBytes + bytes > maxHeldBytes) throw overloaded();
+        if (heldBytes + bytes > maxHeldBytes && ownBytes + bytes > ownBytesAlways) throw overloaded();
         ownBytes += bytes;
         heldBytes += bytes;
         return {
