@@ -1,6 +1,6 @@
 /** What goes to standard output: the result of a command, and the log. */
 
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, write as writeOnce } from 'node:fs';
 import { escapeControls } from '../bytes/text.ts';
 import type { LogFormat, LogOutput } from '../ops/log.ts';
 import { loadPrettyPrinter } from '../ops/pretty.ts';
@@ -29,13 +29,37 @@ function escapeLine(line: string): string {
   return `${escapeControls(line.slice(0, -1))}\n`;
 }
 
+/** How long to wait for the reader of a full pipe, before the next try. */
+const retryMs = 20;
+
+/**
+ * Waits for the reader of a full pipe for as long as it takes. A stream alone would give up after a few tries, in the
+ * middle of a line.
+ */
+function write(
+  file: number,
+  bytes: Uint8Array,
+  start: number,
+  length: number,
+  position: number | null,
+  done: (error: NodeJS.ErrnoException | null, written: number, bytes: Uint8Array) => void,
+): void {
+  writeOnce(file, bytes, start, length, position, (error, written) => {
+    if (error?.code !== 'EAGAIN') return done(error, written, bytes);
+    setTimeout(() => write(file, bytes, start, length, position, done), retryMs).unref();
+  });
+}
+
 /** The log must not delay a signature, even if its reader pauses or goes away, or the disk is full. */
 function standardOutput(): LogOutput {
   // A stream cannot be used after an error, but the next line may succeed with a new one.
   const open = () =>
-    createWriteStream('', { fd: 1, autoClose: false }).on('error', () => {
-      stream = open();
-    });
+    createWriteStream('', { fd: 1, autoClose: false, fs: { write: write as typeof writeOnce } }).on(
+      'error',
+      () => {
+        stream = open();
+      },
+    );
   let stream = open();
   return {
     write: (line) => {

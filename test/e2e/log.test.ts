@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { keyId } from '../../src/signing/mac.ts';
@@ -356,3 +357,21 @@ function overSocket(socketPath: string, path: string, body: string): Promise<voi
       .end(body);
   });
 }
+
+it('writes whole lines to a reader that pauses, however long they are', async () => {
+  const { configure, args } = mounts({ orders: key }, plain);
+  await using signer = await startSigner(args);
+  await signer.ready();
+  signer.process.stdout?.pause();
+  // Its problems are longer than what a pipe holds.
+  const wrong = Array.from({ length: 1000 }, (_, index) => `  k${index}: { unknown: 1 }`);
+  configure(['keys:', ...wrong].join('\n'));
+  const status = async () => (await fetch(`${signer.opsUrl}/status`)).text();
+  await expect.poll(status).toContain('unknown field');
+  // Longer than a stream tries on its own to write to a full pipe.
+  await delay(500);
+  signer.process.stdout?.resume();
+  await next(signer, 'the problem with the configuration is over', () => configure(plain));
+  const [long] = linesOf(signer).filter(({ msg }) => msg.startsWith('configuration not loaded'));
+  expect(JSON.stringify(long).length).toBeGreaterThan(200_000);
+});

@@ -8,8 +8,9 @@ const withinMs = 10_000;
 
 /** Twice as much as the runtime accepts of a head. */
 const headBytes = 16 * 1024;
-/** How long to wait for the refusal of a head before the rest is sent. */
+/** How long to wait for the refusal of a head before the rest is sent. A head that is too long is refused for certain. */
 const refusedWithinMs = 50;
+const certainlyRefusedWithinMs = 5000;
 
 export interface Caller {
   /**
@@ -63,11 +64,16 @@ function answerOn(socket: Socket, bytes: Buffer): Promise<Answer | undefined> {
   // The runtime closes the connection when it refuses a head. If the rest were under way, a reset would discard the answer.
   socket.write(bytes.subarray(0, headBytes));
   const rest = bytes.subarray(headBytes);
+  const endOfHead = bytes.indexOf('\r\n\r\n');
+  const isTooLong = endOfHead === -1 || endOfHead > headBytes;
   let isSent = rest.length === 0;
-  const later = setTimeout(() => {
-    if (!isSent) socket.write(rest);
-    isSent = true;
-  }, refusedWithinMs);
+  const later = setTimeout(
+    () => {
+      if (!isSent) socket.write(rest);
+      isSent = true;
+    },
+    isTooLong ? certainlyRefusedWithinMs : refusedWithinMs,
+  );
   return promise.finally(() => {
     clearTimeout(timer);
     clearTimeout(later);
