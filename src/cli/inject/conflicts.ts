@@ -23,6 +23,16 @@ export function conflicts(pod: Pod, users: readonly Container[], options: Inject
   for (const { name } of signerVolumes(options)) {
     if (pod.volumes.some((volume) => volume['name'] === name)) {
       found.push(`there is a volume "${name}" that inject did not add; give it another name`);
+      continue;
+    }
+    // Kubernetes rejects a mount without a volume. With the volume that inject adds, it would be valid.
+    for (const user of containers) {
+      const { volumeMounts, volumeDevices } = user.fields;
+      if ([...listOf(volumeMounts), ...listOf(volumeDevices)].some((each) => each['name'] === name)) {
+        found.push(
+          `container ${user.name} mounts a volume "${name}" that the pod does not have, and would get the one of the signer; remove the mount`,
+        );
+      }
     }
   }
   const directory = posix.dirname(options.socket);

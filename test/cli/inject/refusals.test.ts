@@ -201,6 +201,37 @@ const conflicts: readonly Case[] = [
     /volume "signer-socket-web"/,
     { callers: [{ name: 'web', containers: ['web'] }] },
   ],
+  ...['signer-keys', 'signer-config', 'signer-socket'].flatMap((name): readonly Case[] => {
+    const volumeMounts = [{ name, mountPath: '/x' }];
+    return [
+      [
+        `a mount of ${name} without a volume`,
+        withContainer({ volumeMounts }),
+        new RegExp(`web mounts a volume "${name}"`),
+      ],
+      [
+        `the same in an init container`,
+        deployment({ initContainers: [{ name: 'init', volumeMounts }] }),
+        new RegExp(`init mounts a volume "${name}"`),
+      ],
+      [
+        `the same in an ephemeral container`,
+        deployment({ ephemeralContainers: [{ name: 'debug', volumeMounts }] }),
+        new RegExp(`debug mounts a volume "${name}"`),
+      ],
+    ];
+  }),
+  [
+    'a mount of the socket of another caller',
+    withContainer({ volumeMounts: [{ name: 'signer-socket-other', mountPath: '/x' }] }),
+    /web mounts a volume "signer-socket-other"/,
+    {
+      callers: [
+        { name: 'web', containers: ['web'] },
+        { name: 'other', containers: ['other'] },
+      ],
+    },
+  ],
   [
     'another variable SIGNER_SOCKET',
     withContainer({ env: [{ name: 'SIGNER_SOCKET', value: '/x/y' }] }),
