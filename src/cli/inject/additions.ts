@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Edit } from './edits.ts';
-import { type Fields, isEmpty, listOf, type Path, valueAt } from './fields.ts';
+import { type Fields, fieldsOf, isEmpty, isFields, listOf, type Path, valueAt } from './fields.ts';
 import { type Marker, markerName, writeMarker } from './marker.ts';
 import type { InjectOptions } from './options.ts';
 import { type PodSettings, signerContainer, signerVolumes } from './signer-container.ts';
@@ -115,8 +115,7 @@ export function additionEdits(
     const path = [...spec, ...container.path];
     if (wanted.env.includes(container.name))
       addItem([...path, 'env'], `env/${container.name}`, [wanted.variable]);
-    const mount = { name: volume, mountPath: wanted.mountPath, readOnly: true };
-    addItem([...path, 'volumeMounts'], `volumeMounts/${container.name}`, [mount]);
+    addItem([...path, 'volumeMounts'], `volumeMounts/${container.name}`, [mountOf(volume, wanted)]);
   }
   for (const name of wanted.switches) addTo([...spec, name], name, false);
   if (isClassic) addItem([...spec, 'containers'], 'containers', [wanted.signer]);
@@ -141,40 +140,74 @@ export function additionEdits(
   ];
 }
 
-/** Whether a template has all of it already, as an earlier run with the same options added it. */
+/**
+ * Whether a template has all of it already, as an earlier run with the same options added it, and nothing more: neither
+ * another mount of our volumes nor another field in what was added.
+ */
 export function isInForce(template: unknown, wanted: Wanted, found: Marker, isClassic: boolean): boolean {
   const { empty: _, ...marker } = found;
   if (JSON.stringify(marker) !== JSON.stringify(wanted.marker)) return false;
   const pod = podOf(template);
-  const signer = isClassic
-    ? pod.containers.find(({ name }) => name === wanted.signer['name'])
-    : pod.initContainers[0];
+  const isSigner = ({ name }: Container) => name === wanted.signer['name'];
+  const signer = isClassic ? pod.containers.find(isSigner) : pod.initContainers[0];
   const hasItem = (list: unknown, item: Fields) =>
-    listOf(list).some((each) => each['name'] === item['name'] && covers(each, item));
+    listOf(list).some((each) => each['name'] === item['name'] && isSame(each, item));
+  const ourVolumes = new Set<unknown>(wanted.volumes.map(({ name }) => name));
+  const hasMounts = ({ name, fields }: Container) => {
+    const mounts = listOf(fields['volumeMounts']).filter((each) => ourVolumes.has(each['name']));
+    return isSame(
+      mounts,
+      wanted.users
+        .filter(({ container }) => container.name === name)
+        .map(({ volume }) => mountOf(volume, wanted)),
+    );
+  };
   return (
-    covers(signer?.fields, wanted.signer) &&
+    isSame(signer?.fields, wanted.signer) &&
     wanted.volumes.every((volume) => hasItem(pod.volumes, volume)) &&
     wanted.switches.every((name) => pod.spec[name] === false) &&
-    wanted.users.every(({ container, volume }) => {
-      const present = [...pod.containers, ...pod.initContainers].find(({ name }) => name === container.name);
-      const mount = { name: volume, mountPath: wanted.mountPath, readOnly: true };
-      return (
-        hasItem(present?.fields['volumeMounts'], mount) &&
-        (!wanted.env.includes(container.name) || hasItem(present?.fields['env'], wanted.variable))
-      );
-    })
+    [...pod.containers, ...pod.initContainers].every(
+      (each) =>
+        isSigner(each) ||
+        (hasMounts(each) &&
+          (!wanted.env.includes(each.name) || hasItem(each.fields['env'], wanted.variable))),
+    )
   );
 }
 
-/** Whether all that is wanted is there. The API server adds its defaults, which may be there too. */
-function covers(present: unknown, wanted: unknown): boolean {
+function mountOf(volume: string, { mountPath }: Wanted): Fields {
+  return { name: volume, mountPath, readOnly: true };
+}
+
+/** Fields that the API server adds with a default, in a container or a volume that does not have them. */
+const serverDefaults = new Set([
+  'apiVersion',
+  'defaultMode',
+  'failureThreshold',
+  'imagePullPolicy',
+  'periodSeconds',
+  'protocol',
+  'scheme',
+  'successThreshold',
+  'terminationMessagePath',
+  'terminationMessagePolicy',
+  'timeoutSeconds',
+]);
+
+/** Whether a value is the one that is wanted, apart from defaults of the API server and fields that are null. */
+function isSame(present: unknown, wanted: unknown): boolean {
   if (Array.isArray(wanted)) {
     return (
       Array.isArray(present) &&
       present.length === wanted.length &&
-      wanted.every((each, index) => covers(present[index], each))
+      wanted.every((each, index) => isSame(present[index], each))
     );
   }
-  if (typeof wanted !== 'object' || wanted === null) return present === wanted;
-  return Object.entries(wanted).every(([key, value]) => covers(valueAt(present, [key]), value));
+  if (!isFields(wanted)) return present === wanted;
+  return (
+    Object.entries(wanted).every(([key, value]) => isSame(valueAt(present, [key]), value)) &&
+    Object.entries(fieldsOf(present)).every(
+      ([key, value]) => Object.hasOwn(wanted, key) || serverDefaults.has(key) || value === null,
+    )
+  );
 }
