@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Edit } from './edits.ts';
 import { type Fields, fieldsOf, isEmpty, isFields, listOf, type Path, valueAt } from './fields.ts';
-import { type Marker, markerName, writeMarker } from './marker.ts';
+import { type Marker, markerName, switches, writeMarker } from './marker.ts';
 import type { InjectOptions } from './options.ts';
 import { type PodSettings, signerContainer, signerVolumes } from './signer-container.ts';
 import { type Container, type Pod, podOf } from './workload.ts';
@@ -28,16 +28,6 @@ export interface Wanted {
   readonly switches: readonly string[];
   readonly marker: Marker;
 }
-
-/**
- * With a token, an attacker in the application could read the Secret through the API. The variables of Services would
- * tell them what else there is. A shared process namespace would show them the process of the signer.
- */
-export const switches = [
-  'automountServiceAccountToken',
-  'enableServiceLinks',
-  'shareProcessNamespace',
-] as const;
 
 /** @param pod without anything that an earlier run added */
 export function wantedFor(

@@ -6,6 +6,19 @@ export const markerName = 'sidecar-signer/injected';
 export const label = 'sidecar-signer/inject';
 export const signerName = 'signer';
 
+/**
+ * The fields of a pod that are set to false. With a token, an attacker in the application could read the Secret through
+ * the API. The variables of Services would tell them what else there is. A shared process namespace would show them the
+ * process of the signer.
+ */
+export const switches: readonly string[] = [
+  'automountServiceAccountToken',
+  'enableServiceLinks',
+  'shareProcessNamespace',
+];
+
+const volumeName = /^signer-(?:keys|config|audit|socket(?:-.+)?)$/;
+
 /** What was added beside the container `signer`. */
 export interface Marker {
   /** The version that added it. */
@@ -32,6 +45,11 @@ export function readMarker(annotations: Fields): Marker | 'invalid' | undefined 
   const found = parseObject(textOf(text) ?? '');
   const [version, digest] = [textOf(found?.['version']), textOf(found?.['digest'])];
   if (version === undefined || digest === undefined) return 'invalid';
+  const [volumes, pod] = [textsOf(found?.['volumes']), textsOf(found?.['pod'])];
+  // Whoever may write annotations must not have a volume of the application removed, or `hostUsers: false`.
+  if (!volumes.every((name) => volumeName.test(name)) || !pod.every((name) => switches.includes(name))) {
+    return 'invalid';
+  }
   const empty = Object.entries(fieldsOf(found?.['empty'])).flatMap(([name, each]) =>
     // Only what `inject` may have found there; other text would be written into the manifest.
     typeof each === 'string' && isEmptyText(each) ? [[name, each] as const] : [],
@@ -39,9 +57,9 @@ export function readMarker(annotations: Fields): Marker | 'invalid' | undefined 
   return {
     version,
     digest,
-    volumes: textsOf(found?.['volumes']),
+    volumes,
     env: textsOf(found?.['env']),
-    pod: textsOf(found?.['pod']),
+    pod,
     ...(empty.length > 0 && { empty: Object.fromEntries(empty) }),
   };
 }

@@ -49,3 +49,23 @@ it.each<[string, (spec: Spec) => void, Partial<InjectOptions>?]>([
   expect(summary).toMatchObject([{ action: 'updated' }]);
   expect(documentsOf(text)).toEqual(once);
 });
+
+it.each<[string, Fields]>([
+  ['a volume of the application', { volumes: ['data'] }],
+  ['a volume whose name begins alike', { volumes: ['signer-keys-of-the-shop'] }],
+  ['another switch of the pod', { pod: ['hostUsers'] }],
+])('an annotation that names %s is refused, and nothing is removed', (_, forged) => {
+  const injected = JSON.stringify({ version: '1', digest: '2', ...forged });
+  const annotations = { 'sidecar-signer/injected': injected };
+  const volumes = [{ name: 'data' }, { name: 'signer-keys-of-the-shop' }];
+  const spec = { hostUsers: false, containers: [{ name: 'web' }], volumes };
+  const template = { metadata: { annotations }, spec };
+  const object = { apiVersion: 'apps/v1', kind: 'Deployment', spec: { template } };
+  for (const remove of [false, true]) {
+    const { text, summary } = inject(stream(object), { all: true, force: true, remove });
+    expect(text).toBe('');
+    expect(summary).toMatchObject([
+      { action: 'refused', reasons: [expect.stringMatching(/injected cannot be read/)] },
+    ]);
+  }
+});
