@@ -27,7 +27,7 @@ export function parseManifest(text: string): {
     logLevel: 'silent',
     stringKeys: true,
   }) as Document.Parsed<ParsedNode>;
-  const isTemplate = document.errors.length > 0 && /\{\{.*\}\}/.test(text);
+  const isTemplate = document.errors.length > 0 && text.split('\n').some(hasPlaceholder);
   const problems = document.errors.map((error) => problemOf(error, isTemplate));
   if (problems.some(({ isDuplicateKey }) => !isDuplicateKey)) return { problems };
   try {
@@ -38,6 +38,12 @@ export function parseManifest(text: string): {
       problems: [...problems, { isDuplicateKey: false, offset: 0, message: `is not valid YAML: ${message}` }],
     };
   }
+}
+
+/** Without a regular expression, which would take quadratic time on a long line of braces. */
+function hasPlaceholder(line: string): boolean {
+  const start = line.indexOf('{{');
+  return start !== -1 && line.includes('}}', start);
 }
 
 function problemOf({ code, pos }: YAMLError, isTemplate: boolean): YamlProblem {

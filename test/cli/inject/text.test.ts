@@ -201,6 +201,11 @@ describe('anchors, aliases and merges', () => {
 });
 
 describe('what is not valid is refused with its line:', () => {
+  it('a long line of opening braces, in linear time', () => {
+    const { problems } = inject(`a: "${'{{'.repeat(2 ** 17)}\n`);
+    expect(problems).toEqual([expect.stringMatching(/^line \d: is not valid YAML$/)]);
+  });
+
   it.each<[string, RegExp, string]>([
     ['a second colon', /^line 3: is not valid YAML: a second colon/, 'a: 1\n---\na: b: c\n'],
     ['tabs', /^line 2: is not valid YAML: tabs cannot indent/, 'a:\n\tb: 1\n'],
