@@ -1,18 +1,25 @@
 /** What a pod has already in the places that the signer needs. None of it can be overridden. */
 
 import { posix } from 'node:path';
-import { fieldsOf, listOf, textOf } from './fields.ts';
+import { fieldsOf, listOf, textOf, valueAt } from './fields.ts';
 import { signerName } from './marker.ts';
 import type { InjectOptions } from './options.ts';
 import { everyContainer } from './risks.ts';
 import { opsPortName, signerVolumes } from './signer-container.ts';
-import type { Container, Pod } from './workload.ts';
+import type { Container, Pod, Workload } from './workload.ts';
 
 /** The default of `serve --listen`. */
 const signingPort = 8700;
 
 /** @param pod without anything that an earlier run added */
-export function conflicts(pod: Pod, users: readonly Container[], options: InjectOptions): readonly string[] {
+export function conflicts(
+  { value }: Workload,
+  pod: Pod,
+  users: readonly Container[],
+  options: InjectOptions,
+): readonly string[] {
+  // Of a StatefulSet. In its pods, a claim replaces the volume of the same name.
+  const claims = listOf(valueAt(value, ['spec', 'volumeClaimTemplates']));
   const containers = everyContainer(pod);
   const found: string[] = [];
   if (containers.some(({ name }) => name === signerName)) {
@@ -23,6 +30,10 @@ export function conflicts(pod: Pod, users: readonly Container[], options: Inject
   for (const { name } of signerVolumes(options)) {
     if (pod.volumes.some((volume) => volume['name'] === name)) {
       found.push(`there is a volume "${name}" that inject did not add; give it another name`);
+      continue;
+    }
+    if (claims.some((claim) => valueAt(claim, ['metadata', 'name']) === name)) {
+      found.push(`volumeClaimTemplates has a claim "${name}"; give it another name`);
       continue;
     }
     // Kubernetes rejects a mount without a volume. With the volume that inject adds, it would be valid.

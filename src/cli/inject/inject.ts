@@ -125,12 +125,18 @@ function isOfInterest({ value }: KubernetesObject): boolean {
   return /^(?:(?:Cluster)?Role(?:Binding)?|SecretProviderClass)$/.test(String(value['kind']));
 }
 
-function surroundingsOf(objects: readonly KubernetesObject[], { secret }: InjectOptions): Surroundings {
-  const classes = objects.flatMap(({ value }) => {
-    const synced = listOf(valueAt(value, ['spec', 'secretObjects']));
-    const isCopy =
-      value['kind'] === 'SecretProviderClass' && synced.some((each) => each['secretName'] === secret);
-    return isCopy ? (textOf(valueAt(value, ['metadata', 'name'])) ?? []) : [];
-  });
-  return { roles: rolesOf(objects), secretNames: { classes } };
+function surroundingsOf(
+  objects: readonly KubernetesObject[],
+  { secret, secretProviderClass }: InjectOptions,
+): Surroundings {
+  const synced = objects
+    .filter(({ value }) => value['kind'] === 'SecretProviderClass')
+    .flatMap(({ value }) => {
+      const name = textOf(valueAt(value, ['metadata', 'name']));
+      const copies = listOf(valueAt(value, ['spec', 'secretObjects']));
+      return copies.map((each) => ({ name, copy: textOf(each['secretName']) }));
+    });
+  const classes = synced.flatMap(({ name, copy }) => (copy === secret ? (name ?? []) : []));
+  const copies = synced.flatMap(({ name, copy }) => (name === secretProviderClass ? (copy ?? []) : []));
+  return { roles: rolesOf(objects), secretNames: { classes, copies } };
 }

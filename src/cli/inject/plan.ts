@@ -77,7 +77,7 @@ function planAddition(
   const access = accessOf(workload, pod, options.secret, roles);
   const certain = [
     ...(users.length === 0 && !options.tcp ? [`it has none of the containers ${missing.join(', ')}`] : []),
-    ...conflicts(pod, containers, options),
+    ...conflicts(workload, pod, containers, options),
   ];
   if (certain.length > 0) return refusal(certain);
   const risks = [

@@ -19,10 +19,12 @@ const powers = new Set([
 /** A reason to refuse, in words that also say what to do. */
 export type Risk = string;
 
-/** What else in the stream names the Secret. */
+/** What else in the stream has the keys. */
 export interface SecretNames {
   /** The SecretProviderClasses whose content is also in the Secret. */
   readonly classes: readonly string[];
+  /** The Secrets that have the content of the SecretProviderClass in use. */
+  readonly copies: readonly string[];
 }
 
 export function podRisks(pod: Pod, options: InjectOptions, names: SecretNames): readonly Risk[] {
@@ -80,10 +82,11 @@ function secretRisks(
   { volumes }: Pod,
   applications: readonly Container[],
   { secret, secretProviderClass }: InjectOptions,
-  { classes }: SecretNames,
+  { classes, copies }: SecretNames,
 ): readonly Risk[] {
   const usesSecret = secretProviderClass === undefined;
-  const what = usesSecret ? `Secret ${secret}` : `SecretProviderClass ${secretProviderClass}`;
+  const secrets: readonly unknown[] = usesSecret ? [secret] : copies;
+  const what = usesSecret ? `Secret ${secret}` : `content of the SecretProviderClass ${secretProviderClass}`;
   const holders = volumes.filter((volume) => {
     const className = valueAt(volume, ['csi', 'volumeAttributes', 'secretProviderClass']);
     if (
@@ -92,14 +95,13 @@ function secretRisks(
     ) {
       return true;
     }
-    if (!usesSecret) return false;
     const sources = listOf(valueAt(volume, ['projected', 'sources']));
     const named = [
       valueAt(volume, ['secret', 'secretName']),
       valueAt(volume, ['csi', 'nodePublishSecretRef', 'name']),
       ...sources.map((source) => valueAt(source, ['secret', 'name'])),
     ];
-    return named.includes(secret);
+    return named.some((each) => secrets.includes(each));
   });
   const risks = new Set<Risk>();
   for (const { name, fields } of applications) {
@@ -111,20 +113,38 @@ function secretRisks(
       }
     }
     const inEnvironment =
-      listOf(fields['env']).some((each) => valueAt(each, ['valueFrom', 'secretKeyRef', 'name']) === secret) ||
-      listOf(fields['envFrom']).some((each) => valueAt(each, ['secretRef', 'name']) === secret);
-    if (usesSecret && inEnvironment) {
+      listOf(fields['env']).some((each) =>
+        secrets.includes(valueAt(each, ['valueFrom', 'secretKeyRef', 'name'])),
+      ) || listOf(fields['envFrom']).some((each) => secrets.includes(valueAt(each, ['secretRef', 'name'])));
+    if (inEnvironment) {
       risks.add(
-        `container ${name} has the Secret ${secret} in its environment; remove it from env and envFrom, or keep the keys of the signer in a Secret of their own`,
+        `container ${name} has the ${what} in its environment; remove it from env and envFrom, or keep the keys of the signer in a Secret of their own`,
       );
     }
   }
   return [...risks];
 }
 
-/** Directories of the node in which the key is, or by which every container can be entered. */
-const dangerous = ['/var/lib/kubelet', '/proc'];
-const sockets = /^(?:\/var)?\/run(?:$|\/(?:docker|containerd|crio|cri-dockerd|podman)(?:[./]|$))/;
+/**
+ * Directories of the node in which the key is, or credentials that can read it, or the files of containers. The logs
+ * beside those are not among them.
+ */
+const dangerous = [
+  '/proc',
+  '/etc/kubernetes',
+  '/etc/rancher',
+  '/var/lib/kubelet',
+  '/var/lib/etcd',
+  '/var/lib/rancher',
+  '/var/lib/k0s',
+  '/var/lib/containerd',
+  '/var/lib/docker/overlay2',
+  '/var/lib/containers/storage',
+  '/var/snap/microk8s',
+];
+/** Sockets by which every container can be entered, or the node be told what to run. */
+const sockets =
+  /^(?:\/var)?\/run(?:$|\/(?:docker|dockershim|containerd|crio|cri-dockerd|podman|k3s|k0s|dbus|systemd)(?:[./]|$))/;
 
 function hostPathRisks({ volumes }: Pod, applications: readonly Container[]): readonly Risk[] {
   return volumes.flatMap((volume) => {

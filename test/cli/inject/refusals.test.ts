@@ -120,9 +120,30 @@ const risks: readonly Case[] = [
     mounting({
       csi: { driver: 'secrets-store.csi.k8s.io', volumeAttributes: { secretProviderClass: 'vault' } },
     }),
-    /mounts the SecretProviderClass vault/,
+    /mounts the content of the SecretProviderClass vault/,
     { secretProviderClass: 'vault' },
   ],
+  ...[
+    mounting({ secret: { secretName: 'copy' } }),
+    mounting({ projected: { sources: [{ secret: { name: 'copy' } }] } }),
+    withContainer({ envFrom: [{ secretRef: { name: 'copy' } }] }),
+    withContainer({ env: [{ name: 'KEY', valueFrom: { secretKeyRef: { name: 'copy', key: 'a' } } }] }),
+  ].map(
+    (object, index): Case => [
+      `a Secret that has the content of the signer’s CSI volume (${index})`,
+      [
+        {
+          apiVersion: 'secrets-store.csi.x-k8s.io/v1',
+          kind: 'SecretProviderClass',
+          metadata: { name: 'vault' },
+          spec: { secretObjects: [{ secretName: 'copy' }] },
+        },
+        object,
+      ],
+      /content of the SecretProviderClass vault/,
+      { secretProviderClass: 'vault' },
+    ],
+  ),
   [
     'the Secret in a variable',
     withContainer({
@@ -146,6 +167,21 @@ const risks: readonly Case[] = [
     '/var/run/docker.sock',
     '/run/containerd/containerd.sock',
     '/srv/../proc',
+    '/etc',
+    '/etc/kubernetes/manifests',
+    '/etc/rancher/k3s/k3s.yaml',
+    '/var/lib',
+    '/var/lib/etcd',
+    '/var/lib/rancher/k3s/server',
+    '/var/lib/k0s',
+    '/var/lib/docker',
+    '/var/lib/docker/overlay2',
+    '/var/lib/containerd',
+    '/var/lib/containers',
+    '/var/snap/microk8s/common',
+    '/run/k3s/containerd/containerd.sock',
+    '/run/systemd/private',
+    '/var/run/dbus/system_bus_socket',
   ].map(
     (path): Case => [
       `${path} of the node`,
@@ -195,6 +231,19 @@ const conflicts: readonly Case[] = [
       new RegExp(`volume "${name}"`),
     ],
   ),
+  [
+    'a claim of a StatefulSet with the name of a volume',
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      metadata: { name: 'x' },
+      spec: {
+        volumeClaimTemplates: [{ metadata: { name: 'signer-keys' } }],
+        template: { spec: { containers: [{ name: 'web' }] } },
+      },
+    },
+    /volumeClaimTemplates has a claim "signer-keys"/,
+  ],
   [
     'the volume of a caller',
     deployment({ volumes: [{ name: 'signer-socket-web', emptyDir: {} }] }),
@@ -295,6 +344,8 @@ describe('it does not refuse', () => {
       deployment({ volumes: [{ name: 'v', secret: { secretName: 'signer-keys' } }] }),
     ],
     ['the logs of the node', mounting({ hostPath: { path: '/var/log' } })],
+    ['the logs of containers', mounting({ hostPath: { path: '/var/lib/docker/containers' } })],
+    ['other files of /etc', mounting({ hostPath: { path: '/etc/ssl/certs' } })],
     ['a directory whose name begins alike', mounting({ hostPath: { path: '/processing' } })],
     ['a port 8701 of UDP', port({ containerPort: 8701, protocol: 'UDP' })],
     ['the port of TCP that the signer does not use', port({ containerPort: 8700 })],
