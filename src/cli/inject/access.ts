@@ -1,6 +1,6 @@
 /** Whether the service account of a pod may read the Secret, as far as the roles in the same stream tell. */
 
-import { type Fields, fieldsOf, isFields, listOf, textOf, textsOf, valueAt } from './fields.ts';
+import { type Fields, fieldsOf, listOf, textOf, textsOf, valueAt } from './fields.ts';
 import type { KubernetesObject, Pod, Workload } from './workload.ts';
 
 /** The roles and bindings of a stream. */
@@ -46,6 +46,8 @@ export function accessOf(workload: Workload, pod: Pod, secret: string, { roles, 
     if (!isInNamespace) return [];
     const isReader =
       (kind === 'ClusterRole' && builtIn.has(String(name))) ||
+      (kind === 'ClusterRole' &&
+        extensionsOf(String(name), roles).some((rule) => readsSecret(rule, secret))) ||
       roles
         .filter((role) => role['kind'] === kind && valueAt(role, ['metadata', 'name']) === name)
         .filter(
@@ -87,7 +89,15 @@ function isSame(one: string | undefined, other: string | undefined): boolean {
   return one === undefined || other === undefined || one === other;
 }
 
-/** The rules of a role, and of those that are aggregated into it. */
+/** The rules that the stream adds to a role of every cluster, which has no need to be in the stream itself. */
+function extensionsOf(name: string, roles: readonly Fields[]): readonly Fields[] {
+  const label = `rbac.authorization.k8s.io/aggregate-to-${name}`;
+  return roles
+    .filter((role) => fieldsOf(valueAt(role, ['metadata', 'labels']))[label] === 'true')
+    .flatMap((role) => listOf(role['rules']));
+}
+
+/** The rules of a role, and of those that are aggregated into it. Every expression of a selector counts as true. */
 function rulesOf(role: Fields, roles: readonly Fields[]): readonly Fields[] {
   const selectors = listOf(valueAt(role, ['aggregationRule', 'clusterRoleSelectors']));
   const aggregated = roles.filter(
@@ -96,9 +106,8 @@ function rulesOf(role: Fields, roles: readonly Fields[]): readonly Fields[] {
       each !== role &&
       selectors.some(({ matchLabels }) => {
         const labels = fieldsOf(valueAt(each, ['metadata', 'labels']));
-        return (
-          isFields(matchLabels) && Object.entries(matchLabels).every(([key, value]) => labels[key] === value)
-        );
+        // A selector without labels selects every role.
+        return Object.entries(fieldsOf(matchLabels)).every(([key, value]) => labels[key] === value);
       }),
   );
   return [role, ...aggregated].flatMap((each) => listOf(each['rules']));

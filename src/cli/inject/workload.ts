@@ -35,7 +35,12 @@ export function objectsOf(value: unknown, path: Path = []): readonly KubernetesO
   if (!isFields(value)) return [];
   const { kind, items } = value;
   if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) return [{ path, value }];
-  return items.flatMap((item, index) => objectsOf(item, [...path, 'items', index]));
+  // The items of a typed list, such as a DeploymentList, need neither apiVersion nor kind.
+  const type =
+    kind === 'List' ? {} : { apiVersion: value['apiVersion'], kind: kind.slice(0, -'List'.length) };
+  return items.flatMap((item, index) =>
+    objectsOf(isFields(item) ? { ...type, ...item } : item, [...path, 'items', index]),
+  );
 }
 
 export function workloadOf({ path, value }: KubernetesObject): Workload | undefined {

@@ -63,6 +63,36 @@ describe('a service account that may read the Secret is refused:', () => {
         application(),
       ],
     ],
+    ...[{}, { matchExpressions: [{ key: 'a', operator: 'Exists' }] }].map(
+      (selector): [string, readonly object[]] => [
+        `by a role that others are aggregated into, without labels (${Object.keys(selector).join()})`,
+        [
+          role([], { ...cluster, aggregationRule: { clusterRoleSelectors: [selector] } }),
+          role([read], { kind: 'ClusterRole', metadata: { name: 'part', labels: { a: 'b' } } }),
+          binding(clusterBinding),
+          application(),
+        ],
+      ],
+    ),
+    [
+      'by what the stream aggregates into a role of every cluster',
+      [
+        role([read], {
+          kind: 'ClusterRole',
+          metadata: { name: 'part', labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } },
+        }),
+        binding({ roleRef: { kind: 'ClusterRole', name: 'view' } }),
+        application(),
+      ],
+    ],
+    [
+      'by a RoleList whose items have no kind',
+      [
+        { apiVersion: rbac, kind: 'RoleList', items: [{ metadata: { name: 'reader' }, rules: [read] }] },
+        binding(),
+        application(),
+      ],
+    ],
     ['by the old field of its name', [role([read]), binding(), deployment({ serviceAccount: 'shop' })]],
     [
       'by the name of its user',
