@@ -110,7 +110,7 @@ function readWithPositions(document: DocumentText, options: InjectOptions): Read
   const workloads = objects.flatMap((object) => workloadOf(object) ?? []);
   const isChanged = workloads.some((each) => reasonToSkip(each, parsed?.value, options) === undefined);
   // Which of two equal keys counts depends on the reader, so a change of their document could not be checked.
-  const fatal = problems.find(({ isDuplicateKey }) => isChanged || !isDuplicateKey);
+  const fatal = problems.find(({ isAmbiguous }) => isChanged || !isAmbiguous);
   return {
     ...document,
     objects: objects.filter(isOfInterest),

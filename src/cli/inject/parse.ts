@@ -1,6 +1,6 @@
 /** Parses one YAML document as kubectl reads it, with the positions of everything in it. */
 
-import { type Document, type ParsedNode, parseDocument, Schema, type YAMLError } from 'yaml';
+import { type Document, type ParsedNode, parseDocument, Schema, visit, type YAMLError } from 'yaml';
 
 export interface ParsedManifest {
   readonly document: Document.Parsed<ParsedNode>;
@@ -8,7 +8,8 @@ export interface ParsedManifest {
 }
 
 export interface YamlProblem {
-  readonly isDuplicateKey: boolean;
+  /** Whether it only matters in a document that changes, because readers differ on it. */
+  readonly isAmbiguous: boolean;
   readonly offset: number;
   readonly message: string;
 }
@@ -29,15 +30,31 @@ export function parseManifest(text: string): {
   }) as Document.Parsed<ParsedNode>;
   const isTemplate = document.errors.length > 0 && text.split('\n').some(hasPlaceholder);
   const problems = document.errors.map((error) => problemOf(error, isTemplate));
-  if (problems.some(({ isDuplicateKey }) => !isDuplicateKey)) return { problems };
+  if (problems.some(({ isAmbiguous }) => !isAmbiguous)) return { problems };
   try {
-    return { parsed: { document, value: document.toJS() as unknown }, problems };
+    return {
+      parsed: { document, value: document.toJS() as unknown },
+      problems: [...problems, ...(text.includes('!') ? tagProblems(document) : [])],
+    };
   } catch {
     const message = 'an alias (*) has no anchor, or the aliases expand to a huge document';
     return {
-      problems: [...problems, { isDuplicateKey: false, offset: 0, message: `is not valid YAML: ${message}` }],
+      problems: [...problems, { isAmbiguous: false, offset: 0, message: `is not valid YAML: ${message}` }],
     };
   }
+}
+
+/** kubectl decodes binary text, which is not read here: a name in it could not be compared. */
+function tagProblems(document: Document.Parsed<ParsedNode>): readonly YamlProblem[] {
+  const problems: YamlProblem[] = [];
+  visit(document, {
+    Scalar: (_, { tag, range }) => {
+      if (tag !== 'tag:yaml.org,2002:binary') return;
+      const message = 'the tag !!binary cannot be read; write the text itself';
+      problems.push({ isAmbiguous: true, offset: range?.[0] ?? 0, message });
+    },
+  });
+  return problems;
 }
 
 /** Without a regular expression, which would take quadratic time on a long line of braces. */
@@ -50,7 +67,7 @@ function problemOf({ code, pos }: YAMLError, isTemplate: boolean): YamlProblem {
   const message = isTemplate
     ? 'is not valid YAML, and looks like a template; render it first, for instance with helm template'
     : (advice[code] ?? 'is not valid YAML');
-  return { isDuplicateKey: code === 'DUPLICATE_KEY', offset: pos[0], message };
+  return { isAmbiguous: code === 'DUPLICATE_KEY', offset: pos[0], message };
 }
 
 /** In words of our own, because the parser's may repeat text of the document, which may be a Secret. */

@@ -364,11 +364,26 @@ describe('it does not refuse', () => {
     expect(inject(from, { all: true }).summary).toMatchObject([{ action: 'refused' }]);
   });
 
+  it('binary text in a document that does not change', () => {
+    const from = 'kind: Secret\ndata:\n  a: !!binary YQ==\n';
+    expect(inject(from, { all: true })).toMatchObject({ text: from, exitCode: 0 });
+  });
+
   it('a workload that is not selected, whatever it has', () => {
     const from = stream(deployment({ hostPID: true, containers: 'x' }));
     expect(inject(from)).toMatchObject({ text: from, exitCode: 0 });
   });
 });
+
+it.each(['!!binary', '!<tag:yaml.org,2002:binary>', '!!bin%61ry'])(
+  'a name that only kubectl can read is refused: %s',
+  (tag) => {
+    const from = stream(withContainer({ envFrom: [{ secretRef: { name: 'PLACE' } }] }));
+    const { text, problems } = inject(from.replace('PLACE', `${tag} c2lnbmVyLWtleXM=`), { all: true });
+    expect(text).toBe('');
+    expect(problems).toEqual([expect.stringMatching(/^line \d+: the tag !!binary cannot be read/)]);
+  },
+);
 
 it('nothing is written if one of several workloads is refused', () => {
   const { text, exitCode, summary } = injectAll([deployment(), deployment({ hostPID: true })]);
