@@ -3,11 +3,11 @@
 import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Edit } from './edits.ts';
-import { type Fields, fieldsOf, isEmpty, isFields, listOf, type Path, valueAt } from './fields.ts';
+import { type Fields, isEmpty, listOf, type Path, valueAt } from './fields.ts';
 import { type Marker, markerName, switches, writeMarker } from './marker.ts';
 import type { InjectOptions } from './options.ts';
 import { type PodSettings, signerContainer, signerVolumes } from './signer-container.ts';
-import { type Container, type Pod, podOf } from './workload.ts';
+import type { Container, Pod } from './workload.ts';
 
 /** A container of the application, and the volume with its socket. */
 export interface SocketUser {
@@ -130,74 +130,7 @@ export function additionEdits(
   ];
 }
 
-/**
- * Whether a template has all of it already, as an earlier run with the same options added it, and nothing more: neither
- * another mount of our volumes nor another field in what was added.
- */
-export function isInForce(template: unknown, wanted: Wanted, found: Marker, isClassic: boolean): boolean {
-  const { empty: _, ...marker } = found;
-  if (JSON.stringify(marker) !== JSON.stringify(wanted.marker)) return false;
-  const pod = podOf(template);
-  const isSigner = ({ name }: Container) => name === wanted.signer['name'];
-  const signer = isClassic ? pod.containers.find(isSigner) : pod.initContainers[0];
-  const hasItem = (list: unknown, item: Fields) =>
-    listOf(list).some((each) => each['name'] === item['name'] && isSame(each, item));
-  const ourVolumes = new Set<unknown>(wanted.volumes.map(({ name }) => name));
-  const hasMounts = ({ name, fields }: Container) => {
-    const mounts = listOf(fields['volumeMounts']).filter((each) => ourVolumes.has(each['name']));
-    return isSame(
-      mounts,
-      wanted.users
-        .filter(({ container }) => container.name === name)
-        .map(({ volume }) => mountOf(volume, wanted)),
-    );
-  };
-  return (
-    isSame(signer?.fields, wanted.signer) &&
-    wanted.volumes.every((volume) => hasItem(pod.volumes, volume)) &&
-    wanted.switches.every((name) => pod.spec[name] === false) &&
-    [...pod.containers, ...pod.initContainers].every(
-      (each) =>
-        isSigner(each) ||
-        (hasMounts(each) &&
-          (!wanted.env.includes(each.name) || hasItem(each.fields['env'], wanted.variable))),
-    )
-  );
-}
-
-function mountOf(volume: string, { mountPath }: Wanted): Fields {
+/** How an application mounts its socket: it must not replace it. */
+export function mountOf(volume: string, { mountPath }: Wanted): Fields {
   return { name: volume, mountPath, readOnly: true };
-}
-
-/** Fields that the API server adds with a default, in a container or a volume that does not have them. */
-const serverDefaults = new Set([
-  'apiVersion',
-  'defaultMode',
-  'failureThreshold',
-  'imagePullPolicy',
-  'periodSeconds',
-  'protocol',
-  'scheme',
-  'successThreshold',
-  'terminationMessagePath',
-  'terminationMessagePolicy',
-  'timeoutSeconds',
-]);
-
-/** Whether a value is the one that is wanted, apart from defaults of the API server and fields that are null. */
-function isSame(present: unknown, wanted: unknown): boolean {
-  if (Array.isArray(wanted)) {
-    return (
-      Array.isArray(present) &&
-      present.length === wanted.length &&
-      wanted.every((each, index) => isSame(present[index], each))
-    );
-  }
-  if (!isFields(wanted)) return present === wanted;
-  return (
-    Object.entries(wanted).every(([key, value]) => isSame(valueAt(present, [key]), value)) &&
-    Object.entries(fieldsOf(present)).every(
-      ([key, value]) => Object.hasOwn(wanted, key) || serverDefaults.has(key) || value === null,
-    )
-  );
 }

@@ -4,9 +4,8 @@ import { posix } from 'node:path';
 import { fieldsOf, listOf, textOf, valueAt } from './fields.ts';
 import { signerName } from './marker.ts';
 import type { InjectOptions } from './options.ts';
-import { everyContainer } from './risks.ts';
 import { opsPortName, signerVolumes } from './signer-container.ts';
-import type { Container, Pod, Workload } from './workload.ts';
+import { type Container, everyContainer, type Pod, type Workload } from './workload.ts';
 
 /** The default of `serve --listen`. */
 const signingPort = 8700;

@@ -1,10 +1,11 @@
 /** Decides what happens to a workload: what is added or removed, or why nothing is. */
 
 import { type Access, accessOf, type Roles } from './access.ts';
-import { isInForce, type Wanted, wantedFor } from './additions.ts';
+import { type Wanted, wantedFor } from './additions.ts';
 import { conflicts } from './conflicts.ts';
 import { applyEdits, type Edit } from './edits.ts';
 import { fieldsOf, listOf, textOf, valueAt } from './fields.ts';
+import { isInForce } from './in-force.ts';
 import { label, readMarker } from './marker.ts';
 import { notesOf } from './notes.ts';
 import type { InjectOptions } from './options.ts';

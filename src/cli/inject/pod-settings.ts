@@ -3,9 +3,8 @@
 import type { SocketUser } from './additions.ts';
 import { fieldsOf } from './fields.ts';
 import type { InjectOptions } from './options.ts';
-import { everyContainer } from './risks.ts';
 import { type PodSettings, socketVolumes } from './signer-container.ts';
-import type { Pod } from './workload.ts';
+import { everyContainer, type Pod } from './workload.ts';
 
 const usualUid = 65_532;
 const usualGraceSeconds = 30;

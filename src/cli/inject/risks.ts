@@ -2,7 +2,7 @@
 
 import { fieldsOf, listOf, textOf, textsOf, valueAt } from './fields.ts';
 import type { InjectOptions } from './options.ts';
-import type { Container, Pod } from './workload.ts';
+import { type Container, everyContainer, type Pod } from './workload.ts';
 
 /** With one of these, a process reads the memory or the files of others, or leaves its container. */
 const powers = new Set([
@@ -48,15 +48,6 @@ export function podRisks(pod: Pod, options: InjectOptions, names: SecretNames): 
     ...secretRisks(pod, applications, options, names),
     ...hostPathRisks(pod, applications),
   ];
-}
-
-export function everyContainer(pod: Pod): readonly Container[] {
-  const ephemeral = listOf(pod.spec['ephemeralContainers']).map((fields, index) => ({
-    name: textOf(fields['name']) ?? '',
-    fields,
-    path: ['ephemeralContainers', index],
-  }));
-  return [...pod.initContainers, ...pod.containers, ...ephemeral];
 }
 
 function containerRisks({ name, fields }: Container): readonly Risk[] {

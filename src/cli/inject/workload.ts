@@ -98,6 +98,16 @@ function containersOf(spec: Fields, list: string): readonly Container[] {
   });
 }
 
+/** The containers of the application, and those that somebody added to a running pod to debug it. */
+export function everyContainer(pod: Pod): readonly Container[] {
+  const ephemeral = listOf(pod.spec['ephemeralContainers']).map((fields, index) => ({
+    name: textOf(fields['name']) ?? '',
+    fields,
+    path: ['ephemeralContainers', index],
+  }));
+  return [...pod.initContainers, ...pod.containers, ...ephemeral];
+}
+
 /** What is wrong with the shape of a pod, by the path of the field. */
 export function shapeProblems(template: unknown): readonly string[] {
   const { metadata } = fieldsOf(template);
