@@ -345,7 +345,7 @@ describe('the code blocks', () => {
 
   it('are in languages that a test looks at', () => {
     const checkedBelow = ['sh', 'console', 'yaml', 'json', 'ts', 'python', 'mermaid'];
-    const checkedInDocsPages = ['text', 'go', 'java', 'ruby', 'php', 'perl'];
+    const checkedInDocsPages = ['text', 'go', 'java', 'ruby', 'php', 'perl', 'js'];
     const languages = new Set(blocks.map(({ language }) => language));
     expect([...languages].sort()).toEqual([...checkedBelow, ...checkedInDocsPages].sort());
   });
