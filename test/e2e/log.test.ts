@@ -371,7 +371,8 @@ it('writes whole lines to a reader that pauses, however long they are', async ()
   // Longer than a stream tries on its own to write to a full pipe.
   await delay(500);
   signer.process.stdout?.resume();
-  await next(signer, 'the problem with the configuration is over', () => configure(plain));
+  configure(plain);
+  await expect.poll(() => signer.output()).toMatch(/the problem with the configuration is over.*\n$/);
   const [long] = linesOf(signer).filter(({ msg }) => msg.startsWith('configuration not loaded'));
   expect(JSON.stringify(long).length).toBeGreaterThan(200_000);
 });
