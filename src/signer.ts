@@ -187,7 +187,7 @@ function bounded<A>(signing: MessageSink<A>, { checkSize }: SigningContext): Mes
   let length = 0;
   return {
     update: (part) => {
-      length += part.length;
+      length += Buffer.byteLength(part);
       checkSize(length);
       signing.update(part);
     },

@@ -64,7 +64,7 @@ export function createBodyReader(
 ): BodyReader {
   const inTime = createDeadline(limits.timeoutMs);
 
-  /** Reserves memory for a body. Slow long bodies can block other long ones, but never small ones. */
+  /** Reserves memory for a body. Slow long bodies can block other long ones of their caller, but never small ones. */
   const reserve = (length: number = readAheadBytes): Disposable =>
     share.reserve(Math.min(length, readAheadBytes));
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import type { Edit } from './edits.ts';
 import { type Fields, isEmpty, listOf, type Path, valueAt } from './fields.ts';
-import { type Marker, markerName, switches, writeMarker } from './marker.ts';
+import { type Marker, markerName, socketVariable, switches, writeMarker } from './marker.ts';
 import type { InjectOptions } from './options.ts';
 import { type PodSettings, signerContainer, signerVolumes } from './signer-container.ts';
 import type { Container, Pod } from './workload.ts';
@@ -41,7 +41,7 @@ export function wantedFor(
     volumes: signerVolumes(options),
     users,
     mountPath: posix.dirname(options.socket),
-    variable: { name: 'SIGNER_SOCKET', value: options.socket },
+    variable: { name: socketVariable, value: options.socket },
     env: users
       .map(({ container }) => container)
       .filter((each) => !hasVariable(each))
@@ -63,7 +63,7 @@ export function wantedFor(
 }
 
 function hasVariable({ fields }: Container): boolean {
-  return listOf(fields['env']).some(({ name }) => name === 'SIGNER_SOCKET');
+  return listOf(fields['env']).some(({ name }) => name === socketVariable);
 }
 
 /**

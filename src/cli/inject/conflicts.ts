@@ -2,7 +2,7 @@
 
 import { posix } from 'node:path';
 import { fieldsOf, listOf, textOf, valueAt } from './fields.ts';
-import { signerName } from './marker.ts';
+import { signerName, socketVariable } from './marker.ts';
 import type { InjectOptions } from './options.ts';
 import { opsPortName, signerVolumes } from './signer-container.ts';
 import { type Container, everyContainer, type Pod, type Workload } from './workload.ts';
@@ -51,7 +51,7 @@ export function conflicts(
     if (mounts.some((path) => posix.resolve('/', path) === directory)) {
       found.push(`container ${name} has another mount at ${directory}; choose another place with --socket`);
     }
-    const variable = listOf(fields['env']).find((each) => each['name'] === 'SIGNER_SOCKET');
+    const variable = listOf(fields['env']).find((each) => each['name'] === socketVariable);
     if (variable !== undefined && variable['value'] !== options.socket) {
       found.push(
         `container ${name} sets SIGNER_SOCKET itself; remove the variable, or give its path with --socket`,

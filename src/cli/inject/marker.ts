@@ -5,6 +5,8 @@ import { type Fields, fieldsOf, isEmptyText, isFields, textOf, textsOf } from '.
 export const markerName = 'sidecar-signer/injected';
 export const label = 'sidecar-signer/inject';
 export const signerName = 'signer';
+/** The variable by which an application finds its socket. */
+export const socketVariable = 'SIGNER_SOCKET';
 
 /**
  * The fields of a pod that are set to false. With a token, an attacker in the application could read the Secret through

@@ -2,7 +2,7 @@
 
 import type { Edit } from './edits.ts';
 import { fieldsOf, listOf, type Path, valueAt } from './fields.ts';
-import { type Marker, markerName, signerName } from './marker.ts';
+import { type Marker, markerName, signerName, socketVariable } from './marker.ts';
 import { podOf } from './workload.ts';
 
 /** @returns changes whose paths begin at the template */
@@ -41,7 +41,7 @@ export function removalEdits(template: unknown, marker: Marker): readonly Edit[]
       if (name === signerName) continue;
       dropItems([...spec, ...path, 'volumeMounts'], `volumeMounts/${name}`, isOurVolume);
       if (marker.env.includes(name)) {
-        dropItems([...spec, ...path, 'env'], `env/${name}`, (each) => each['name'] === 'SIGNER_SOCKET');
+        dropItems([...spec, ...path, 'env'], `env/${name}`, (each) => each['name'] === socketVariable);
       }
     }
   }
