@@ -22,6 +22,9 @@ const elsewhere: Readonly<Record<string, readonly string[] | 'all'>> = {
   'docs/kubernetes/kustomize.md': 'all',
   'docs/kubernetes/pod.md': 'all',
   'docs/compose.md': 'all',
+  // test/interop/recipes.test.ts follows these.
+  'docs/recipes/django.md': ['The application'],
+  'docs/recipes/flask.md': ['The application'],
   // test/interop/languages.test.ts follows it.
   'docs/languages/curl.md': 'all',
 };

@@ -1,6 +1,7 @@
 /**
- * Installs the official webhook libraries of providers before the interop suite, unless those that are installed are newer
- * than their lock file. They are a package of their own, because nothing else needs their 280 MB.
+ * Installs the official webhook libraries of providers and the web frameworks before the interop suite, unless those
+ * that are installed are newer than their lock file. They are a package of their own, because nothing else needs their
+ * 700 MB.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -14,7 +15,7 @@ export function setup(): void {
   // npm writes this file when everything else is in place.
   const installedAt = modifiedAt('node_modules/.package-lock.json');
   if (installedAt > modifiedAt('package-lock.json')) return;
-  console.error('installing the webhook libraries of providers; this takes a minute');
+  console.error('installing the webhook libraries of providers and the web frameworks; this takes a minute');
   // .npmrc keeps their install scripts from running.
   execFileSync('npm', ['ci', '--no-fund', '--no-audit', '--loglevel=error'], {
     cwd: directory,
