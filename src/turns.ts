@@ -4,15 +4,16 @@ import { setImmediate } from 'node:timers/promises';
 
 /**
  * @param turnMs how many milliseconds of work to do without an interruption
- * @returns a function to await before each step of the work. It yields at the first call, and then every `turnMs`
+ * @returns a function to await before each step of the work. It yields at the first call, and then every `turnMs`. In
+ * between it returns undefined, so that many short steps need not be awaited
  */
-export function yieldTurns(turnMs = 0.25): () => Promise<void> {
+export function yieldTurns(turnMs = 0.25): () => Promise<void> | undefined {
   let begun = Number.NEGATIVE_INFINITY;
-  return async () => {
-    if (performance.now() - begun < turnMs) return;
+  const nextTurn = async () => {
     await setImmediate();
     begun = performance.now();
   };
+  return () => (performance.now() - begun < turnMs ? undefined : nextTurn());
 }
 
 /** Does work that yields between its steps. Requests are answered in between. */

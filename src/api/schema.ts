@@ -2,6 +2,7 @@
 
 import * as z from 'zod/mini';
 import { SignerError } from './errors.ts';
+import { isPlainly } from './plain-shape.ts';
 
 // By default zod compiles schemas with `new Function`, which the binary forbids.
 z.config({ jitless: true, customError: () => 'is not valid' });
@@ -27,6 +28,7 @@ export function onDemand<Made>(make: () => Made): () => Made {
 
 /** Parses a request. @throws {SignerError} `malformed_request`, naming the first field that is wrong */
 export function parse<S extends z.ZodMiniType>(schema: S, body: unknown): z.infer<S> {
+  if (isPlainly(schema, body)) return body as z.infer<S>;
   const result = schema.safeParse(body);
   if (result.success) return result.data;
   const [problem] = shapeProblems(schema, result.error);

@@ -14,7 +14,7 @@ import type {
   Verification,
 } from '../api/messages.ts';
 import { parse } from '../api/schema.ts';
-import { bytesEncodings, decodeExactly, encode } from '../bytes/encoding.ts';
+import { bytesEncodings, decodeExactly } from '../bytes/encoding.ts';
 import { feed, type MessageSink, type SigningContext } from '../signing/format.ts';
 import { currentAlgorithms, tagBytes } from '../signing/mac.ts';
 import { invalid, verifyTag } from '../signing/verify-tag.ts';
@@ -75,7 +75,7 @@ function startSigning(
       stream.update(part);
     },
     finish: () => {
-      const signature = encode(stream.digest(), output);
+      const signature = stream.digest(output);
       if (notes) notes.signature = signature;
       return { signature, keyId: id, algorithm: mac.algorithm };
     },

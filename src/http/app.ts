@@ -12,21 +12,22 @@ import {
   isVisible,
   lookUpKeySet,
   type OperationResult,
+  type Outcome,
   type Signer,
 } from '../signer.ts';
 import type { Notes } from '../signing/format.ts';
-import { allowedTo } from '../signing/policy.ts';
 import { yieldTurns } from '../turns.ts';
 import { eventOf, outcomeOf, resultOf } from './audited.ts';
-import { type Labelled, parseBatch, takeReference } from './batch.ts';
+import { parseBatch, takeReference, withReference } from './batch.ts';
 import type { BodyReader } from './body.ts';
 import { noSuchPath } from './guard.ts';
 import { mostOfBatch, parseJson } from './json-body.ts';
+import { describeKeySet } from './key-set-description.ts';
 import type { Handler } from './listen.ts';
 import type { MediaType } from './media.ts';
 import { methodOf, operationPath, operationPaths } from './paths.ts';
 import { asSignerError, jsonResponse, notReady, problemResponse, toProblem, unrecorded } from './problem.ts';
-import { feedParts, type Timed } from './timed.ts';
+import { type Timed, timed } from './timed.ts';
 import { refuseTwoSignatures } from './two-signatures.ts';
 
 /** What to do about a JSON request that is too long, where its message could have any length. */
@@ -79,24 +80,28 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
   /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
   const batchItem = (authorized: AuthorizedOperation, item: unknown): BatchItem => {
     const notes: Notes | undefined = audit && {};
-    let label: Labelled['label'] = {};
+    let reference: string | undefined;
     let answer: object | undefined;
-    let error: SignerError | undefined;
+    let result: object;
+    let outcome: Outcome;
     let durationMs: number | undefined;
     try {
       const labelled = takeReference(item);
-      label = labelled.label;
+      reference = labelled.reference;
       const begunAt = performance.now();
       answer = authorized.carryOut(labelled.request, notes);
       durationMs = performance.now() - begunAt;
+      result = answer;
+      outcome = outcomeOf(answer);
     } catch (thrown) {
-      error = fault(thrown);
+      const error = fault(thrown);
+      result = { error: toProblem(error) };
+      outcome = error.code;
     }
-    const outcome = error?.code ?? outcomeOf(answer);
     return {
-      result: { ...(error === undefined ? answer : { error: toProblem(error) }), ...label },
+      result: withReference(result, reference),
       counted: resultOf(authorized, outcome, answer, durationMs),
-      mayLeave: audit?.record({ ...eventOf(authorized, outcome, notes, answer), ...label }),
+      mayLeave: audit?.record(withReference(eventOf(authorized, outcome, notes, answer), reference)),
     };
   };
 
@@ -105,7 +110,8 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
     const pause = yieldTurns(batchTurnMs);
     const items: BatchItem[] = [];
     for (const item of parseBatch(parseJson(bytes, mostOfBatch, parserFor(authorized)))) {
-      await pause();
+      const turn = pause();
+      if (turn !== undefined) await turn;
       items.push(batchItem(authorized, item));
     }
     if (audit !== undefined) {
@@ -142,8 +148,9 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
       let done: Timed;
       if (mediaType !== 'json') {
         if (isBatch) throw new SignerError('unsupported_media_type', 'a batch must be application/json');
-        const sink = authorized.start((header) => request.headers.get(header) ?? undefined, notes);
-        done = await feedParts(sink, (use) => bodies.parts(request, use));
+        const sink = timed(authorized.start((header) => request.headers.get(header) ?? undefined, notes));
+        await bodies.parts(request, sink.update);
+        done = sink.finish();
       } else {
         refuseTwoSignatures(request, authorized);
         if (isBatch) {
@@ -184,10 +191,10 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
 
   app.get('/v1/keys', ({ env: { caller } }) => {
     const visible = [...current().keySets.values()].filter((keySet) => isVisible(keySet, caller));
-    return jsonResponse({ caller, keys: visible.map((keySet) => describe(keySet, caller)) });
+    return jsonResponse({ caller, keys: visible.map((keySet) => describeKeySet(keySet, caller)) });
   });
   app.get('/v1/keys/:name', ({ env: { caller }, req }) =>
-    jsonResponse({ caller, ...describe(findKeySet(current(), req.param('name'), caller), caller) }),
+    jsonResponse({ caller, ...describeKeySet(findKeySet(current(), req.param('name'), caller), caller) }),
   );
 
   app.notFound(({ req }) => {
@@ -205,28 +212,6 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
       const operation = operationPaths[segment as keyof typeof operationPaths];
       return operate(caller, bodies, name, operation, request, mediaType);
     };
-  };
-}
-
-/** What a caller may know about a key set: never key material. */
-function describe({ name, settings, keys, tenantKeys, since }: KeySet, caller: string): object {
-  const { format, policy } = settings;
-  const [primary] = keys;
-  return {
-    name,
-    format: format.name,
-    algorithm: primary.mac.algorithm,
-    allow: allowedTo(policy, caller),
-    keyIds: keys.map(({ id }) => id),
-    primary: primary.id,
-    since: since.toISOString(),
-    // Do not list the tenants: they are the application's customers.
-    ...(tenantKeys && { derived: true }),
-    policy: {
-      ...format.options,
-      ...(Number.isFinite(policy.maxMessageBytes) && { maxMessageBytes: policy.maxMessageBytes }),
-      ...(policy.rateLimit && { rateLimit: policy.rateLimit }),
-    },
   };
 }
 

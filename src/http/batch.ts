@@ -18,17 +18,20 @@ export function parseBatch(body: unknown): readonly unknown[] {
 
 export interface Labelled {
   readonly request: unknown;
-  /** Comes back with the answer. */
-  readonly label: { readonly reference?: string };
+  /** What comes back with the answer. */
+  readonly reference?: string;
 }
 
 /** @throws {SignerError} `malformed_request` */
 export function takeReference(item: unknown): Labelled {
-  if (typeof item !== 'object' || item === null || !('reference' in item))
-    return { request: item, label: {} };
+  if (typeof item !== 'object' || item === null || !('reference' in item)) return { request: item };
   const { reference, ...request } = item;
   if (typeof reference !== 'string' || reference.length > maxReferenceLength) {
     throw malformedField('reference', `must be a string of at most ${maxReferenceLength} characters`);
   }
-  return { request, label: { reference } };
+  return { request, reference };
+}
+
+export function withReference<T extends object>(answer: T, reference: string | undefined): T {
+  return reference === undefined ? answer : { ...answer, reference };
 }

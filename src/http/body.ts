@@ -68,14 +68,21 @@ export function createBodyReader(
   const reserve = (length: number = readAheadBytes): Disposable =>
     share.reserve(Math.min(length, readAheadBytes));
 
-  /** Reads the whole body or rejects with `timeout`. Uses callbacks because it runs on every request. */
-  const whole = (request: Request): Promise<Uint8Array> =>
+  /**
+   * Reads the whole body or rejects with `timeout`. Resolves with what `use` makes of it. Uses callbacks because it runs on
+   * every request.
+   */
+  const whole = <T>(request: Request, use: (bytes: Uint8Array) => T): Promise<T> =>
     new Promise((resolve, reject) => {
       const arrived = inTime(() => reject(late()));
       request.bytes().then(
         (bytes) => {
           arrived();
-          resolve(bytes);
+          try {
+            resolve(use(bytes));
+          } catch (error) {
+            reject(error);
+          }
         },
         () => {
           arrived();
@@ -138,16 +145,14 @@ export function createBodyReader(
 
   /** Reads JSON that is long or chunked, and collects what the bodies before it have left. */
   const longJson = async (request: Request, length: number | undefined, advice: string) => {
-    const bytes = await (length === undefined ? collect(request, advice) : whole(request));
+    const bytes = await (length === undefined ? collect(request, advice) : whole(request, (bytes) => bytes));
     if (bytes.length >= longJsonBytes) share.hasRead(bytes.length);
     return bytes;
   };
 
   /** @throws {SignerError} `message_too_large` */
-  const jsonLength = (request: Request, advice: string): number | undefined => {
-    const length = declaredLength(request);
+  const checkJsonLength = (length: number | undefined, advice: string): void => {
     if (length !== undefined && length > limits.maxJsonBytes) throw tooLarge(advice);
-    return length;
   };
 
   const isSmall = (length: number | undefined): boolean =>
@@ -157,14 +162,19 @@ export function createBodyReader(
     new SignerError('message_too_large', `a JSON body has at most ${limits.maxJsonBytes} bytes; ${advice}`);
 
   return {
-    json: async (request, advice, parse) => {
-      const length = jsonLength(request, advice);
-      if (isSmall(length)) return parseJson(await whole(request), mostOfRequest, parse);
-      using _held = reserve(length);
-      return parseJson(await longJson(request, length, advice), mostOfRequest, parse);
+    json: (request, advice, parse) => {
+      const length = declaredLength(request);
+      const parsed = (bytes: Uint8Array) => parseJson(bytes, mostOfRequest, parse);
+      const parseLong = async () => {
+        checkJsonLength(length, advice);
+        using _held = reserve(length);
+        return parsed(await longJson(request, length, advice));
+      };
+      return isSmall(length) ? whole(request, parsed) : parseLong();
     },
     inTurn: async (request, advice, use) => {
-      const length = jsonLength(request, advice);
+      const length = declaredLength(request);
+      checkJsonLength(length, advice);
       using _held = isSmall(length) ? undefined : reserve(length);
       const bytes = await longJson(request, length, advice);
       const arrived = performance.now();
@@ -175,12 +185,14 @@ export function createBodyReader(
         return use(bytes);
       });
     },
-    parts: async (request, use) => {
+    parts: (request, use) => {
       const length = declaredLength(request);
+      const stream = async () => {
+        using _held = reserve(length);
+        for await (const part of receive(request, limits.minBytesPerSecond)) use(part);
+      };
       // Streaming a short message would cost twice as much as signing it.
-      if (isSmall(length)) return use(await whole(request));
-      using _held = reserve(length);
-      for await (const part of receive(request, limits.minBytesPerSecond)) use(part);
+      return isSmall(length) ? whole(request, use) : stream();
     },
   };
 }

@@ -1,4 +1,4 @@
-/** How long the signer itself works on a request, without waiting for it. */
+/** How long the signer itself works on a message, without waiting for it. */
 
 import type { MessageSink } from '../signing/format.ts';
 
@@ -7,18 +7,19 @@ export interface Timed {
   readonly durationMs: number;
 }
 
-/** @param feed calls its argument with each part of a message */
-export async function feedParts(
-  sink: MessageSink<object>,
-  feed: (use: (part: Uint8Array) => void) => Promise<void>,
-): Promise<Timed> {
+/** @returns a sink whose answer tells how long it took */
+export function timed(sink: MessageSink<object>): MessageSink<Timed> {
   let durationMs = 0;
-  await feed((part) => {
-    const begunAt = performance.now();
-    sink.update(part);
-    durationMs += performance.now() - begunAt;
-  });
-  const begunAt = performance.now();
-  const answer = sink.finish();
-  return { answer, durationMs: durationMs + performance.now() - begunAt };
+  return {
+    update: (part) => {
+      const begunAt = performance.now();
+      sink.update(part);
+      durationMs += performance.now() - begunAt;
+    },
+    finish: () => {
+      const begunAt = performance.now();
+      const answer = sink.finish();
+      return { answer, durationMs: durationMs + performance.now() - begunAt };
+    },
+  };
 }

@@ -16,6 +16,7 @@ import { hmac as nobleHmac } from '@noble/hashes/hmac.js';
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, sha3_384, sha3_512 } from '@noble/hashes/sha3.js';
+import type { BytesEncoding } from '../api/encodings.ts';
 
 /** HMAC with SHA-2 under its JWA names (RFC 7518 §3.2), and with hashes for which JWA has no names: SHA-3 (FIPS 202 §7), SHA-1. */
 export const algorithms = {
@@ -49,10 +50,11 @@ export const currentAlgorithms = algorithmNames.filter(
  */
 export type MessagePart = Uint8Array | string;
 
-/** Computes one tag: call `update` with each part of the message, then `digest` once. */
+/** Computes one tag: call `update` with each part of the message, then `digest` once, for the bytes of the tag or their text. */
 export interface MacStream {
   update(part: MessagePart): unknown;
   digest(): Buffer;
+  digest(encoding: BytesEncoding): string;
 }
 
 /** An HMAC bound to one key and one algorithm. */

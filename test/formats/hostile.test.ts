@@ -9,6 +9,7 @@ import { providers } from '../../src/api/providers.ts';
 import { formats } from '../../src/formats/index.ts';
 import { type Algorithm, createMac, type Key, type Mac } from '../../src/signing/mac.ts';
 import { useOf } from '../support/format.ts';
+import { watchedStream } from '../support/mac-stream.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -167,14 +168,10 @@ function watchedKey(tags: Set<string>, algorithm: Algorithm): Key {
   const remember = (tag: Buffer) => {
     for (const encoding of ['hex', 'base64', 'base64url'] as const)
       tags.add(tag.toString(encoding).slice(0, 40));
-    return tag;
   };
   const watch = (mac: Mac): Mac => ({
     algorithm: mac.algorithm,
-    start: () => {
-      const stream = mac.start();
-      return { update: stream.update.bind(stream), digest: () => remember(stream.digest()) };
-    },
+    start: () => watchedStream(mac.start(), { onTag: remember }),
     derive: (message) => {
       const stream = mac.start();
       stream.update(message);

@@ -42,13 +42,13 @@ describe('a reference', () => {
     (reference) => {
       expect(takeReference({ message: 'm', reference })).toEqual({
         request: { message: 'm' },
-        label: { reference },
+        reference,
       });
     },
   );
 
   it.each([{ message: 'm' }, null, 'reference', 5, ['reference'], undefined])('is none in %j', (item) => {
-    expect(takeReference(item)).toEqual({ request: item, label: {} });
+    expect(takeReference(item)).toEqual({ request: item });
   });
 
   it.each([5, null, {}, [], true, 'x'.repeat(maxReferenceLength + 1)])('may not be %j', (reference) => {

@@ -6,6 +6,7 @@ import type { Formats, MessageHeaders } from '../../src/api/messages.ts';
 import { formats } from '../../src/formats/index.ts';
 import type { Format, HeaderLookup, SigningContext } from '../../src/signing/format.ts';
 import { type Algorithm, createMac, type Key, keyId, type Mac } from '../../src/signing/mac.ts';
+import { watchedStream } from './mac-stream.ts';
 
 type Name = keyof Formats;
 
@@ -118,18 +119,16 @@ function recording(mac: Mac, record: Signed[], by = ''): Mac {
   return {
     algorithm: mac.algorithm,
     start: () => {
-      const stream = mac.start();
       const parts: Uint8Array[] = [];
-      return {
-        update: (part) => {
+      return watchedStream(mac.start(), {
+        onPart: (part) => {
           parts.push(Buffer.from(part));
-          return stream.update(part);
+          return part;
         },
-        digest: () => {
+        onTag: () => {
           record.push({ by, message: Buffer.concat(parts).toString('latin1') });
-          return stream.digest();
         },
-      };
+      });
     },
     derive: (message) => {
       const text = Buffer.from(message).toString('latin1');
