@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeVolume } from '../support/atomic-writer.ts';
 import { temporaryDirectory } from '../support/signer.ts';
+import { compileBunServe, haproxy, njs, nodeHttp, signer } from './contenders.ts';
 import { measureMemory } from './memory.ts';
 import { type Figure, isMet, printJson, printTable, progress } from './report.ts';
 import { measureRotation } from './rotation.ts';
-import { compileBunServe, nodeHttp, signer, startServer } from './server.ts';
+import { type Server, type Start, startServer } from './server.ts';
 import { measureStart } from './start.ts';
-import { configuration, measureThroughput, scenarios } from './throughput.ts';
+import { type Contender, configuration, measureThroughput, raw, scenarios } from './throughput.ts';
 import { wrkIsInstalled } from './wrk.ts';
 
 const groups = ['throughput', 'start', 'memory', 'rotation'] as const;
@@ -28,23 +29,28 @@ async function measure(wanted: ReadonlySet<string>, rounds: number): Promise<rea
   writeFileSync(config, configuration);
   progress('compiling the baseline');
   const bunServe = compileBunServe(directory.path);
-  const all = scenarios(key);
-  const [first] = all;
-  if (first === undefined) throw new Error('there are no scenarios');
 
   const figures: Figure[] = [];
   if (wanted.has('throughput')) {
-    await using one = await startServer(signer(keys.path, config), first.load.path);
-    await using two = await startServer(nodeHttp, first.load.path);
-    await using three = await startServer(bunServe, first.load.path);
-    const contenders = { signer: one, nodeHttp: two, bunServe: three };
-    for (const scenario of all) {
-      figures.push(...(await measureThroughput(directory.path, contenders, scenario, first.load, rounds)));
+    await using running = new AsyncDisposableStack();
+    const starts: ReadonlyMap<Contender, Start | undefined> = new Map([
+      ['signer', signer(keys.path, config)],
+      ['node:http', nodeHttp],
+      ['Bun.serve', bunServe],
+      ['nginx with njs', njs(directory.path)],
+      ['HAProxy', haproxy(directory.path)],
+    ]);
+    const servers = new Map<Contender, Server>();
+    for (const [name, start] of starts) {
+      if (start !== undefined) servers.set(name, running.use(await startServer(start, raw.path)));
+    }
+    for (const scenario of scenarios(key)) {
+      figures.push(...(await measureThroughput(directory.path, servers, scenario, rounds)));
     }
   }
   if (wanted.has('start')) figures.push(...(await measureStart(own, bunServe, 20)));
-  if (wanted.has('memory')) figures.push(...(await measureMemory(directory.path, own, first.load)));
-  if (wanted.has('rotation')) figures.push(...(await measureRotation(directory.path, first.load, 300)));
+  if (wanted.has('memory')) figures.push(...(await measureMemory(directory.path, own, raw)));
+  if (wanted.has('rotation')) figures.push(...(await measureRotation(directory.path, raw, 300)));
   progress('');
   return figures;
 }
@@ -53,7 +59,7 @@ const { values } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [...groups] },
-    rounds: { type: 'string', default: '7' },
+    rounds: { type: 'string', default: '8' },
   },
 });
 const unknown = values.only.find((group) => !groups.includes(group as Group));

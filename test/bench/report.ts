@@ -1,6 +1,7 @@
-/** What a benchmark found, and how it is printed: a table for people, JSON for machines. */
+/** What a benchmark found, and how it is printed: a Markdown table for people, JSON for machines. */
 
 import { styleText } from 'node:util';
+import { markdownTable } from 'markdown-table';
 
 /** One figure, with the target it must reach, if there is one. */
 export interface Figure {
@@ -24,27 +25,20 @@ export function printJson(figures: readonly Figure[]): void {
 }
 
 export function printTable(figures: readonly Figure[]): void {
-  const rows = [['', 'result', 'target', 'verdict', ''], ...figures.map(cells)];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const [index, row] of rows.entries()) {
-    const [name = '', result = '', target = '', verdict = '', detail = ''] = row.map((cell, column) =>
-      column === 1 || column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-    );
-    const colour = verdict.startsWith('missed') ? 'red' : 'green';
-    const line =
-      index === 0
-        ? styleText('bold', [name, result, target, verdict].join('   '))
-        : [name, result, target, styleText(colour, verdict), styleText('dim', detail)].join('   ');
-    process.stdout.write(`${line.trimEnd()}\n`);
-  }
+  const head = ['what', 'result', 'target', '', 'details'];
+  const table = markdownTable([head, ...figures.map(cells)], { align: ['l', 'r', 'r', 'l', 'l'] });
+  const coloured = table
+    .replaceAll('| missed |', `| ${styleText('red', 'missed')} |`)
+    .replaceAll('| met    |', `| ${styleText('green', 'met')}    |`);
+  process.stdout.write(`${coloured}\n`);
 }
 
 function cells(figure: Figure): string[] {
   const { name, value, unit, target, detail = '' } = figure;
-  const bound = (number: number, sign: string) => `${sign} ${format(number)} ${unit}`;
-  if (target === undefined) return [name, `${format(value)} ${unit}`, '', '', detail];
-  const wanted = 'atLeast' in target ? bound(target.atLeast, '≥') : bound(target.atMost, '≤');
-  return [name, `${format(value)} ${unit}`, wanted, isMet(figure) ? 'met' : 'missed', detail];
+  const result = `${format(value)} ${unit}`;
+  if (target === undefined) return [name, result, '', '', detail];
+  const [sign, bound] = 'atLeast' in target ? ['≥', target.atLeast] : ['≤', target.atMost];
+  return [name, result, `${sign} ${format(bound)} ${unit}`, isMet(figure) ? 'met' : 'missed', detail];
 }
 
 /** Three digits that count, and no more. */

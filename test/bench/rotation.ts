@@ -5,8 +5,9 @@ import { Agent } from 'node:http';
 import { post } from '../support/exchange.ts';
 import { temporaryDirectory } from '../support/signer.ts';
 import { startWriter } from '../support/writer-process.ts';
+import { signer } from './contenders.ts';
 import { type Figure, format, median, percentile, progress } from './report.ts';
-import { type Server, signer, startServer } from './server.ts';
+import { type Server, startServer } from './server.ts';
 import { type Load, runWrk } from './wrk.ts';
 
 const message = 'hello';

@@ -1,49 +1,14 @@
-/** The servers that are measured: the binary, and the two that it is compared with. */
+/** A server that is measured. */
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
-import packageJson from '../../package.json' with { type: 'json' };
+import { readFileSync } from 'node:fs';
 import { post } from '../support/exchange.ts';
 import { freePort } from '../support/free-port.ts';
-import { binary, waitFor } from '../support/signer.ts';
+import { waitFor } from '../support/signer.ts';
 
-const root = join(import.meta.dirname, '../..');
-const baseline = join(import.meta.dirname, 'baseline');
-
-/** How a server is started on a port. */
+/** How a server is started on a port. It has one process and one thread that answers. */
 export type Start = (port: number) => readonly [file: string, args: readonly string[]];
-
-export const signer =
-  (keys: string, config?: string): Start =>
-  (port) => [
-    binary,
-    [
-      'serve',
-      '--keys',
-      keys,
-      ...(config === undefined ? [] : ['--config', config]),
-      '--listen',
-      `127.0.0.1:${port}`,
-      '--ops-listen',
-      'none',
-      '--log-level',
-      'error',
-    ],
-  ];
-
-export const nodeHttp: Start = (port) => [process.execPath, [join(baseline, 'node-http.ts'), String(port)]];
-
-/** Compiled as the binary is. */
-export function compileBunServe(directory: string): Start {
-  const file = join(directory, 'bun-serve');
-  const script = packageJson.scripts['build:binary']
-    .replace('src/main.ts', join(baseline, 'bun-serve.ts'))
-    .replace(/ \S+$/, ` ${file}`);
-  const { status, stderr } = spawnSync('npm', ['exec', '--call', script], { cwd: root, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`the baseline could not be compiled: ${stderr}`);
-  return (port) => [file, [String(port)]];
-}
 
 export interface Server extends AsyncDisposable {
   readonly process: ChildProcess;
@@ -76,4 +41,17 @@ export function spawnServer(start: Start, port: number): Server {
 export async function signs(port: number, path: string): Promise<true | undefined> {
   const answer = await post(`http://127.0.0.1:${port}`, path, { message: 'hello' }).catch(() => undefined);
   return answer?.status === 200 || undefined;
+}
+
+const ticksPerSecond = 100;
+
+/** User and system time of a server so far, in microseconds (proc_pid_stat(5)); NaN where there is no /proc. */
+export function cpuMicros({ process: { pid } }: Server): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;
+  } catch {
+    return Number.NaN;
+  }
 }

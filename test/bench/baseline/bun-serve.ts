@@ -10,7 +10,10 @@ Bun.serve({
   port: Number(process.argv[2]),
   development: false,
   fetch: async (request) => {
-    const { message } = (await request.json()) as { message: string };
+    const isJson = request.headers.get('content-type') === 'application/json';
+    const message = isJson
+      ? ((await request.json()) as { message: string }).message
+      : new Uint8Array(await request.arrayBuffer());
     const signature = createHmac('sha256', key).update(message).digest('hex');
     return Response.json({ signature, keyId, algorithm: 'HS256' });
   },
