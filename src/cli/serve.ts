@@ -11,6 +11,7 @@ import { createOpsApp } from '../ops/routes.ts';
 import { describeStatus, isReady, version } from '../ops/status.ts';
 import { createSigner } from '../signer.ts';
 import { systemClocks } from '../signing/clocks.ts';
+import { createAfterLoad } from './after-load.ts';
 import { refuseSocketsAmongKeys } from './among-keys.ts';
 import { type AuditFlags, keepAudit } from './audit/keep.ts';
 import { hardenProcess } from './harden.ts';
@@ -91,6 +92,10 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
     onOperation: counters.operation,
     onFault,
   });
+  const answered = createAfterLoad(() => {
+    Bun.gc(true);
+    Bun.shrink();
+  });
   let addresses: ReturnType<typeof listenerStatus> = { listeners: [], ops: [] };
   const state = () => ({ snapshot: store.current, stopping });
   const status = () =>
@@ -121,7 +126,10 @@ export async function serve(options: ServeOptions, hooks: ServeHooks = {}): Prom
       const signing = {
         handle: api(caller),
         onFault,
-        onAnswer: (status: number) => counters.answer(caller, status),
+        onAnswer: (status: number) => {
+          counters.answer(caller, status);
+          answered();
+        },
       };
       return options.logLevel === 'debug' ? logRequests(log, caller, signing, () => store.current) : signing;
     },

@@ -44,6 +44,8 @@ interface Routed {
 interface BatchItem {
   readonly result: object;
   readonly counted: OperationResult;
+  /** As `performance.now()` tells it, which costs something: so it is also when the next item begins. */
+  readonly endedAt: number;
   /** Of the audit; see `Journal`. */
   readonly mayLeave: Promise<boolean> | undefined;
 }
@@ -78,19 +80,16 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
     signer.authorize(findKeySet(current(), name, caller), operation, caller);
 
   /** Carries out one item. If it fails, the others still run. The result repeats its `reference`. */
-  const batchItem = (authorized: AuthorizedOperation, item: unknown): BatchItem => {
+  const batchItem = (authorized: AuthorizedOperation, item: unknown, begunAt: number): BatchItem => {
     const notes: Notes | undefined = audit && {};
     let reference: string | undefined;
     let answer: object | undefined;
     let result: object;
     let outcome: Outcome;
-    let durationMs: number | undefined;
     try {
       const labelled = takeReference(item);
       reference = labelled.reference;
-      const begunAt = performance.now();
       answer = authorized.carryOut(labelled.request, notes);
-      durationMs = performance.now() - begunAt;
       result = answer;
       outcome = outcomeOf(answer);
     } catch (thrown) {
@@ -98,9 +97,11 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
       result = { error: toProblem(error) };
       outcome = error.code;
     }
+    const endedAt = performance.now();
     return {
       result: withReference(result, reference),
-      counted: resultOf(authorized, outcome, answer, durationMs),
+      counted: resultOf(authorized, outcome, answer, answer && endedAt - begunAt),
+      endedAt,
       mayLeave: audit?.record(withReference(eventOf(authorized, outcome, notes, answer), reference)),
     };
   };
@@ -109,10 +110,16 @@ export function createApp(options: AppOptions): (caller: string) => Handler {
   const batch = async (authorized: AuthorizedOperation, bytes: Uint8Array): Promise<Response> => {
     const pause = yieldTurns(batchTurnMs);
     const items: BatchItem[] = [];
+    let now = performance.now();
     for (const item of parseBatch(parseJson(bytes, mostOfBatch, parserFor(authorized)))) {
-      const turn = pause();
-      if (turn !== undefined) await turn;
-      items.push(batchItem(authorized, item));
+      const turn = pause(now);
+      if (turn !== undefined) {
+        await turn;
+        now = performance.now();
+      }
+      const done = batchItem(authorized, item, now);
+      now = done.endedAt;
+      items.push(done);
     }
     if (audit !== undefined) {
       // Many items wait for the same write.

@@ -48,7 +48,10 @@ async function measure(wanted: ReadonlySet<string>, rounds: number): Promise<rea
       figures.push(...(await measureThroughput(directory.path, servers, scenario, rounds)));
     }
   }
-  if (wanted.has('start')) figures.push(...(await measureStart(own, bunServe, 20)));
+  if (wanted.has('start')) {
+    const starts = { plain: own, configured: signer(keys.path, config), bare: bunServe };
+    figures.push(...(await measureStart(starts, 20)));
+  }
   if (wanted.has('memory')) figures.push(...(await measureMemory(directory.path, own, raw)));
   if (wanted.has('rotation')) figures.push(...(await measureRotation(directory.path, raw, 300)));
   progress('');

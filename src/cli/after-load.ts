@@ -1,0 +1,30 @@
+/**
+ * Frees what a load has left behind, when it is over. The runtime collects garbage only as memory grows, so that the last of
+ * it, some three mebibytes, would stay until the next load.
+ */
+
+/** A load has at least so many answers. Fewer do not leave enough to be worth the few milliseconds that collecting takes. */
+const loadAnswers = 10_000;
+/** How often to look whether the load is over, in milliseconds. */
+const lookMs = 1000;
+/** It is over when there are at most so many answers between two looks. */
+const fewAnswers = 20;
+
+/** @returns to be called with each answer */
+export function createAfterLoad(free: () => void): () => void {
+  let answers = 0;
+  let seen = 0;
+  const look = () => {
+    if (answers - seen > fewAnswers) return lookLater();
+    free();
+    answers = 0;
+  };
+  const lookLater = () => {
+    seen = answers;
+    setTimeout(look, lookMs);
+  };
+  return () => {
+    answers += 1;
+    if (answers === loadAnswers) lookLater();
+  };
+}
