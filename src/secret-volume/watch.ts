@@ -35,10 +35,10 @@ export const fileEvents: HintSource = (directory, events) => {
   };
   watcher.on('error', fail);
   watcher.on('all', (event, path) => {
-    const root = path === directory && (event === 'addDir' || event === 'unlinkDir');
-    if (root) fail();
-    else events.hint();
+    if (path === directory && (event === 'addDir' || event === 'unlinkDir')) fail();
   });
+  // The event as the system reports it, before chokidar has found out what has changed.
+  watcher.on('raw', () => events.hint());
   // chokidar emits "ready" even if the watch could not be set up (inotify limits), hence the flag.
   watcher.on('ready', () => {
     if (!failed) events.up();
@@ -57,7 +57,7 @@ export interface Watcher {
 }
 
 /** chokidar remembers every name that it has seen, and each generation of a volume adds one, so it is renewed. */
-const renewAfterHints = 1000;
+const renewAfterHints = 2000;
 const firstBackoffMs = 200;
 const lastBackoffMs = 60_000;
 
