@@ -31,6 +31,8 @@ import { createBodyReader } from '../src/http/body.ts';
 import { keyEncodings } from '../src/key-sets/settings.ts';
 import { logEvents } from '../src/ops/log-events.ts';
 import { createSigner } from '../src/signer.ts';
+import { format } from './bench/report.ts';
+import { rowOf, scenarios } from './bench/throughput.ts';
 import { type CodeBlock, page, pages } from './support/docs.ts';
 import { atOnce } from './support/keys.ts';
 import { everyMetric } from './support/metrics.ts';
@@ -247,6 +249,20 @@ describe('the tables', () => {
     const tests = Object.values(readTexts(join(root, 'test/secret-volume'))).join('\n');
     const cited = [...tests.matchAll(/'([A-D]\d+)'/g)].map(([, number]) => number);
     expect(listed.toSorted()).toEqual([...new Set(cited)].sort());
+  });
+
+  it('have every row of the throughput that the benchmark prints, with its target', () => {
+    const expected = scenarios(randomBytes(32)).flatMap(({ name, load, others }) => [
+      [name, ''],
+      ...others.map((other) => [
+        rowOf(load, other),
+        other.atLeast === undefined ? '' : `≥ ${format(other.atLeast)} ×`,
+      ]),
+    ]);
+    const listed = page('docs/benchmarks.md')
+      .table('Results', 'what')
+      .rows.map(([name, , target]) => [name, target]);
+    expect(listed.slice(0, expected.length)).toEqual(expected);
   });
 
   it('list scripts that exist, and what lies in src', () => {

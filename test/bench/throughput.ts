@@ -95,6 +95,11 @@ export function scenarios(key: Buffer): readonly Scenario[] {
   ];
 }
 
+/** The name of a row that compares. */
+export function rowOf(load: Load, { server, load: other = load }: Other): string {
+  return `… ${other === load ? '' : 'one raw message '}by ${server === 'signer' ? 'the signer' : server}`;
+}
+
 interface Measured {
   /** Processor time of the server a signature. */
   readonly micros: number;
@@ -150,7 +155,7 @@ export async function measureThroughput(
       detail: `${middle('perSecond')} a second, p99 of a request ${middle('p99Ms')} ms`,
     },
     ...rivals.map((rival) => ({
-      name: `${rival.load === load ? '' : 'one raw message, '}${rival.server}`,
+      name: rowOf(load, rival),
       value: best(rival) / best(own),
       unit: '×',
       ...('atLeast' in rival && { target: { atLeast: rival.atLeast } }),
