@@ -69,15 +69,15 @@ export function createBodyReader(
     share.reserve(Math.min(length, readAheadBytes));
 
   /**
-   * Reads the whole body or rejects with `timeout`. Resolves with what `use` makes of it. Uses callbacks because it runs on
-   * every request.
+   * Reads the whole body or rejects with `timeout`. Resolves with what `use` makes of it, which is not called when it is too
+   * late. Uses callbacks because it runs on every request.
    */
   const whole = <T>(request: Request, use: (bytes: Uint8Array) => T): Promise<T> =>
     new Promise((resolve, reject) => {
       const arrived = inTime(() => reject(late()));
       request.bytes().then(
         (bytes) => {
-          arrived();
+          if (!arrived()) return;
           try {
             resolve(use(bytes));
           } catch (error) {

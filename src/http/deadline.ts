@@ -2,10 +2,10 @@
 
 /**
  * @param ms how long each wait may take
- * @returns a function that starts a wait and returns another that ends it. `expire` is called if the wait is not ended in
- * time
+ * @returns a function that starts a wait and returns another that ends it, and tells whether it still waited. `expire` is
+ * called if the wait is not ended in time
  */
-export function createDeadline(ms: number): (expire: () => void) => () => void {
+export function createDeadline(ms: number): (expire: () => void) => () => boolean {
   // In the order in which they start, which is the order in which they expire.
   const waits = new Map<() => void, number>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -26,8 +26,6 @@ export function createDeadline(ms: number): (expire: () => void) => () => void {
   return (expire) => {
     waits.set(expire, performance.now() + ms);
     if (timer === undefined) timer = setTimeout(next, ms);
-    return () => {
-      waits.delete(expire);
-    };
+    return () => waits.delete(expire);
   };
 }

@@ -201,6 +201,28 @@ describe('a JSON body', () => {
   });
 });
 
+describe('a short body that comes after its time', () => {
+  it.each([
+    [
+      'JSON',
+      (reader: BodyReader, { request }: Transfer, use: () => void) => reader.json(request, advice, use),
+    ],
+    ['a message', (reader: BodyReader, { request }: Transfer, use: () => void) => reader.parts(request, use)],
+  ])('is not used any more, because its request was refused: %s', async (_, read) => {
+    const use = vi.fn();
+    const upload = withLength(2);
+    const outcome = refusal(read(createBodyReader(limits), upload, use));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(await outcome).toMatchObject({ code: 'timeout' });
+    upload.send('{}');
+    upload.end();
+    await vi.runAllTimersAsync();
+    // The body has been read by then.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(use).not.toHaveBeenCalled();
+  });
+});
+
 describe('the memory for bodies', () => {
   const busy = { code: 'overloaded', headers: { 'retry-after': '1' } };
 
