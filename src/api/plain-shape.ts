@@ -22,7 +22,7 @@ export function isPlainly(schema: z.ZodMiniType, value: unknown): boolean {
 /** @returns undefined for a schema that is not plain: strict objects of texts and of listed texts are, all or some optional */
 function plainShape(schema: z.core.$ZodType): Accepts | undefined {
   const { def } = (schema as z.core.$ZodTypes)._zod;
-  if (def.checks !== undefined && def.checks.length > 0) return undefined;
+  if (hasChecks(def)) return undefined;
   switch (def.type) {
     case 'string':
       return 'format' in def ? undefined : (value) => typeof value === 'string';
@@ -37,12 +37,16 @@ function plainShape(schema: z.core.$ZodType): Accepts | undefined {
   }
 }
 
+function hasChecks({ checks = [] }: z.core.$ZodTypeDef): boolean {
+  return checks.length > 0;
+}
+
 function objectOf(shape: z.core.$ZodShape): Accepts | undefined {
   const fields = new Map<string, Accepts>();
   const required: string[] = [];
   for (const [name, schema] of Object.entries(shape)) {
     const { def } = (schema as z.core.$ZodTypes)._zod;
-    const isOptional = def.type === 'optional';
+    const isOptional = def.type === 'optional' && !hasChecks(def);
     const accepts = plainShape(isOptional ? def.innerType : schema);
     if (accepts === undefined) return undefined;
     fields.set(name, accepts);

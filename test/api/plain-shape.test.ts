@@ -49,6 +49,11 @@ describe.each([
   ['an object that takes unknown fields', z.strictObject({ a: z.object({}) }), { a: {} }],
   ['an object with a check', z.strictObject({ a: text }).check(z.refine(() => true)), { a: '' }],
   ['a number', z.strictObject({ a: z.number() }), { a: 1 }],
+  [
+    'an optional field with a check',
+    z.strictObject({ a: z.optional(text).check(z.refine((a) => a !== 'wrong')) }),
+    { a: 'right' },
+  ],
   ['a default', z.strictObject({ a: z._default(text, 'x') }), { a: '' }],
   [
     'a transformed text',
