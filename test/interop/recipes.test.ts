@@ -1,8 +1,11 @@
 /** The applications of docs/recipes/ with the frameworks they are written for, against the compiled binary. */
 
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Application, openWorkshop, pythonsWith, startApplication } from './recipe-application.ts';
 
@@ -128,4 +131,23 @@ describe.each(recipes)('$title', ({ name, python }) => {
     const answer = await post('/hooks', body, { 'x-hub-signature-256': signatureOf(body) });
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
   });
+
+  it.each(['{"valid":"yes"}', '{"valid":', '{}', '[]'])(
+    'answers 503 if the signer answers %s',
+    async (text) => {
+      await app.signer.stop();
+      const broken = createServer((_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+      }).listen(join(app.directory, 'signer.sock'));
+      await once(broken, 'listening');
+      const body = '{"action":"opened"}';
+      const statuses = [
+        (await post('/hooks', body, { 'x-hub-signature-256': signatureOf(body) })).status,
+        (await fetch(`${app.origin}/me`, { headers: { cookie: 'session=a.e30.b' } })).status,
+      ];
+      broken.closeAllConnections();
+      await promisify(broken.close.bind(broken))();
+      expect(statuses).toEqual([503, 503]);
+    },
+  );
 });
