@@ -19,7 +19,7 @@ export function isPlainly(schema: z.ZodMiniType, value: unknown): boolean {
   return accepts(value);
 }
 
-/** @returns undefined for a schema that is not plain: strict objects of texts and of listed texts are, all or some optional */
+/** @returns undefined unless the schema is a text, a listed text, or a strict object of these, of which each may be optional */
 function plainShape(schema: z.core.$ZodType): Accepts | undefined {
   const { def } = (schema as z.core.$ZodTypes)._zod;
   if (hasChecks(def)) return undefined;

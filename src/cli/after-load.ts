@@ -12,19 +12,18 @@ const fewAnswers = 20;
 
 /** @returns to be called with each answer */
 export function createAfterLoad(free: () => void): () => void {
+  /** Since memory was freed. */
   let answers = 0;
-  let seen = 0;
-  const look = () => {
-    if (answers - seen > fewAnswers) return lookLater();
-    free();
-    answers = 0;
-  };
-  const lookLater = () => {
-    seen = answers;
-    setTimeout(look, lookMs);
+  const freeWhenOver = () => {
+    const before = answers;
+    setTimeout(() => {
+      if (answers - before > fewAnswers) return freeWhenOver();
+      answers = 0;
+      free();
+    }, lookMs);
   };
   return () => {
     answers += 1;
-    if (answers === loadAnswers) lookLater();
+    if (answers === loadAnswers) freeWhenOver();
   };
 }

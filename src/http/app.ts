@@ -44,7 +44,7 @@ interface Routed {
 interface BatchItem {
   readonly result: object;
   readonly counted: OperationResult;
-  /** As `performance.now()` tells it, which costs something: so it is also when the next item begins. */
+  /** As `performance.now()` tells it. To ask for the time costs something, so the next item begins at the same time. */
   readonly endedAt: number;
   /** Of the audit; see `Journal`. */
   readonly mayLeave: Promise<boolean> | undefined;

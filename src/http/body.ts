@@ -9,7 +9,7 @@ import { overloaded } from './problem.ts';
 import { release } from './release.ts';
 
 export interface BodyLimits {
-  /** The longest JSON body. */
+  /** The longest JSON body. At least `smallBytes`. */
   readonly maxJsonBytes: number;
   /** How long a JSON body may take to arrive, and how long a streamed body may pause. */
   readonly timeoutMs: number;

@@ -56,7 +56,10 @@ export interface Watcher {
   close(): Promise<void>;
 }
 
-/** chokidar remembers every name that it has seen, and each generation of a volume adds one, so it is renewed. */
+/**
+ * chokidar remembers every name that it has seen, and each generation of a volume adds one, so it is renewed. One update of
+ * a volume gives several hints.
+ */
 const renewAfterHints = 2000;
 const firstBackoffMs = 200;
 const lastBackoffMs = 60_000;

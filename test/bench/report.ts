@@ -1,6 +1,6 @@
 /** What a benchmark found, and how it is printed: a Markdown table for people, JSON for machines. */
 
-import { styleText } from 'node:util';
+import { stripVTControlCharacters, styleText } from 'node:util';
 import { markdownTable } from 'markdown-table';
 
 /** One figure, with the target it must reach, if there is one. */
@@ -26,11 +26,11 @@ export function printJson(figures: readonly Figure[]): void {
 
 export function printTable(figures: readonly Figure[]): void {
   const head = ['what', 'result', 'target', '', 'details'];
-  const table = markdownTable([head, ...figures.map(cells)], { align: ['l', 'r', 'r', 'l', 'l'] });
-  const coloured = table
-    .replaceAll('| missed |', `| ${styleText('red', 'missed')} |`)
-    .replaceAll('| met    |', `| ${styleText('green', 'met')}    |`);
-  process.stdout.write(`${coloured}\n`);
+  const table = markdownTable([head, ...figures.map(cells)], {
+    align: ['l', 'r', 'r', 'l', 'l'],
+    stringLength: (text) => stripVTControlCharacters(text).length,
+  });
+  process.stdout.write(`${table}\n`);
 }
 
 function cells(figure: Figure): string[] {
@@ -38,7 +38,8 @@ function cells(figure: Figure): string[] {
   const result = `${format(value)} ${unit}`;
   if (target === undefined) return [name, result, '', '', detail];
   const [sign, bound] = 'atLeast' in target ? ['≥', target.atLeast] : ['≤', target.atMost];
-  return [name, result, `${sign} ${format(bound)} ${unit}`, isMet(figure) ? 'met' : 'missed', detail];
+  const verdict = isMet(figure) ? styleText('green', 'met') : styleText('red', 'missed');
+  return [name, result, `${sign} ${format(bound)} ${unit}`, verdict, detail];
 }
 
 /** Three digits that count, and no more. */
