@@ -1,6 +1,36 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const names = ['unit', 'volume', 'soak', 'interop', 'hostile', 'e2e', 'image', 'cluster', 'browser'] as const;
+
+/** The files that take longest. A suite whose longest file starts last ends with one worker at work. */
+const longest = [
+  'interop/languages',
+  'interop/recipes',
+  'hostile/long-json',
+  'e2e/docs-pages',
+  'e2e/kept-connections',
+  'e2e/release',
+  'e2e/long-requests',
+  'e2e/rotation',
+  'image/container',
+  'image/image',
+  'cluster/two-container-pod',
+  // Waits for the next minute, when a CronJob starts.
+  'cluster/inject',
+  'browser/page',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) =>
+      longest.some((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+    const { long = [], short = [] } = Object.groupBy(await super.sort(files), (file) =>
+      isLong(file) ? 'long' : 'short',
+    );
+    return [...long, ...short];
+  }
+}
 
 const suite = (name: (typeof names)[number], include: string[], options = {}) => ({
   extends: true as const,
@@ -22,6 +52,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // The tests of most suites wait for other processes for longer than they compute.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     projects: [
       // Modules without state need not be loaded again for each file, which would take longer than the tests.
       suite(
@@ -41,9 +72,9 @@ export default defineConfig({
       suite('hostile', ['test/hostile/*.test.ts'], onBinary),
       suite('e2e', ['test/e2e/**/*.test.ts'], onBinary),
       suite('image', ['test/image/*.test.ts']),
-      // The pods of several files at once would only wait for each other.
+      // One worker follows a hundred rotations, the other one takes the rest: more pods would wait for each other.
       suite('cluster', ['test/cluster/*.test.ts'], {
-        fileParallelism: false,
+        maxWorkers: 2,
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
