@@ -78,8 +78,7 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
-      // Its files build the same images.
-      suite('browser', ['test/browser/*.test.ts'], { fileParallelism: false }),
+      suite('browser', ['test/browser/*.test.ts'], { globalSetup: 'test/browser/build-images.ts' }),
     ],
   },
 });

@@ -53,7 +53,12 @@ export interface DemoOptions {
   readonly shopPort?: number;
 }
 
-/** Builds what is missing, and starts it; resolves when the shop answers. */
+/** By compose, as users do; called once, before all files of the suite. */
+export function buildImages(): void {
+  if (built) docker(['compose', '--file', 'docker/compose.yaml', 'build'], images);
+}
+
+/** Starts the images that {@link buildImages} has built; resolves when the shop answers. */
 export async function startDemo({ override = {}, services = [], shopPort }: DemoOptions = {}): Promise<Demo> {
   const ports = { SHOP_PORT: `${shopPort ?? (await freePort())}`, EXPOSED_SHOP_PORT: `${await freePort()}` };
   const project = `signer-demo-${randomBytes(4).toString('hex')}`;
@@ -68,7 +73,7 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
   };
   const url = `http://localhost:${ports.SHOP_PORT}`;
   try {
-    compose('up', built ? '--build' : '--no-build', '--detach', ...services);
+    compose('up', '--no-build', '--detach', ...services);
     await waitFor(() =>
       fetch(url)
         .then(({ ok }) => ok || undefined)
