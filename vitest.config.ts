@@ -78,7 +78,11 @@ export default defineConfig({
         testTimeout: 300_000,
         hookTimeout: 300_000,
       }),
-      suite('browser', ['test/browser/*.test.ts'], { globalSetup: 'test/browser/build-images.ts' }),
+      // One file starts and stops containers, and a browser fails its requests when the network of the machine changes.
+      suite('browser', ['test/browser/*.test.ts'], {
+        fileParallelism: false,
+        globalSetup: 'test/browser/build-images.ts',
+      }),
     ],
   },
 });

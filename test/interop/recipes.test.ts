@@ -79,8 +79,10 @@ describe.each(recipes)('$title', ({ name, python }) => {
         })
       ).status;
     expect(await send(event(5_000_000))).toBe(200);
+    // A server that reads no further resets the connection, and its answer may be lost (RFC 9112 §9.6).
+    const refusal = await send(event(25 * 1024 * 1024)).catch(({ cause }) => cause.code);
     // Django says 400.
-    expect([400, 413]).toContain(await send(event(25 * 1024 * 1024)));
+    expect([400, 413, 'ECONNRESET', 'EPIPE']).toContain(refusal);
   });
 
   it('refuses a webhook that was changed, has no signature, or has no body', async () => {
