@@ -17,6 +17,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { writeVolume } from '../../support/atomic-writer.ts';
 import { everythingPrinted, run } from '../../support/command.ts';
+import { freePort } from '../../support/free-port.ts';
 import { leaks } from '../../support/leaks.ts';
 import { type Signer, startSigner, temporaryDirectory } from '../../support/signer.ts';
 
@@ -100,7 +101,8 @@ describe('an occupied address', () => {
 
 /** A port that is taken on one loopback address alone. */
 async function takenAt(host: string): Promise<number> {
-  const taken = createServer().listen(0, host);
+  // Not one that somebody has at the other loopback address.
+  const taken = createServer().listen(await freePort(), host);
   onTestFinished(() => void taken.close());
   await once(taken, 'listening');
   return (taken.address() as AddressInfo).port;
