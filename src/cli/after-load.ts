@@ -3,7 +3,7 @@
  * it, some three mebibytes, would stay until the next load.
  */
 
-/** A load has at least so many answers. Fewer do not leave enough to be worth the few milliseconds that collecting takes. */
+/** A load has at least so many answers. Fewer leave too little to be worth collecting, which takes up to 10 ms. */
 const loadAnswers = 10_000;
 /** How often to look whether the load is over, in milliseconds. */
 const lookMs = 1000;

@@ -3,8 +3,9 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Application, openWorkshop, pythonsWith, startApplication } from './recipe-application.ts';
@@ -71,18 +72,14 @@ describe.each(recipes)('$title', ({ name, python }) => {
 
   it('takes a webhook of 5 MB, and refuses one of more than 25 MB', async () => {
     const event = (length: number) => JSON.stringify({ action: 'opened', text: 'x'.repeat(length) });
-    const send = async (body: string) =>
-      (
-        await post('/hooks', body, {
-          'content-type': 'application/json',
-          'x-hub-signature-256': signatureOf(body),
-        })
-      ).status;
+    const send = (body: string) =>
+      headFirst(`${app.origin}/hooks`, body, {
+        'content-type': 'application/json',
+        'x-hub-signature-256': signatureOf(body),
+      });
     expect(await send(event(5_000_000))).toBe(200);
-    // A server that reads no further resets the connection, and its answer may be lost (RFC 9112 §9.6).
-    const refusal = await send(event(25 * 1024 * 1024)).catch(({ cause }) => cause.code);
     // Django says 400.
-    expect([400, 413, 'ECONNRESET', 'EPIPE']).toContain(refusal);
+    expect([400, 413]).toContain(await send(event(25 * 1024 * 1024)));
   });
 
   it('refuses a webhook that was changed, has no signature, or has no body', async () => {
@@ -153,3 +150,24 @@ describe.each(recipes)('$title', ({ name, python }) => {
     },
   );
 });
+
+/**
+ * Sends the body only if the head alone is not answered, and gives the status. A server that answers without reading the
+ * body resets the connection, and a client that is still sending may lose the answer (RFC 9112 §9.6).
+ */
+async function headFirst(
+  url: string,
+  body: string,
+  headers: Record<string, string>,
+): Promise<number | undefined> {
+  const sent = request(url, {
+    method: 'POST',
+    headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+  });
+  sent.flushHeaders();
+  const answer = once(sent, 'response') as Promise<[IncomingMessage]>;
+  if ((await Promise.race([answer, delay(300)])) === undefined) sent.end(body);
+  const [{ statusCode }] = await answer;
+  sent.on('error', () => undefined).destroy();
+  return statusCode;
+}
