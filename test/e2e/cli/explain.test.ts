@@ -237,6 +237,10 @@ describe('a request', () => {
     expect(await run(args, { input: head.join('\n') })).toMatchObject(valid);
   });
 
+  it('may begin with empty lines, as a server would take it', async () => {
+    expect(await explainFile(`\r\n\n${head.join('\r\n')}\r\n\r\n${body}`)).toMatchObject(valid);
+  });
+
   it('has the pseudo-headers of HTTP/2', async () => {
     const lines = [':method: POST', ':path: /in', ':authority: hooks.example', ':scheme: https', head[2]];
     expect(await explainFile(`${lines.join('\n')}\n\n${body}`)).toMatchObject(valid);
@@ -299,7 +303,15 @@ describe('a request', () => {
   it.each<[what: string, content: Uint8Array | string, message: string]>([
     ['no empty line', 'Host: a\nX-B: c', 'has no empty line between the head of a request and its body'],
     ['nothing', '', 'has no empty line'],
+    ['empty lines alone', '\n\r\n\n', 'has no empty line'],
+    ['a body behind an empty line', '\n{"action":"opened"}', 'has no empty line'],
+    ['two bodies behind an empty line', '\r\n{"a":1}\n\n{"a":2}', 'line 2 of '],
     ['binary', randomBytes(100_000).map((byte) => byte || 1), 'sidecar-signer: '],
+    [
+      'binary behind an empty line',
+      Buffer.concat([Buffer.from('\n'), randomBytes(100_000).map((byte) => byte || 1)]),
+      'sidecar-signer: ',
+    ],
     ['NUL alone', Buffer.alloc(100_000), 'has no empty line'],
     [
       'a response',
