@@ -107,12 +107,16 @@ export function createLoader<T>(
     degrade(failure);
   };
 
-  const noticeDirectory = async (found: Identity) => {
+  const noticeLayout = (found: Identity) => {
     if (layout !== undefined && layout !== found.layout) {
       const message = `${target.directory} changed from ${layout} to ${found.layout} layout`;
       events.warning({ code: 'layout_changed', message });
     }
     layout = found.layout;
+  };
+
+  const noticeDirectory = async (found: Identity) => {
+    noticeLayout(found);
     if (root === found.root) return;
     root = found.root;
     await events.directory(found);
@@ -172,6 +176,8 @@ export function createLoader<T>(
     const isStable = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
     const stable = isStable ? found : await settled(found);
     const { identity, ...content } = await readFiles(target, stable, digest);
+    // The kubelet may have filled the directory while it settled.
+    noticeLayout(identity);
     const { files, digests } = content;
     const change = compare(published?.digests ?? new Map(), digests);
     const isEmpty = isEmptyDirectory(content, target);

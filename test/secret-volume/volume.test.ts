@@ -1,6 +1,7 @@
 /** What a program can do with a volume, beside the scenarios of tables A to D. */
 
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import {
@@ -348,6 +349,19 @@ scene('reports its health as a snapshot', async ({ directory, writer, open }) =>
     expect(after[key]?.getTime()).toBeGreaterThan(before[key]?.getTime() ?? Number.POSITIVE_INFINITY);
   }
   expect(Object.isFrozen(after)).toBe(true);
+});
+
+scene('has the layout of what was read, not of what was found', async ({ directory, writer, open }) => {
+  // Plain, as long as nothing is in it.
+  await writer.fs('mkdirSync', directory);
+  const { volume, codes } = open(noPoll);
+  await until(() => codes().includes('empty'));
+  // It finds the directory empty, and sees within the moment that it waits that it is not any more.
+  volume.refresh();
+  await delay(50);
+  await writer.write(directory, { a: '1' });
+  expect((await volume.ready()).layout).toBe('atomic');
+  expect(volume.health).toMatchObject({ generation: 1, layout: 'atomic' });
 });
 
 scene('shows no value when it is inspected', async ({ directory, writer, open }) => {
