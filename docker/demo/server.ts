@@ -8,7 +8,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { SignerError } from 'sidecar-signer/client';
 import { readAnyFile } from './any-file.ts';
 import { shopWithOwnKey } from './own-key.ts';
-import { pageFiles } from './page-files.ts';
+import { inlineScripts, pageFiles } from './page-files.ts';
 import { shopWithSigner } from './shop.ts';
 
 const { PORT = '8080', SIGNER_SOCKET, SIGNER_URL, SHOP_KEYS } = process.env;
@@ -32,7 +32,7 @@ app.use(
   secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
-      scriptSrc: ["'self'"],
+      scriptSrc: ["'self'", ...inlineScripts()],
       styleSrc: ["'self'"],
       imgSrc: ["'self'"],
       fontSrc: ["'self'"],

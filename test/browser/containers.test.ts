@@ -91,7 +91,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
       demo.keyText('exposed-shop', 'session'),
     ];
     const before = state();
-    demo.compose('up', '--detach', '--no-build');
+    await demo.up();
     expect(state()).toEqual(before);
     expect(demo.compose('logs', '--no-log-prefix', 'keys').toString()).toContain(
       '/keys/orders: exists already, left unchanged',
@@ -114,7 +114,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     expect(await waitFor(signIn)).toBe(true);
     const before = auditLines();
     demo.compose(...command);
-    demo.compose('up', '--detach', '--no-build');
+    await demo.up();
     expect(await waitFor(signIn)).toBe(true);
     expect(auditLines()).toBeGreaterThan(before);
   });
@@ -139,7 +139,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
     // The other shop needs no signer.
     await says(page, '#exposed-shop .outcome', 'Key stolen');
     await picture(page, 'without-signer');
-    demo.compose('up', '--detach', '--no-build');
+    await demo.up();
     await page.locator('#signer-shop .keys li').first().waitFor();
     await expect.poll(() => text(page, '#signer-shop .keys-problem'), patient).toBe('');
     await order(page);
@@ -160,7 +160,7 @@ describe.skipIf(reason !== undefined)(`the demo's containers${suffix}`, { timeou
       /^That did not work\s+the shop cannot be reached; start it with /,
     );
     await picture(page, 'without-other-shop');
-    demo.compose('up', '--detach', '--no-build');
+    await demo.up();
     await page.locator('#exposed-shop .keys li').first().waitFor();
     await attack(page);
     expect(await text(page, '#exposed-shop .outcome')).toMatch(/^Key stolen/);

@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../support/free-port.ts';
 import { waitFor } from '../support/signer.ts';
@@ -21,6 +22,8 @@ export interface Demo extends AsyncDisposable {
   readonly exposedUrl: string;
   /** Standard output of `docker compose …`; throws with what it says when it fails. */
   compose(...args: readonly string[]): Buffer;
+  /** Starts what does not run, and waits until a browser can rely on the network. */
+  up(): Promise<void>;
   /** The container of a service, as `docker inspect` has it. */
   inspect(service: string): Container;
   /** The text of a key file, from the volume of the signer or of the shop with keys of its own. */
@@ -72,8 +75,12 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
     compose('down', '--volumes', '--timeout', '1');
   };
   const url = `http://localhost:${ports.SHOP_PORT}`;
-  try {
+  const up = async () => {
     compose('up', '--no-build', '--detach', ...services);
+    await waitFor(() => (hasTentativeAddress() ? undefined : true));
+  };
+  try {
+    await up();
     await waitFor(() =>
       fetch(url)
         .then(({ ok }) => ok || undefined)
@@ -87,6 +94,7 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
     url,
     exposedUrl: `http://localhost:${ports.EXPOSED_SHOP_PORT}`,
     compose,
+    up,
     inspect: (service) => {
       const [container] = JSON.parse(`${docker(['inspect', `${project}-${service}-1`])}`) as Container[];
       if (container === undefined) throw new Error(`there is no container of ${service}`);
@@ -105,6 +113,17 @@ function docker(args: readonly string[], env: Readonly<Record<string, string>> =
   const { status, stdout, stderr } = spawnSync('docker', args, options);
   if (status !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}${stdout}`);
   return stdout;
+}
+
+/**
+ * Whether the machine is about to get an address, as it does a second after a container started. A browser then gives up
+ * the connections that it is opening. Linux: the flag IFA_F_TENTATIVE.
+ */
+function hasTentativeAddress(): boolean {
+  const path = '/proc/net/if_inet6';
+  if (!existsSync(path)) return false;
+  const lines = readFileSync(path, 'latin1').trim().split('\n');
+  return lines.some((line) => (Number.parseInt(line.split(/ +/)[4] ?? '', 16) & 0x40) !== 0);
 }
 
 /** Of the one small file of a tar archive (POSIX.1-2001 ustar header). */

@@ -1,8 +1,9 @@
 /** The demo's page, driven as a person would in the two minutes that they have for it. */
 
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { traces } from '../support/traces.ts';
 import {
@@ -480,6 +481,40 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     expect(visited.complaints).toEqual([]);
   });
 
+  const patient = { timeout: 20_000 };
+  const countLoads = (page: Page) => {
+    let count = 0;
+    page.on('load', () => count++);
+    return () => count;
+  };
+
+  test.each(['page.js', 'dom.js', 'shops.css'])(
+    'loads itself again when the browser gives up %s, until it has it',
+    async (file) => {
+      const context = await browser.newContext(screens.desktop);
+      const page = await context.newPage();
+      await page.route(`${demo.url}/${file}`, (route) => route.abort('failed'), { times: 2 });
+      const loads = countLoads(page);
+      await page.goto(demo.url);
+      await expect.poll(loads, patient).toBe(3);
+      await page.locator('#signer-shop .keys li').first().waitFor();
+      await attack(page);
+      await context.close();
+    },
+  );
+
+  test('does not load itself again for ever', async () => {
+    const context = await browser.newContext(screens.desktop);
+    const page = await context.newPage();
+    await page.route(`${demo.url}/page.js`, (route) => route.abort('failed'));
+    const loads = countLoads(page);
+    await page.goto(demo.url);
+    await expect.poll(loads, patient).toBe(6);
+    await page.waitForTimeout(3000);
+    expect(loads()).toBe(6);
+    await context.close();
+  });
+
   test('without JavaScript, tells the story with commands that work', async () => {
     const context = await browser.newContext({ ...screens.phone, javaScriptEnabled: false });
     const page = await context.newPage();
@@ -507,9 +542,11 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
       new Set([demo.url, demo.exposedUrl]),
     );
     const response = await fetch(demo.url);
+    const [, script = ''] = /<script>(.+?)<\/script>/s.exec(await response.text()) ?? [];
+    const hash = createHash('sha256').update(script).digest('base64');
     const { port } = new URL(demo.exposedUrl);
     expect(response.headers.get('content-security-policy')).toBe(
-      `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self' http://localhost:${port} http://127.0.0.1:${port}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      `default-src 'none'; script-src 'self' 'sha256-${hash}'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self' http://localhost:${port} http://127.0.0.1:${port}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
     const resources = await page.evaluate<number[]>(
       `performance.getEntries().filter((each) => each.decodedBodySize > 0 && !/api|invoices/.test(each.name)).map((each) => each.decodedBodySize)`,
