@@ -43,9 +43,29 @@ function isVerification(answer: object): boolean {
   return typeof answer.valid === 'boolean' && isReason;
 }
 
+const isText = (value: unknown): boolean => typeof value === 'string';
+const areTexts = (value: unknown): boolean =>
+  isObject(value) && !Array.isArray(value) && Object.values(value).every(isText);
+
+/** Where the formats put what they signed. */
+const signedParts = new Map([
+  ['signature', isText],
+  ['token', isText],
+  ['cookie', isText],
+  ['url', isText],
+  ['headers', areTexts],
+  ['fields', areTexts],
+]);
+
+/** Whether a caller can pass on what was signed. `undefined`, for instance, could end up in a cookie as a word. */
+function isSignature(answer: object): boolean {
+  const parts = Object.entries(answer).flatMap(([name, value]) => signedParts.get(name)?.(value) ?? []);
+  return 'keyId' in answer && isText(answer.keyId) && parts.length > 0 && !parts.includes(false);
+}
+
 /** Whether the answer to an operation can be relied on. */
 export const isAnswerTo: Readonly<Record<Operation, (answer: object) => boolean>> = {
-  sign: () => true,
+  sign: isSignature,
   verify: isVerification,
   challenge: (answer) => 'response' in answer && typeof answer.response === 'string',
 };

@@ -82,6 +82,50 @@ describe('a verification without a true or false', () => {
   );
 });
 
+describe('a signature', () => {
+  it.each([
+    '{}',
+    '[]',
+    '{"keyId":"a"}',
+    '{"token":"a"}',
+    '{"token":7,"keyId":"a"}',
+    '{"token":null,"keyId":"a"}',
+    '{"token":"a","keyId":7}',
+    '{"signature":["a"],"keyId":"a"}',
+    '{"cookie":{},"keyId":"a"}',
+    '{"headers":"a","keyId":"a"}',
+    '{"headers":["a"],"keyId":"a"}',
+    '{"headers":{"a":1},"keyId":"a"}',
+    '{"headers":null,"keyId":"a"}',
+    '{"url":"a","fields":{"a":["b"]},"keyId":"a"}',
+    '{"url":1,"fields":{},"keyId":"a"}',
+    '{"__proto__":{"token":"a","keyId":"a"}}',
+    '{"valid":true,"keyId":"a","primary":true}',
+  ])('%s is not that of a signer', async (text) => {
+    await using stranger = await saying(200, text);
+    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+    const refused = notOfSigner(200);
+    await expect(orders.sign({ message: 'a' })).rejects.toMatchObject(refused);
+    await expect(orders.signMessage(new Uint8Array(1))).rejects.toMatchObject(refused);
+    await using batch = await saying(200, `{"results":[${text}]}`);
+    const items = new SignerClient(batch.address).keySet('orders', 'raw').signBatch([{ message: 'a' }]);
+    await expect(items).rejects.toMatchObject(refused);
+  });
+
+  it.each([
+    '{"signature":"a","keyId":"a","algorithm":"HS256"}',
+    '{"token":"a","keyId":"a","expiresAt":"2027-01-15T08:00:00.000Z"}',
+    '{"cookie":"","keyId":"a"}',
+    '{"headers":{"a":"b"},"keyId":"a"}',
+    '{"url":"a","fields":{"b":"c"},"keyId":"a"}',
+    '{"token":"a","keyId":"a","anew":{"since":7}}',
+  ])('%s is one', async (text) => {
+    await using stranger = await saying(200, text);
+    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+    expect(await orders.sign({ message: 'a' })).toEqual(JSON.parse(text));
+  });
+});
+
 const problem = {
   type: 'about:blank',
   title: 'A title',

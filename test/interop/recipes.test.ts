@@ -130,7 +130,7 @@ describe.each(recipes)('$title', ({ name, python }) => {
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
   });
 
-  it.each(['{"valid":"yes"}', '{"valid":', '{}', '[]'])(
+  it.each(['{"valid":"yes","token":7,"keyId":"a"}', '{"valid":', '{}', '[]'])(
     'answers 503 if the signer answers %s',
     async (text) => {
       await app.signer.stop();
@@ -140,12 +140,14 @@ describe.each(recipes)('$title', ({ name, python }) => {
       await once(broken, 'listening');
       const body = '{"action":"opened"}';
       const statuses = [
+        (await login()).status,
+        (await post('/token')).status,
         (await post('/hooks', body, { 'x-hub-signature-256': signatureOf(body) })).status,
         (await fetch(`${app.origin}/me`, { headers: { cookie: 'session=a.e30.b' } })).status,
       ];
       broken.closeAllConnections();
       await promisify(broken.close.bind(broken))();
-      expect(statuses).toEqual([503, 503]);
+      expect(statuses).toEqual([503, 503, 503, 503]);
     },
   );
 });
