@@ -1,8 +1,7 @@
 /** `sidecar-signer challenge`: answers the challenge of a webhook provider through a running signer. */
 
-import type { ChallengeAnswer } from '../api/messages.ts';
 import { escapeControls } from '../bytes/text.ts';
-import { isAnswerTo } from '../client/answer.ts';
+import { isChallengeAnswer } from '../client/answer.ts';
 import { type CallOptions, callKeySet } from './call.ts';
 import { printResult } from './output.ts';
 
@@ -18,8 +17,4 @@ export async function challenge(
   const request = Buffer.from(JSON.stringify({ token, tenant }));
   const answer = await callKeySet(signer, key, 'challenge', { request }, isChallengeAnswer);
   printResult(signer, answer, escapeControls(answer.response));
-}
-
-function isChallengeAnswer(answer: object): answer is ChallengeAnswer {
-  return isAnswerTo.challenge(answer);
 }

@@ -1,7 +1,7 @@
 /** What an answer must look like. It may come from something other than a signer, which can send anything. */
 
 import type { Problem } from '../api/errors.ts';
-import type { Operation } from '../api/messages.ts';
+import type { ChallengeAnswer, Operation } from '../api/messages.ts';
 
 /** A code that this version of the client does not know comes from a newer signer. */
 const code = /^[a-z][a-z_]{0,63}$/;
@@ -9,14 +9,15 @@ const code = /^[a-z][a-z_]{0,63}$/;
 const line = /^[^\p{C}\p{Zl}\p{Zp}]{1,2000}$/u;
 const seconds = /^\d{1,9}$/;
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isLine = (value: unknown): value is string => typeof value === 'string' && line.test(value);
 
 /** Parses an answer or a problem, both of which are JSON objects. Undefined for anything else: a signer did not send it. */
 export function parseAnswer(body: Uint8Array): object | undefined {
   try {
     const answer: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-    return isObject(answer) && !Array.isArray(answer) ? answer : undefined;
+    return isObject(answer) ? answer : undefined;
   } catch {
     return undefined;
   }
@@ -36,47 +37,58 @@ export function isProblem(answer: unknown): answer is Problem {
   return isCode && isLine(problem.detail) && isKind && isStatus;
 }
 
-/** Whether a caller can rely on `valid`. `"false"`, for instance, would count as true in a condition. */
-function isVerification(answer: object): boolean {
-  if (!('valid' in answer)) return false;
-  const isReason = !('reason' in answer) || isLine(answer.reason);
-  return typeof answer.valid === 'boolean' && isReason;
-}
-
-const isText = (value: unknown): boolean => typeof value === 'string';
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 const areTexts = (value: unknown): boolean =>
-  isObject(value) && !Array.isArray(value) && Object.values(value).every(isText);
+  isObject(value) && Object.keys(value).length > 0 && Object.values(value).every(isText);
 
-/** Where the formats put what they signed. */
-const signedParts = new Map([
-  ['signature', isText],
-  ['token', isText],
-  ['cookie', isText],
-  ['url', isText],
-  ['headers', areTexts],
-  ['fields', areTexts],
+/** The member that holds the result of signing, for the formats that do not return `headers`. */
+const signed = new Map([
+  ['raw', 'signature'],
+  ['jwt', 'token'],
+  ['cookie', 'cookie'],
+  ['signed-url', 'url'],
 ]);
 
-/** Whether a caller can pass on what was signed. `undefined`, for instance, could end up in a cookie as a word. */
-function isSignature(answer: object): boolean {
-  const parts = Object.entries(answer).flatMap(([name, value]) => signedParts.get(name)?.(value) ?? []);
-  return 'keyId' in answer && isText(answer.keyId) && parts.length > 0 && !parts.includes(false);
+/** Whether a caller can send what was signed. Without this check, a missing token could be set as the cookie `undefined`. */
+function isSignature(answer: object, format: string): boolean {
+  const parts = new Map<string, unknown>(Object.entries(answer));
+  if (!isLine(parts.get('keyId'))) return false;
+  // The format returns headers, a presigned URL, or a form: the URL and its fields.
+  if (format === 'aws-sigv4' && parts.has('url')) {
+    return isText(parts.get('url')) && (!parts.has('fields') || areTexts(parts.get('fields')));
+  }
+  const part = signed.get(format);
+  return part === undefined ? areTexts(parts.get('headers')) : isText(parts.get(part));
 }
 
-/** Whether the answer to an operation can be relied on. */
-export const isAnswerTo: Readonly<Record<Operation, (answer: object) => boolean>> = {
+/** Whether a caller can rely on `valid`. `"false"`, for instance, would count as true in a condition. */
+function isVerification(answer: object, format: string): boolean {
+  if (!('valid' in answer) || typeof answer.valid !== 'boolean') return false;
+  if ('reason' in answer && !isLine(answer.reason)) return false;
+  if (!answer.valid) return true;
+  if (format === 'jwt') return 'claims' in answer && isObject(answer.claims);
+  if (format === 'cookie') return 'value' in answer && typeof answer.value === 'string';
+  return true;
+}
+
+export function isChallengeAnswer(answer: object): answer is ChallengeAnswer {
+  return 'response' in answer && typeof answer.response === 'string';
+}
+
+/** Whether a caller can rely on the answer to an operation, by the format of the key set. */
+export const isAnswerTo: Readonly<Record<Operation, (answer: object, format: string) => boolean>> = {
   sign: isSignature,
   verify: isVerification,
-  challenge: (answer) => 'response' in answer && typeof answer.response === 'string',
+  challenge: isChallengeAnswer,
 };
 
 /** Whether the results of a batch are complete, and each is an error or the answer to one item. */
-export function hasResults(answer: object, length: number, operation: Operation): boolean {
+export function hasResults(answer: object, length: number, isAnswer: (answer: object) => boolean): boolean {
   if (!('results' in answer && Array.isArray(answer.results) && answer.results.length === length))
     return false;
   return answer.results.every((result: unknown) => {
     if (!isObject(result)) return false;
-    return 'error' in result ? isProblem(result.error) : isAnswerTo[operation](result);
+    return 'error' in result ? isProblem(result.error) : isAnswer(result);
   });
 }
 

@@ -74,6 +74,7 @@ export function errorOf(status: number, retryAfter: string | null, problem: unkn
   if (isProblem(problem)) return new SignerError(problem.code, problem.detail, options);
   const refusal = refusedByServer[status];
   if (refusal !== undefined) return new SignerError('malformed_request', refusal, options);
-  const message = `the answer with status ${status} is not that of a signer; check the address`;
+  const toCheck = status === 200 ? 'the address, and the format of the key set' : 'the address';
+  const message = `the answer with status ${status} is not that of a signer; check ${toCheck}`;
   return new SignerError('internal', message, options);
 }

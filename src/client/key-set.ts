@@ -164,6 +164,7 @@ const adviceToStream = {
 
 export function createKeySet<F extends keyof Formats>(call: Call, name: string, format: F): KeySet<F> {
   const path = pathOf(name);
+  const isAnswer = (operation: Operation) => (answer: object) => isAnswerTo[operation](answer, format);
   const post = async <A>(
     operation: Operation,
     body: Message,
@@ -174,8 +175,8 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
     if (!(body instanceof Uint8Array || body instanceof ReadableStream)) {
       throw new TypeError('"message" argument must be a Uint8Array or a ReadableStream');
     }
-    const isAnswer = isAnswerTo[operation];
-    return await call({ path: `${path}/${operation}`, method: 'POST', headers, body, isAnswer }, options);
+    const request = { path: `${path}/${operation}`, headers, body, isAnswer: isAnswer(operation) };
+    return await call({ method: 'POST', ...request }, options);
   };
   const postJson = async <A>(
     operation: Operation,
@@ -200,7 +201,7 @@ export function createKeySet<F extends keyof Formats>(call: Call, name: string, 
         method: 'POST',
         headers: json,
         body,
-        isAnswer: (answer) => hasResults(answer, length, operation),
+        isAnswer: (answer) => hasResults(answer, length, isAnswer(operation)),
       },
       options,
     );

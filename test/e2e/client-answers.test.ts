@@ -41,11 +41,17 @@ const answering = (answer: RequestListener, path?: string) => listen(createHttpS
 const saying = (status: number, body: string | Uint8Array, headers = {}) =>
   answering((_, response) => response.writeHead(status, headers).end(body));
 
+/** A key set of any format: a stranger does not read the request, and has one answer to all. */
+const keySetOf = (stranger: Stranger, format: string) =>
+  new SignerClient(stranger.address).keySet('orders', format as 'raw');
+
+const toCheck = (status: number) =>
+  status === 200 ? 'the address, and the format of the key set' : 'the address';
 const notOfSigner = (status: number) => ({
   name: 'SignerError',
   code: 'internal',
   status,
-  message: `the answer with status ${status} is not that of a signer; check the address`,
+  message: `the answer with status ${status} is not that of a signer; check ${toCheck(status)}`,
 });
 
 describe('a verification without a true or false', () => {
@@ -72,6 +78,27 @@ describe('a verification without a true or false', () => {
     await expect(orders.verifyMessage(new Uint8Array(1), 'b')).rejects.toMatchObject(refused);
   });
 
+  it.each([
+    ['jwt', '{"valid":true,"keyId":"a","primary":true}'],
+    ['jwt', '{"valid":true,"keyId":"a","primary":true,"claims":["a"]}'],
+    ['cookie', '{"valid":true,"keyId":"a","primary":true}'],
+    ['cookie', '{"valid":true,"keyId":"a","primary":true,"value":7}'],
+  ] as const)('of %s is not %s', async (format, text) => {
+    await using stranger = await saying(200, text);
+    const keys = keySetOf(stranger, format);
+    await expect(keys.verify({ message: 'a', signature: 'b' })).rejects.toMatchObject(notOfSigner(200));
+  });
+
+  it.each([
+    ['jwt', '{"valid":true,"keyId":"a","primary":true,"claims":{}}'],
+    ['jwt', '{"valid":false,"reason":"expired"}'],
+    ['cookie', '{"valid":true,"keyId":"a","primary":true,"value":""}'],
+  ] as const)('of %s may be %s', async (format, text) => {
+    await using stranger = await saying(200, text);
+    const keys = keySetOf(stranger, format);
+    expect(await keys.verify({ message: 'a', signature: 'b' })).toEqual(JSON.parse(text));
+  });
+
   it.each(['{"valid":true,"keyId":"a","primary":true}', '{"valid":false,"reason":"mismatch"}'])(
     '%s is one',
     async (text) => {
@@ -82,46 +109,73 @@ describe('a verification without a true or false', () => {
   );
 });
 
-describe('a signature', () => {
+describe.each<[format: string, accepted: string[], refused: string[]]>([
+  [
+    'raw',
+    ['{"signature":"a","keyId":"a","algorithm":"HS256"}', '{"signature":"a","keyId":"a","anew":{"since":7}}'],
+    ['{"signature":["a"],"keyId":"a"}', '{"signature":7,"keyId":"a"}', '{"headers":{"a":"b"},"keyId":"a"}'],
+  ],
+  [
+    'jwt',
+    ['{"token":"a","keyId":"a","expiresAt":"2027-01-15T08:00:00.000Z"}'],
+    ['{"token":null,"keyId":"a"}', '{"token":"","keyId":"a"}', '{"cookie":"a","keyId":"a"}'],
+  ],
+  ['cookie', ['{"cookie":"a","keyId":"a"}'], ['{"cookie":{},"keyId":"a"}', '{"token":"a","keyId":"a"}']],
+  ['signed-url', ['{"url":"a","keyId":"a"}'], ['{"url":1,"keyId":"a"}', '{"headers":{"a":"b"},"keyId":"a"}']],
+  [
+    'aws-sigv4',
+    [
+      '{"headers":{"a":"b"},"keyId":"a"}',
+      '{"url":"a","keyId":"a"}',
+      '{"url":"a","fields":{"b":"c"},"keyId":"a"}',
+    ],
+    [
+      '{"fields":{"b":"c"},"keyId":"a"}',
+      '{"url":"a","fields":{"b":["c"]},"keyId":"a"}',
+      '{"url":1,"headers":{"a":"b"},"keyId":"a"}',
+      '{"url":"a","fields":{},"keyId":"a"}',
+    ],
+  ],
+  ...['github', 'standard-webhooks', 'webhook', 'http-signature'].map(
+    (format): [string, string[], string[]] => [
+      format,
+      ['{"headers":{"a":"b"},"keyId":"a"}'],
+      [
+        '{"headers":"a","keyId":"a"}',
+        '{"headers":["a"],"keyId":"a"}',
+        '{"headers":{"a":1},"keyId":"a"}',
+        '{"headers":{"a":"b","c":""},"keyId":"a"}',
+        '{"headers":{},"keyId":"a"}',
+        '{"headers":null,"keyId":"a"}',
+        '{"signature":"a","keyId":"a"}',
+      ],
+    ],
+  ),
+])('a signature of %s', (format, accepted, refused) => {
   it.each([
     '{}',
     '[]',
     '{"keyId":"a"}',
-    '{"token":"a"}',
-    '{"token":7,"keyId":"a"}',
-    '{"token":null,"keyId":"a"}',
-    '{"token":"a","keyId":7}',
-    '{"signature":["a"],"keyId":"a"}',
-    '{"cookie":{},"keyId":"a"}',
-    '{"headers":"a","keyId":"a"}',
-    '{"headers":["a"],"keyId":"a"}',
-    '{"headers":{"a":1},"keyId":"a"}',
-    '{"headers":null,"keyId":"a"}',
-    '{"url":"a","fields":{"a":["b"]},"keyId":"a"}',
-    '{"url":1,"fields":{},"keyId":"a"}',
-    '{"__proto__":{"token":"a","keyId":"a"}}',
     '{"valid":true,"keyId":"a","primary":true}',
-  ])('%s is not that of a signer', async (text) => {
+    ...refused,
+    ...accepted.flatMap((text) => [
+      `{"__proto__":${text}}`,
+      ...['', '"keyId":7,', '"keyId":"",', '"keyId":"a\\nb",'].map((id) => text.replace(/"keyId":"a",?/, id)),
+    ]),
+  ])('%s is not one', async (text) => {
     await using stranger = await saying(200, text);
-    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
-    const refused = notOfSigner(200);
-    await expect(orders.sign({ message: 'a' })).rejects.toMatchObject(refused);
-    await expect(orders.signMessage(new Uint8Array(1))).rejects.toMatchObject(refused);
+    const orders = keySetOf(stranger, format);
+    const error = notOfSigner(200);
+    await expect(orders.sign({ message: 'a' })).rejects.toMatchObject(error);
+    await expect(orders.signMessage(new Uint8Array(1))).rejects.toMatchObject(error);
     await using batch = await saying(200, `{"results":[${text}]}`);
-    const items = new SignerClient(batch.address).keySet('orders', 'raw').signBatch([{ message: 'a' }]);
-    await expect(items).rejects.toMatchObject(refused);
+    const items = keySetOf(batch, format);
+    await expect(items.signBatch([{ message: 'a' }])).rejects.toMatchObject(error);
   });
 
-  it.each([
-    '{"signature":"a","keyId":"a","algorithm":"HS256"}',
-    '{"token":"a","keyId":"a","expiresAt":"2027-01-15T08:00:00.000Z"}',
-    '{"cookie":"","keyId":"a"}',
-    '{"headers":{"a":"b"},"keyId":"a"}',
-    '{"url":"a","fields":{"b":"c"},"keyId":"a"}',
-    '{"token":"a","keyId":"a","anew":{"since":7}}',
-  ])('%s is one', async (text) => {
+  it.each(accepted)('%s is one', async (text) => {
     await using stranger = await saying(200, text);
-    const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
+    const orders = keySetOf(stranger, format);
     expect(await orders.sign({ message: 'a' })).toEqual(JSON.parse(text));
   });
 });

@@ -313,7 +313,8 @@ describe('when there is no answer', () => {
       name: 'SignerError',
       code: 'internal',
       status: 200,
-      message: 'the answer with status 200 is not that of a signer; check the address',
+      message:
+        'the answer with status 200 is not that of a signer; check the address, and the format of the key set',
     });
     stranger.closeAllConnections();
     stranger.close();
