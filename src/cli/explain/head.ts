@@ -25,15 +25,17 @@ const headerLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*?)[ \t]*$/s;
 const pseudoHeader = /^:(method|path|authority|scheme):? (.*)$/;
 
 /**
- * Splits a request at the empty line behind its head. The body stays as it is, byte for byte. Empty lines before the head
- * do not count (RFC 9112 §2.2).
+ * Splits a request at the empty line after its head. The body stays as it is, byte for byte. Empty lines before the head
+ * do not count (RFC 9112 §2.2), and neither does a byte order mark.
  * @returns undefined if there is no empty line within the longest head
  */
 export function splitAtEmptyLine(
   bytes: Uint8Array,
 ): { readonly head: Uint8Array; readonly body: Uint8Array } | undefined {
   let hasBegun = false;
-  for (let at = 0; at < Math.min(bytes.length, maxBytes); ) {
+  const mark = Buffer.from('\ufeff');
+  let at = mark.equals(bytes.subarray(0, mark.length)) ? mark.length : 0;
+  while (at < Math.min(bytes.length, maxBytes)) {
     const end = bytes.indexOf(0x0a, at);
     if (end < 0) return undefined;
     const isEmpty = end === at || (end === at + 1 && bytes[at] === 0x0d);
@@ -57,13 +59,11 @@ export function parseHeadLines(lines: readonly string[], file: string): Head {
   const headers = new Map<string, string[]>();
   const folded = new Set<string>();
   const first: { method?: string; target?: string; scheme?: string } = {};
+  const firstLine = lines.findIndex((line) => !/^\r?$/.test(line));
   let last: string | undefined;
-  let hasBegun = false;
   for (const [index, raw] of lines.entries()) {
     const line = raw.replace(/\r$/, '');
     if (line === '') continue;
-    const isFirst = !hasBegun;
-    hasBegun = true;
     const [, pseudo, told = ''] = pseudoHeader.exec(line) ?? [];
     if (pseudo !== undefined) {
       if (pseudo === 'method') first.method = told;
@@ -72,12 +72,12 @@ export function parseHeadLines(lines: readonly string[], file: string): Head {
       else headers.set('host', [told]);
       continue;
     }
-    const [, method, target] = isFirst ? (requestLine.exec(line) ?? []) : [];
+    const [, method, target] = index === firstLine ? (requestLine.exec(line) ?? []) : [];
     if (method !== undefined && target !== undefined) {
       Object.assign(first, { method, target });
       continue;
     }
-    if (isFirst && /^HTTP\/\d/.test(line)) {
+    if (index === firstLine && /^HTTP\/\d/.test(line)) {
       throw new CommandFailure(`${file} is a response; give the request that the provider sent`);
     }
     const values = last === undefined ? undefined : headers.get(last);

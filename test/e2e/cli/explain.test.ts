@@ -237,8 +237,11 @@ describe('a request', () => {
     expect(await run(args, { input: head.join('\n') })).toMatchObject(valid);
   });
 
-  it('may begin with empty lines, as a server would take it', async () => {
-    expect(await explainFile(`\r\n\n${head.join('\r\n')}\r\n\r\n${body}`)).toMatchObject(valid);
+  it('may begin with a byte order mark and empty lines', async () => {
+    for (const before of ['\r\n\n', '\ufeff', '\ufeff\n', '\ufeff\r\n\n']) {
+      const request = `${before}${head.join('\r\n')}\r\n\r\n${body}`;
+      expect([before, await explainFile(request)]).toMatchObject([before, valid]);
+    }
   });
 
   it('has the pseudo-headers of HTTP/2', async () => {
@@ -304,11 +307,12 @@ describe('a request', () => {
     ['no empty line', 'Host: a\nX-B: c', 'has no empty line between the head of a request and its body'],
     ['nothing', '', 'has no empty line'],
     ['empty lines alone', '\n\r\n\n', 'has no empty line'],
-    ['a body behind an empty line', '\n{"action":"opened"}', 'has no empty line'],
-    ['two bodies behind an empty line', '\r\n{"a":1}\n\n{"a":2}', 'line 2 of '],
+    ['a body after an empty line', '\n{"action":"opened"}', 'has no empty line'],
+    ['a body after a mark and an empty line', '\ufeff\n\n{"action":"opened"}', 'has no empty line'],
+    ['two bodies after an empty line', '\r\n{"a":1}\n\n{"a":2}', 'line 2 of '],
     ['binary', randomBytes(100_000).map((byte) => byte || 1), 'sidecar-signer: '],
     [
-      'binary behind an empty line',
+      'binary after an empty line',
       Buffer.concat([Buffer.from('\n'), randomBytes(100_000).map((byte) => byte || 1)]),
       'sidecar-signer: ',
     ],
