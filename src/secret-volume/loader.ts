@@ -176,7 +176,7 @@ export function createLoader<T>(
     const isStable = isFirst || (how.has('reread') && Date.now() - found.changedAtMs > settleMs);
     const stable = isStable ? found : await settled(found);
     const { identity, ...content } = await readFiles(target, stable, digest);
-    // The kubelet may have filled the directory while it settled.
+    // It may have changed while it settled, or between two attempts to read it.
     noticeLayout(identity);
     const { files, digests } = content;
     const change = compare(published?.digests ?? new Map(), digests);

@@ -1,7 +1,6 @@
 /** What a program can do with a volume, beside the scenarios of tables A to D. */
 
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
 import {
@@ -352,16 +351,17 @@ scene('reports its health as a snapshot', async ({ directory, writer, open }) =>
 });
 
 scene('has the layout of what was read, not of what was found', async ({ directory, writer, open }) => {
-  // Plain, as long as nothing is in it.
   await writer.fs('mkdirSync', directory);
-  const { volume, codes } = open(noPoll);
+  const { volume, codes, warnings } = open({ watch: false });
   await until(() => codes().includes('empty'));
-  // It finds the directory empty, and sees within the moment that it waits that it is not any more.
+  const { lastAttempt } = volume.health;
   volume.refresh();
-  await delay(50);
+  // An empty directory counts as plain, so it is read when it has not changed for a moment. It is filled meanwhile.
+  await until(() => volume.health.lastAttempt !== lastAttempt);
   await writer.write(directory, { a: '1' });
   expect((await volume.ready()).layout).toBe('atomic');
   expect(volume.health).toMatchObject({ generation: 1, layout: 'atomic' });
+  expect(warnings.map(({ code }) => code)).toContain('layout_changed');
 });
 
 scene('shows no value when it is inspected', async ({ directory, writer, open }) => {
