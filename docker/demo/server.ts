@@ -8,7 +8,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { SignerError } from 'sidecar-signer/client';
 import { readAnyFile } from './any-file.ts';
 import { shopWithOwnKey } from './own-key.ts';
-import { inlineScripts, pageFiles } from './page-files.ts';
+import { pageFiles } from './page-files.ts';
 import { shopWithSigner } from './shop.ts';
 
 const { PORT = '8080', SIGNER_SOCKET, SIGNER_URL, SHOP_KEYS } = process.env;
@@ -27,12 +27,15 @@ const shop =
         ...(SIGNER_SOCKET !== undefined && { socketPath: SIGNER_SOCKET }),
       });
 
+const HERE = SHOP_KEYS === undefined ? 'signer-shop' : 'exposed-shop';
+const page = pageFiles({ HERE, SHOP_PORT, EXPOSED_SHOP_PORT });
+
 const app = new Hono();
 app.use(
   secureHeaders({
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
-      scriptSrc: ["'self'", ...inlineScripts()],
+      scriptSrc: ["'self'", ...page.scriptHashes],
       styleSrc: ["'self'"],
       imgSrc: ["'self'"],
       fontSrc: ["'self'"],
@@ -83,8 +86,7 @@ app.get('/invoices', async (c) => {
   }
 });
 
-const HERE = SHOP_KEYS === undefined ? 'signer-shop' : 'exposed-shop';
-app.route('/', pageFiles({ HERE, SHOP_PORT, EXPOSED_SHOP_PORT }));
+app.route('/', page.files);
 
 app.onError((error, c) => {
   if (error instanceof HTTPException) return c.json({ error: error.message }, error.status);

@@ -76,8 +76,10 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
   };
   const url = `http://localhost:${ports.SHOP_PORT}`;
   const up = async () => {
+    // One that stays so is of another network, which has no carrier.
+    const others = new Set(tentativeAddresses());
     compose('up', '--no-build', '--detach', ...services);
-    await waitFor(() => (hasTentativeAddress() ? undefined : true));
+    await waitFor(() => tentativeAddresses().every((each) => others.has(each)) || undefined);
   };
   try {
     await up();
@@ -116,14 +118,14 @@ function docker(args: readonly string[], env: Readonly<Record<string, string>> =
 }
 
 /**
- * Whether the machine is about to get an address, as it does a second after a container started. A browser then gives up
+ * The addresses that the machine is about to get, as it does a second after a container started. A browser then gives up
  * the connections that it is opening. Linux: the flag IFA_F_TENTATIVE.
  */
-function hasTentativeAddress(): boolean {
+function tentativeAddresses(): string[] {
   const path = '/proc/net/if_inet6';
-  if (!existsSync(path)) return false;
+  if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'latin1').trim().split('\n');
-  return lines.some((line) => (Number.parseInt(line.split(/ +/)[4] ?? '', 16) & 0x40) !== 0);
+  return lines.filter((line) => (Number.parseInt(line.split(/ +/)[4] ?? '', 16) & 0x40) !== 0);
 }
 
 /** Of the one small file of a tar archive (POSIX.1-2001 ustar header). */
