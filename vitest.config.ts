@@ -47,7 +47,8 @@ const onBinary = { globalSetup: 'test/support/build-binary.ts' };
 /** One project for each test suite; test/suites.ts runs them all. */
 export default defineConfig({
   test: {
-    expect: { requireAssertions: true },
+    // What is polled happens at once, except on a busy machine.
+    expect: { requireAssertions: true, poll: { timeout: 20_000 } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // The tests of most suites wait for other processes for longer than they compute.

@@ -246,17 +246,22 @@ describe('inject', () => {
     expect(spawnSync(command, args, { ...options, input: dangerous }).status).toBe(1);
   });
 
-  it('adds the signer to 1,000 documents in two seconds', () => {
+  it('adds the signer to 1,000 documents in two seconds of processor time', () => {
     const document = (index: number) => `---\n${labelled.replace('name: shop', `name: shop-${index}`)}`;
     const input = Array.from({ length: 1000 }, (_, index) => document(index)).join('');
     const options = { input, encoding: 'utf8', maxBuffer: 2 ** 27 } as const;
     const seconds = Array.from({ length: 3 }, () => {
-      const started = performance.now();
-      const { stdout, stderr } = spawnSync(binary, ['inject', '--all'], options);
-      expect(stderr.split('\n')).toHaveLength(1001);
+      // `times` writes, in its second line, the user and system time of the commands that have ended.
+      const { stdout, stderr } = spawnSync('sh', ['-c', '"$0" inject --all; times >&2', binary], options);
       expect(stdout.match(/name: signer\n/g)).toHaveLength(1000);
-      return (performance.now() - started) / 1000;
+      const lines = stderr.trimEnd().split('\n');
+      expect(lines).toHaveLength(1002);
+      const [user = 0, system = 0] = [...(lines.at(-1) ?? '').matchAll(/(\d+)m([\d.]+)s/g)].map(
+        ([, minutes, rest]) => 60 * Number(minutes) + Number(rest),
+      );
+      return user + system;
     });
+    expect(Math.min(...seconds)).toBeGreaterThan(0.1);
     // Other tests run beside this one, and both share two cores.
     expect(Math.min(...seconds)).toBeLessThan(4);
   });
