@@ -495,7 +495,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
   };
   const patient = { timeout: 60_000 };
 
-  test.each(['page.js', 'dom.js', 'shops.css'])(
+  test.each(['dom.js', 'shops.css'])(
     'loads itself again when the browser gives up %s, until it has it',
     async (file) => {
       await using broken = await openBroken(file, 2);
