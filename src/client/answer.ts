@@ -68,6 +68,7 @@ function isVerification(answer: object, format: string): boolean {
   if (!answer.valid) return true;
   if (format === 'jwt') return 'claims' in answer && isObject(answer.claims);
   if (format === 'cookie') return 'value' in answer && typeof answer.value === 'string';
+  if (format === 'signed-url') return 'expiresAt' in answer && isText(answer.expiresAt);
   return true;
 }
 

@@ -8,7 +8,7 @@ import { type Change, compare, createDigest, type Digests } from './change.ts';
 import { type Identity, identify, type Layout, type Selection, type Target } from './identity.ts';
 import {
   about,
-  kindOf,
+  asRefusal,
   VolumeError,
   type VolumeProblem,
   type VolumeWarning,
@@ -244,11 +244,4 @@ function refuseIncomplete(content: Content, target: Target): void {
     return length === 0 ? [about(name, 'empty_file', 'is required and empty')] : [];
   });
   if (problems.length > 0) throw new VolumeError(problems);
-}
-
-/** Keeps a `VolumeError` of `parse`. Other errors often quote what they could not parse, so only their class is kept. */
-function asRefusal(error: unknown): VolumeError {
-  if (error instanceof VolumeError) return error;
-  const message = `the reading was refused: parse threw ${kindOf(error)}; throw a VolumeError to say why`;
-  return volumeError('refused', message);
 }

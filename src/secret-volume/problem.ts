@@ -98,3 +98,10 @@ export function systemCode(error: unknown): string | undefined {
 export function kindOf(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
+
+/** Keeps a `VolumeError` of `parse`. Other errors often quote what they could not parse, so only their class is kept. */
+export function asRefusal(error: unknown): VolumeError {
+  if (error instanceof VolumeError) return error;
+  const message = `the reading was refused: parse threw ${kindOf(error)}; throw a VolumeError to say why`;
+  return volumeError('refused', message);
+}

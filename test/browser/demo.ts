@@ -75,9 +75,9 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
     compose('down', '--volumes', '--timeout', '1');
   };
   const url = `http://localhost:${ports.SHOP_PORT}`;
+  // Those of networks without a carrier stay so.
+  const others = new Set(tentativeAddresses());
   const up = async () => {
-    // One that stays so is of another network, which has no carrier.
-    const others = new Set(tentativeAddresses());
     compose('up', '--no-build', '--detach', ...services);
     await waitFor(() => tentativeAddresses().every((each) => others.has(each)) || undefined);
   };

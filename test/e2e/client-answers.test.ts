@@ -54,7 +54,7 @@ const notOfSigner = (status: number) => ({
   message: `the answer with status ${status} is not that of a signer; check ${toCheck(status)}`,
 });
 
-describe('a verification without a true or false', () => {
+describe('a verification', () => {
   it.each([
     '{}',
     '{"valid":"true"}',
@@ -70,7 +70,7 @@ describe('a verification without a true or false', () => {
     '{"valid":true',
     '{"__proto__":{"valid":true}}',
     '{"VALID":true}',
-  ])('%s is not that of a signer', async (text) => {
+  ])('%s is not one', async (text) => {
     await using stranger = await saying(200, text);
     const orders = new SignerClient(stranger.address).keySet('orders', 'raw');
     const refused = notOfSigner(200);
@@ -83,6 +83,7 @@ describe('a verification without a true or false', () => {
     ['jwt', '{"valid":true,"keyId":"a","primary":true,"claims":["a"]}'],
     ['cookie', '{"valid":true,"keyId":"a","primary":true}'],
     ['cookie', '{"valid":true,"keyId":"a","primary":true,"value":7}'],
+    ['signed-url', '{"valid":true,"keyId":"a","primary":true}'],
   ] as const)('of %s is not %s', async (format, text) => {
     await using stranger = await saying(200, text);
     const keys = keySetOf(stranger, format);
@@ -93,6 +94,7 @@ describe('a verification without a true or false', () => {
     ['jwt', '{"valid":true,"keyId":"a","primary":true,"claims":{}}'],
     ['jwt', '{"valid":false,"reason":"expired"}'],
     ['cookie', '{"valid":true,"keyId":"a","primary":true,"value":""}'],
+    ['signed-url', '{"valid":true,"keyId":"a","primary":true,"expiresAt":"2027-01-15T08:00:00.000Z"}'],
   ] as const)('of %s may be %s', async (format, text) => {
     await using stranger = await saying(200, text);
     const keys = keySetOf(stranger, format);

@@ -246,7 +246,7 @@ describe('inject', () => {
     expect(spawnSync(command, args, { ...options, input: dangerous }).status).toBe(1);
   });
 
-  it('adds the signer to 1,000 documents in two seconds of processor time', () => {
+  it('adds the signer to 1,000 documents in less than four seconds of processor time', () => {
     const document = (index: number) => `---\n${labelled.replace('name: shop', `name: shop-${index}`)}`;
     const input = Array.from({ length: 1000 }, (_, index) => document(index)).join('');
     const options = { input, encoding: 'utf8', maxBuffer: 2 ** 27 } as const;
@@ -262,7 +262,7 @@ describe('inject', () => {
       return user + system;
     });
     expect(Math.min(...seconds)).toBeGreaterThan(0.1);
-    // Other tests run beside this one, and both share two cores.
+    // On its own it takes 1.6. Other tests run beside this one, and share its caches.
     expect(Math.min(...seconds)).toBeLessThan(4);
   });
 });
