@@ -52,6 +52,8 @@ export function signerPod(name: string, options: SignerPodOptions): object {
     spec: {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
+      // By default each look of a kubelet without a DNS server is an event, and of 25 events of a pod it tells no more.
+      dnsPolicy: 'Default',
       terminationGracePeriodSeconds: 1,
       securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, ...securityContext },
       containers: followed ? [signer, follower] : [signer],
