@@ -76,6 +76,19 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await picture(page, 'invoice');
   });
 
+  test('has both results on the screen of a laptop, even after the invoice', async () => {
+    await using visited = await open({ viewport: { width: 1280, height: 800 } });
+    const { page } = visited;
+    await page.getByRole('button', { name: 'Download my invoice' }).click();
+    await says(page, '#invoice-paper', '21.50');
+    await attack(page);
+    const ends = await page
+      .locator('.shop :is(.outcome, .claims)')
+      .evaluateAll((all) => all.map((each) => each.getBoundingClientRect().bottom));
+    expect(ends).toHaveLength(4);
+    expect(Math.max(...ends)).toBeLessThan(800);
+  });
+
   test('sends a signed order, and its receiver notices a changed letter', async () => {
     await using visited = await open();
     const { page } = visited;
@@ -419,6 +432,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
       await tamper(page, '#token');
       await page.getByRole('button', { name: 'Who am I?' }).click();
       await says(page, '#session-verdict', 'Not let in');
+      await look('tried', 'light');
       await attack(page);
       await look('attacked', 'dark', 'light');
       expect(complaints).toEqual([]);

@@ -29,6 +29,8 @@ on('invoice', 'click', at('invoice-verdict'), async () => {
 on('attack', 'click', at('story'), async () => {
   at('attack').setAttribute('aria-disabled', 'true');
   at('story').textContent = 'Both shops are being searched.';
+  // On a small screen, the open invoice would push the shops out of sight.
+  at('invoice-result').hidden = true;
   try {
     const told = await Promise.all(shops.map(attackOne));
     at('story').textContent = told.join(' ');
