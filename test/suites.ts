@@ -60,17 +60,20 @@ function runSuites(chosen: readonly string[]): boolean {
   const obstacles = new Map(chosen.map((name) => [name, suites[name]?.obstacle?.()]));
   const runnable = chosen.filter((name) => obstacles.get(name) === undefined);
   const isWholeVolume = runnable.includes('volume') && others.length === 0;
-  // Nothing runs after a failure, so that what failed is the last that is printed.
+  // No other tests run after a failure, so that the output ends with what failed.
   const passed =
     (runnable.length === 0 || runVitest([...projects(...runnable), ...others])) &&
-    (!isWholeVolume || runBun('./test/secret-volume')) &&
-    // The oldest Node is CI's alone, to keep the run on a developer's machine short.
-    (!isWholeVolume || !inCi || runVitest(projects('volume'), oldestNode));
+    (!isWholeVolume || runVolumeElsewhere());
   for (const [name, obstacle] of obstacles) {
     if (obstacle !== undefined) console.log(`left out: ${name}, since ${obstacle}`);
   }
   const isComplete = runnable.length === chosen.length || !inCi;
   return passed && isComplete;
+}
+
+/** The oldest Node is CI's alone, to keep the run on a developer's machine short. */
+function runVolumeElsewhere(): boolean {
+  return runBun('./test/secret-volume') && (!inCi || runVitest(projects('volume'), oldestNode));
 }
 
 function projects(...names: readonly string[]): string[] {

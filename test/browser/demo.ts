@@ -75,7 +75,7 @@ export async function startDemo({ override = {}, services = [], shopPort }: Demo
     compose('down', '--volumes', '--timeout', '1');
   };
   const url = `http://localhost:${ports.SHOP_PORT}`;
-  // Those of networks without a carrier stay so.
+  // Those that are there before the demo are of networks without a carrier, and stay tentative.
   const others = new Set(tentativeAddresses());
   const up = async () => {
     compose('up', '--no-build', '--detach', ...services);

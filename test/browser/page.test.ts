@@ -76,7 +76,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
     await picture(page, 'invoice');
   });
 
-  test('has both results on the screen of a laptop, even after the invoice', async () => {
+  test('has both outcomes and both forged claims on the screen of a laptop, even after the invoice', async () => {
     await using visited = await open({ viewport: { width: 1280, height: 800 } });
     const { page } = visited;
     await page.getByRole('button', { name: 'Download my invoice' }).click();
@@ -509,7 +509,7 @@ describe.skipIf(reason !== undefined)(`the demo's page${suffix}`, { timeout: pat
   };
   const patient = { timeout: 60_000 };
 
-  test.each(['dom.js', 'shops.css'])(
+  test.each(['page.js', 'dom.js', 'shops.css'])(
     'loads itself again when the browser gives up %s, until it has it',
     async (file) => {
       await using broken = await openBroken(file, 2);

@@ -52,7 +52,8 @@ export function signerPod(name: string, options: SignerPodOptions): object {
     spec: {
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      // By default each look of a kubelet without a DNS server is an event, and of 25 events of a pod it tells no more.
+      // By default, a kubelet without a DNS server reports an event each time it looks at the pod. It reports 25 events of a
+      // pod, and then one in five minutes, so the event that a test waits for could be missing.
       dnsPolicy: 'Default',
       terminationGracePeriodSeconds: 1,
       securityContext: { runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532, ...securityContext },

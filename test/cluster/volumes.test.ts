@@ -90,15 +90,13 @@ describe('a secret volume of a real kubelet', () => {
   test('is followed by the library and by the signer when kubectl edits the Secret, at once after the swap', async () => {
     expect(sign('plain', 'orders')).toBe(tag(keys.plain));
     expect(sign('plain', '.dotfile')).toMatch(/^[0-9a-f]{64}$/);
-    /** Nine edits: the median of the milliseconds from the kubelet's swap to the new key. */
-    const measure = async (): Promise<{ library: number; signer: number }> => {
+    /** Nine edits: the median of the milliseconds from the kubelet's swap to the new key, of the slower of the two. */
+    const measure = async (): Promise<number> => {
       const delays: { readonly library: number; readonly signer: number }[] = [];
       for (let round = 0; round < 9; round++) {
         const fresh = key();
-        const { library, signer } = await edit(
-          'plain',
-          secret('plain', { orders: fresh, '.dotfile': key() }),
-        );
+        const edited = secret('plain', { orders: fresh, '.dotfile': key() });
+        const { library, signer } = await edit('plain', edited);
         expect(library.modified).toEqual(['.dotfile', 'orders']);
         expect(sign('plain', 'orders')).toBe(tag(fresh));
         const since = (at: number) => Math.round(at - library.swappedAt);
@@ -107,16 +105,12 @@ describe('a secret volume of a real kubelet', () => {
       console.log(`milliseconds from the kubelet's swap to the new key: ${JSON.stringify(delays)}`);
       const median = (who: 'library' | 'signer') =>
         delays.map((each) => each[who]).sort((a, b) => a - b)[delays.length >> 1] ?? Number.NaN;
-      return { library: median('library'), signer: median('signer') };
+      return Math.max(median('library'), median('signer'));
     };
     // By the poll it would be two seconds. What else the machine does can only make it slower, so the best of three counts.
     let best = await measure();
-    for (let more = 2; more > 0 && Math.max(best.library, best.signer) >= 100; more--) {
-      const next = await measure();
-      if (Math.max(next.library, next.signer) < Math.max(best.library, best.signer)) best = next;
-    }
-    expect(best.library).toBeLessThan(100);
-    expect(best.signer).toBeLessThan(100);
+    for (let more = 2; more > 0 && best >= 100; more--) best = Math.min(best, await measure());
+    expect(best).toBeLessThan(100);
   });
 
   test('is followed when a key is added to and removed from the Secret', async () => {
